@@ -1,0 +1,5 @@
+"""Checks for the exercises: ``checks.day01_name(your_function)``, a module a day."""
+
+from helpers.checks.day01 import *  # noqa: F403
+from helpers.checks.day02 import *  # noqa: F403
+from helpers.checks.day03 import *  # noqa: F403

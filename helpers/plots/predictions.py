@@ -1,0 +1,116 @@
+"""Figures of predictions: next words, attention weights, entropies, surprise."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import torch
+
+from helpers.plots.style import STYLE, new_axes
+
+BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#555555"
+
+
+def next_word_bars(
+    truth: Mapping[str, float],
+    model: Mapping[str, float],
+    *,
+    title: str = "",
+    note: str = "",
+    top: int = 6,
+    ax=None,
+):
+    """Draw two distributions over the next word as pairs of bars.
+
+    The words shown are the likeliest by either of the two; a space is shown as ``␣``.
+    """
+    ax = new_axes(ax, figsize=(6, 0.9 + 0.42 * top))
+    likeliest = lambda word: max(truth.get(word, 0), model.get(word, 0))  # noqa: E731
+    shown = sorted({*truth, *model}, key=lambda word: (-likeliest(word), word))[:top]
+    for offset, colour, name, probs in (
+        (-0.2, BLUE, "truth", truth),
+        (0.2, ORANGE, "model", model),
+    ):
+        widths = [probs.get(word, 0.0) for word in shown]
+        places = [row + offset for row in range(len(shown))]
+        ax.barh(places, widths, height=0.36, color=colour)
+        for row, (place, width) in enumerate(zip(places, widths, strict=True)):
+            label = f"{width:.2f}" + (f"  {name}" if row == 0 else "")
+            ax.text(width, place, " " + label, va="center", color=colour, fontsize=9)
+    ax.set_yticks(range(len(shown)), [word.replace(" ", "␣") for word in shown])
+    ax.set(xlabel="probability of the next word")
+    _entitle(ax, title)
+    ax.set_xlim(0, 1.22 * max(map(likeliest, shown), default=1.0))
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    ax.text(0.99, 0.04, note, transform=ax.transAxes, ha="right", color=GREY)
+    return ax
+
+
+def weight_maps(maps: Mapping[str, torch.Tensor], *, title: str = ""):
+    """Draw square matrices of attention weights side by side, with their row sums.
+
+    Returns the axes, one for each of the maps.
+    """
+    first = new_axes(figsize=(3 * len(maps), 3.3))
+    figure = first.figure
+    first.remove()
+    axes = figure.subplots(1, len(maps), squeeze=False)[0]
+    figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold")
+    for ax, (name, weights) in zip(axes, maps.items(), strict=True):
+        ax.imshow(weights.tolist(), vmin=0, vmax=1, cmap="viridis")
+        ax.grid(visible=False)
+        n = len(weights)
+        for query, row in enumerate(weights.tolist()):
+            for key, weight in enumerate(row):
+                colour = "black" if weight > 0.6 else "white"
+                text = "0" if weight == 0 else f"{weight:.2f}".removeprefix("0")
+                ax.text(key, query, text, ha="center", va="center", color=colour)
+            ax.text(n - 0.3, query, f"sum {sum(row):.2f}", va="center", fontsize=9)
+        ax.set(xticks=range(n), yticks=range(n), xlabel="position looked at")
+        ax.set_title(name, fontsize=10, fontweight="normal")
+    axes[0].set_ylabel("position that looks")
+    return axes
+
+
+def entropy_scatter(
+    truth: Sequence[float], model: Sequence[float], *, title: str = "", ax=None
+):
+    """Draw the model's entropy against the true one, in nats, a point per place."""
+    ax = new_axes(ax)
+    limit = 1.05 * max(*truth, *model)
+    ax.plot([0, limit], [0, limit], color=GREY, linewidth=1, linestyle="--")
+    ax.text(limit, limit, "equal", ha="right", va="bottom", color=GREY, fontsize=9)
+    ax.scatter(truth, model, color=BLUE, alpha=0.5, s=22, linewidths=0)
+    ax.set(xlabel="entropy of the truth, nats", ylabel="entropy of the model, nats")
+    ax.set_ylim(-0.15, limit * 1.08)
+    _entitle(ax, title)
+    return ax
+
+
+def surprise_lines(
+    lines: Mapping[str, Sequence[float]], *, mark: int, title: str = "", ax=None
+):
+    """Draw the surprise of each word, in nats, a line per text.
+
+    The two texts are the same up to word ``mark``, which gets a vertical line. Names
+    are written beside the lines' values at the mark.
+    """
+    ax = new_axes(ax)
+    ax.axvline(mark, color=GREY, linewidth=1, linestyle="--")
+    styles = zip(lines.items(), (ORANGE, BLUE), ("-", "-"), strict=False)
+    for (name, costs), colour, style in styles:
+        ax.plot(costs, color=colour, linestyle=style, linewidth=1.4)
+        ax.plot(mark, costs[mark], "o", color=colour, markersize=5)
+        left = mark > len(costs) / 2
+        label, align = (f"{name}  ", "right") if left else (f"  {name}", "left")
+        ax.text(mark, costs[mark] + 0.3, label, color=colour, ha=align, va="bottom")
+    top = max(max(costs) for costs in lines.values())
+    ax.set(xlabel="word", ylabel="surprise, nats", ylim=(-0.3, top * 1.15))
+    _entitle(ax, title)
+    return ax
+
+
+def _entitle(ax, title: str) -> None:
+    """Set the title; the style decides where it stands when it is set."""
+    with plt.style.context(STYLE):
+        ax.set_title(title)

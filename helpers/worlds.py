@@ -1,0 +1,242 @@
+"""Worlds: little languages whose exact probabilities are known.
+
+A world is a probabilistic grammar with memory. Its words and sentences are data
+(``data/worlds/*.toml``; ``data/worlds/README.md`` describes the format), and this
+file is the engine. A *derivation* is a stack of template items still to be written
+plus the *bindings* made so far (who the hero is, what was lost). ``sample`` walks
+one derivation; ``log_prob``, ``next_words`` and ``first_error`` step *all live
+derivations* word by word, with their weights, and forget the dead ones.
+
+A *word* here is what GPT-2's tokenizer cuts before BPE: ``" Tom"``, ``"."``.
+"""
+
+import math
+import random
+import tomllib
+from bisect import bisect
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from helpers import execution
+from helpers.grammar import Choice, Grammar, Slot
+from helpers.templates import words
+
+WORLDS = ("stories", "verse", "code", "lists")
+DATA = Path(__file__).resolve().parent.parent / "data" / "worlds"
+END = "<|endoftext|>"
+FRESH = 10**9  # seeds from here on are never used for training
+
+State = tuple[tuple, tuple]  # (what is still to be written, bindings made so far)
+Live = dict[State, float]  # live derivations with their weights
+
+
+class Slip(NamedTuple):
+    """Where a text leaves its world: a character offset, and why in one sentence."""
+
+    position: int
+    reason: str
+
+    @property
+    def kind(self) -> str:
+        """The reason's first word: grammar, coherence, agreement, ending …"""
+        return self.reason.partition(":")[0]
+
+
+class Floor(NamedTuple):
+    """The entropy of a world in nats per token, and its standard error."""
+
+    nats: float
+    standard_error: float
+
+    @property
+    def perplexity(self) -> float:
+        """The least possible perplexity per token."""
+        return math.exp(self.nats)
+
+
+class World:
+    """A probabilistic grammar with memory.
+
+    Args:
+        spec: the parsed TOML of the world.
+        name: what messages call it.
+
+    Raises:
+        ValueError: when a template is malformed or a name is not defined.
+    """
+
+    def __init__(self, spec: dict, name: str = "world"):
+        self.name, self.grammar = name, Grammar(spec)
+        unbound = (None,) * len(self.grammar.variables)
+        self._start: Live = {((self.grammar.start, 0, ()), unbound): 1.0}
+
+    def __repr__(self) -> str:
+        return f"<World {self.name}>"
+
+    def sample(self, seed: int) -> str:
+        """Draw one text; the same seed gives the same text on any machine."""
+        uniform = random.Random(seed).random
+        bindings = [None] * len(self.grammar.variables)
+        stack, text = [*self.grammar.start], []
+        while stack:
+            item = stack.pop()
+            if type(item) is str:
+                text.append(item)
+            elif type(item) is Choice:
+                option = item.options[bisect(item.cumulative, uniform())]
+                stack += option.backwards
+            elif type(item) is Slot:
+                stack += item.draw(bindings, uniform).backwards
+            else:
+                stack += item.written(bindings).backwards
+        return "".join(text)
+
+    def log_prob(self, text: str) -> float:
+        """Return the natural logarithm of the text's probability, in nats.
+
+        If several derivations give the same text, their probabilities add up.
+        A text outside the world gets -inf.
+        """
+        _, steps, found = self._follow([*words(text), END])
+        return sum(map(math.log, steps)) if found else -math.inf
+
+    def next_words(self, prefix: str) -> dict[str, float]:
+        """Return the exact distribution of the word after ``prefix``, likeliest first.
+
+        The end of the text is the word ``<|endoftext|>``. The dictionary is empty
+        if no text of this world begins with the words of ``prefix``.
+        """
+        live, _, found = self._follow(words(prefix))
+        return _expected(live) if found else {}
+
+    def first_error(self, text: str) -> Slip | None:
+        """Return None for a text of this world, else where it leaves it and why."""
+        pieces = [*words(text), END]
+        live, steps, found = self._follow(pieces)
+        if found:
+            return None
+        before = pieces[: len(steps)]
+        reason = self._reason(pieces[len(before)], _expected(live), before)
+        return Slip(len("".join(before)), reason)
+
+    def entropy_floor(self, tokenizer, n: int = 500, *, seed: int = FRESH) -> Floor:
+        """Estimate the least possible loss of any model, in nats per token.
+
+        The mean of -log p over ``n`` fresh texts divided by their mean number of
+        tokens, end token included; the standard error is that of a ratio (delta
+        method). It is the entropy because -log p is exact for each text.
+        """
+        texts = [self.sample(seed + i) for i in range(n)]
+        nats = [-self.log_prob(text) for text in texts]
+        tokens = [len(tokenizer(text)["input_ids"]) + 1 for text in texts]
+        return ratio(nats, tokens)
+
+    def _follow(self, pieces: list[str]) -> tuple[Live, list[float], bool]:
+        """Step along words: live derivations, each word's probability, all found?"""
+        live, steps = self._start, []
+        for word in pieces:
+            after = _step(live, word).get(word)
+            if not after:
+                return live, steps, False
+            steps.append(sum(after.values()))
+            live = {state: weight / steps[-1] for state, weight in after.items()}
+        return live, steps, True
+
+    def _reason(self, found: str, expected: dict[str, float], before: list) -> str:
+        """Say in a sentence why ``found`` cannot stand after ``before``."""
+        grammar, likeliest = self.grammar, next(iter(expected))
+        context, word = "".join(before[-4:]).strip(), found.strip()
+        if found == END:
+            return f"ending: the text stops after '{context}', '{likeliest}' could follow"
+        if likeliest == END and len(expected) == 1:
+            return f"ending: the text goes on after '{context}', where it must end"
+        if word and word not in grammar.vocabulary:
+            return f"spelling: '{word}' is no word of this world"
+        roles = grammar.roles.get(word.lower(), set())
+        for other in expected:
+            for _, attribute in roles & grammar.roles.get(other.strip().lower(), set()):
+                other = other.strip()
+                if attribute != "word":
+                    return f"agreement: '{word}' after '{context}', '{other}' would agree"
+                if word[0].isupper() and found not in before and word not in before:
+                    return f"coherence: {word} was never introduced; {other} was"
+                return f"coherence: '{word}' after '{context}', it must be '{other}'"
+        return f"grammar: '{word}' cannot follow '{context}', '{likeliest}' could"
+
+
+class PythonWorld(World):
+    """A world of Python functions: right is what runs and passes its doctests."""
+
+    def first_error(self, text: str) -> Slip | None:
+        """Return None if the text parses and passes its doctests (bounded time)."""
+        error = execution.first_error(text)
+        return None if error is None else Slip(*error)
+
+
+def ratio(totals: list[float], sizes: list[int]) -> Floor:
+    """Return sum(totals) / sum(sizes) and its standard error (delta method)."""
+    n, value = len(totals), sum(totals) / sum(sizes)
+    residuals = [t - value * s for t, s in zip(totals, sizes, strict=True)]
+    variance = sum(r * r for r in residuals) / max(n - 1, 1)
+    return Floor(value, math.sqrt(variance / n) / (sum(sizes) / n))
+
+
+def _step(live: Live, word: str | None = None) -> dict[str, Live]:
+    """Let every live derivation write one word; return {word: live derivations}.
+
+    With ``word``, derivations that cannot write it are dropped early.
+    """
+    after: dict[str, Live] = {}
+    todo = [(weight, frames, bound) for (frames, bound), weight in live.items()]
+    while todo:
+        weight, frames, bound = todo.pop()
+        if not frames:
+            states = after.setdefault(END, {})
+            states[((), bound)] = states.get(((), bound), 0.0) + weight
+            continue
+        items, i, rest = frames
+        item, rest = items[i], (items, i + 1, rest) if i + 1 < len(items) else rest
+        if type(item) is str:
+            if word is None or item == word:
+                states = after.setdefault(item, {})
+                states[(rest, bound)] = states.get((rest, bound), 0.0) + weight
+        elif type(item) is Choice:
+            for p, option, first in item.ways:
+                if word is None or first is None or word in first:
+                    todo.append((weight * p, (option, 0, rest) if option else rest, bound))
+        elif type(item) is Slot:
+            for p, form, binding in item.expand(bound, word):
+                todo.append((weight * p, (form, 0, rest) if form else rest, binding))
+        else:
+            todo.append((weight, (item.written(bound), 0, rest), bound))
+    return after
+
+
+def _expected(live: Live) -> dict[str, float]:
+    """Return the distribution of the next word, likeliest first."""
+    after = {word: sum(states.values()) for word, states in _step(live).items()}
+    total = sum(after.values())
+    ordered = sorted(after.items(), key=lambda item: (-item[1], item[0]))
+    return {word: weight / total for word, weight in ordered}
+
+
+@lru_cache
+def load_world(name: str) -> World:
+    """Load one of the course's worlds: stories, verse, code or lists.
+
+    Raises:
+        ValueError: for any other name.
+    """
+    if name not in WORLDS:
+        raise ValueError(f"there is no world {name!r}: choose one of {', '.join(WORLDS)}")
+    return (PythonWorld if name == "code" else World)(load_spec(name), name)
+
+
+def load_spec(name: str) -> dict[str, dict]:
+    """Read the TOML files of a world: all whose names begin with the world's."""
+    spec: dict[str, dict] = {}
+    for path in sorted(DATA.glob(f"{name}*.toml")):
+        for section, table in tomllib.loads(path.read_text("utf-8")).items():
+            spec.setdefault(section, {}).update(table)
+    return spec
