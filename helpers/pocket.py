@@ -1,0 +1,216 @@
+"""How the pocket GPT-2 was made: ``python -m helpers pretrain`` makes it again.
+
+A byte-level BPE and a small ``GPT2LMHeadModel`` learn three of the worlds: stories,
+code and lists (verse is kept for fine-tuning). Most rows hold one whole document
+from position 0, because a story cut in the middle hides the introductions that
+copying needs; some hold several, packed to the full context, so that every position
+is trained and ``<|endoftext|>`` learns to mean "forget what came before".
+
+The matrices inside the blocks are trained with Muon (Jordan et al. 2024, as in
+``torch.optim.Muon``), everything else with AdamW.
+"""
+
+import argparse
+import json
+import math
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+from helpers.worlds import END, load_world
+
+POCKET = Path(__file__).resolve().parent.parent / "data" / "pocket-gpt2"
+CONTEXT = 512
+SHARES = {"stories": 0.72, "code": 0.13, "lists": 0.15}  # of the single documents
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides the outcome of a run."""
+
+    tokens: int = 16_000_000
+    rows: int = 32
+    packed: float = 0.12  # share of the steps whose rows are packed
+    layers: int = 6
+    heads: int = 8
+    width: int = 256
+    vocab: int = 4096
+    muon: float = 3e-3
+    adamw: float = 3e-3
+    warmup: float = 0.02
+    seed: int = 0
+
+
+def train_tokenizer(vocab: int, *, documents: int = 30_000) -> PreTrainedTokenizerFast:
+    """Train a byte-level BPE on samples of the worlds; the end token has the last id."""
+    counts = {"stories": documents, "code": documents // 4, "lists": documents // 4}
+    texts = (load_world(w).sample(i) for w, n in counts.items() for i in range(n))
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab - 1, initial_alphabet=alphabet, show_progress=False
+    )
+    bpe.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=bpe,
+        bos_token=END,
+        eos_token=END,
+        unk_token=END,
+        model_max_length=CONTEXT,
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def new_model(recipe: Recipe, tokenizer) -> GPT2LMHeadModel:
+    """Return an untrained GPT-2 of the recipe's size, without dropout."""
+    torch.manual_seed(recipe.seed)
+    config = GPT2Config(
+        vocab_size=len(tokenizer),
+        n_positions=CONTEXT,
+        n_embd=recipe.width,
+        n_layer=recipe.layers,
+        n_head=recipe.heads,
+        bos_token_id=tokenizer.eos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+    )
+    return GPT2LMHeadModel(config)
+
+
+def documents(tokenizer, seed: int) -> Iterator[tuple[str, list[int]]]:
+    """Yield (world, ids) for ever, the end token before and after each document."""
+    choose, eos = random.Random(seed), tokenizer.eos_token_id
+    names, weights = [*SHARES], [*SHARES.values()]
+    number = seed * 10_000_000  # training seeds stay below worlds.FRESH
+    while True:
+        drawn = choose.choices(names, weights, k=256)
+        texts = [load_world(w).sample(number + i) for i, w in enumerate(drawn)]
+        number += len(drawn)
+        for world, ids in zip(drawn, tokenizer(texts)["input_ids"], strict=True):
+            yield world, [eos, *ids, eos]
+
+
+def batches(tokenizer, recipe: Recipe) -> Iterator[list[list[int]]]:
+    """Yield batches of rows for ever: mostly whole documents of similar length."""
+    stream, choose = documents(tokenizer, recipe.seed), random.Random(recipe.seed)
+    room = recipe.rows * 150  # tokens in a batch, about
+    while True:
+        pool = sorted((next(stream)[1] for _ in range(recipe.rows * 64)), key=len)
+        made, batch = [], []
+        for row in pool:
+            if batch and (len(batch) + 1) * len(row) > room:
+                made.append(batch)
+                batch = []
+            batch.append(row[:CONTEXT])
+        made.append(batch)
+        packed = round(len(made) * recipe.packed / (1 - recipe.packed))
+        made += [_pack(stream, room // CONTEXT) for _ in range(packed)]
+        choose.shuffle(made)
+        yield from made
+
+
+def _pack(stream, rows: int) -> list[list[int]]:
+    """Fill rows of the full context with whole documents, the last one cut."""
+    packed = []
+    for _ in range(rows):
+        row = next(stream)[1]
+        while len(row) < CONTEXT:
+            row = row + next(stream)[1][1:]
+        packed.append(row[:CONTEXT])
+    return packed
+
+
+def collate(batch: list[list[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return input_ids and labels (batch, seq); pads are labelled -100."""
+    longest = max(map(len, batch))
+    ids = [row + [pad] * (longest - len(row)) for row in batch]
+    labels = [row + [-100] * (longest - len(row)) for row in batch]
+    return torch.tensor(ids), torch.tensor(labels)
+
+
+def optimizers(model, recipe: Recipe) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside the blocks, AdamW for everything else."""
+    inside = {id(p) for p in model.transformer.h.parameters() if p.ndim == 2}
+    matrices = [p for p in model.parameters() if id(p) in inside]
+    others = [p for p in model.parameters() if id(p) not in inside]
+    muon = torch.optim.Muon(
+        matrices, lr=recipe.muon, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"
+    )
+    return [muon, torch.optim.AdamW(others, lr=recipe.adamw, weight_decay=0.0)]
+
+
+def learning_rate(done: float, warmup: float) -> float:
+    """Return the share of the peak rate: up in a line, down in a cosine to zero."""
+    if done < warmup:
+        return done / warmup
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, (done - warmup) / (1 - warmup))))
+
+
+def pretrain(output: Path, recipe: Recipe, *, report=print) -> Path:
+    """Train the pocket model and its tokenizer into ``output``; return the folder.
+
+    ``training.json`` beside the weights keeps the recipe, the seed, the loss after
+    every twenty steps (nats per token), the tokens seen and the seconds taken.
+    """
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    tokenizer = train_tokenizer(recipe.vocab)
+    model = new_model(recipe, tokenizer).to(device)
+    stepping, rates = optimizers(model, recipe), (recipe.muon, recipe.adamw)
+    history, seen, losses, start = [], 0, [], time.time()
+    for step, batch in enumerate(batches(tokenizer, recipe)):
+        ids, labels = collate(batch, tokenizer.eos_token_id)
+        scale = learning_rate(seen / recipe.tokens, recipe.warmup)
+        for optimizer, rate in zip(stepping, rates, strict=True):
+            optimizer.param_groups[0]["lr"] = rate * max(scale, 1e-4)
+        with torch.autocast(device, dtype=torch.bfloat16):
+            loss = model(ids.to(device), labels=labels.to(device)).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer in stepping:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        seen += int((labels[:, 1:] != -100).sum())
+        losses.append(loss.item())
+        if step % 20 == 19:
+            seconds = round(time.time() - start)
+            history.append([step + 1, seen, round(sum(losses) / len(losses), 4)])
+            report(f"step {step + 1}  tokens {seen:,}  loss {history[-1][2]}  {seconds} s")
+            losses = []
+        if step % 500 == 499 or seen >= recipe.tokens:
+            log = {"recipe": asdict(recipe), "tokens": seen, "steps": step + 1}
+            log |= {"seconds": round(time.time() - start), "device": device}
+            log |= {"threads": torch.get_num_threads(), "torch": torch.__version__}
+            save(model, tokenizer, output, {**log, "history": history})
+        if seen >= recipe.tokens:
+            return output
+
+
+def save(model, tokenizer, output: Path, log: dict) -> None:
+    """Write weights (float16, to halve the file), tokenizer and log."""
+    output.mkdir(parents=True, exist_ok=True)
+    copy = GPT2LMHeadModel(model.config)
+    copy.load_state_dict(model.state_dict())
+    copy.half().save_pretrained(output)
+    tokenizer.save_pretrained(output)
+    (output / "training.json").write_text(json.dumps(log) + "\n")
+
+
+def main(arguments: list[str]) -> int:
+    """Run ``python -m helpers pretrain``."""
+    parser = argparse.ArgumentParser(prog="python -m helpers pretrain")
+    parser.add_argument("--output", type=Path, default=Path("runs/pocket-gpt2"))
+    parser.add_argument("--tokens", type=int, default=Recipe.tokens)
+    parser.add_argument("--seed", type=int, default=Recipe.seed)
+    options = parser.parse_args(arguments)
+    pretrain(options.output, Recipe(tokens=options.tokens, seed=options.seed))
+    return 0
