@@ -13,6 +13,7 @@ The matrices inside the blocks are trained with Muon (Jordan et al. 2024, as in
 import argparse
 import json
 import math
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -34,7 +35,7 @@ SHARES = {"stories": 0.72, "code": 0.13, "lists": 0.15}  # of the single documen
 class Recipe:
     """Everything that decides the outcome of a run."""
 
-    tokens: int = 16_000_000
+    tokens: int = 10_000_000
     rows: int = 32
     packed: float = 0.12  # share of the steps whose rows are packed
     layers: int = 6
@@ -182,11 +183,13 @@ def pretrain(output: Path, recipe: Recipe, *, report=print) -> Path:
         seen += int((labels[:, 1:] != -100).sum())
         losses.append(loss.item())
         if step % 20 == 19:
+            if hasattr(os, "sched_getaffinity"):  # cores may come and go
+                torch.set_num_threads(len(os.sched_getaffinity(0)))
             seconds = round(time.time() - start)
             history.append([step + 1, seen, round(sum(losses) / len(losses), 4)])
             report(f"step {step + 1}  tokens {seen:,}  loss {history[-1][2]}  {seconds} s")
             losses = []
-        if step % 500 == 499 or seen >= recipe.tokens:
+        if step % 200 == 199 or seen >= recipe.tokens:
             log = {"recipe": asdict(recipe), "tokens": seen, "steps": step + 1}
             log |= {"seconds": round(time.time() - start), "device": device}
             log |= {"threads": torch.get_num_threads(), "torch": torch.__version__}
