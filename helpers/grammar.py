@@ -67,10 +67,11 @@ class Slot:
         variable: index of the binding that remembers it; None draws afresh.
         rivals: indices of the bindings that must hold other members.
         like: index of a binding whose group it must share, or None.
+        role: the class and the attribute that stand here.
     """
 
-    def __init__(self, entries, forms, variable=None, rivals=(), like=None):
-        self.entries, self.forms = entries, forms
+    def __init__(self, entries, forms, variable, rivals, like, role):
+        self.entries, self.forms, self.role = entries, forms, role
         self.variable, self.rivals, self.like = variable, rivals, like
         self.cumulative = [*accumulate(entry.weight for entry in entries)]
         ways = [(i, p, form) for i, spelt in enumerate(forms) for p, form in spelt]
@@ -147,7 +148,9 @@ class Expression:
         for name, (index, _) in self.entries.items():
             if bindings[index] is None:
                 source = self.code.co_filename
-                raise ValueError(f"{{={source}}}: write {{!{name}}} before it, to bind it")
+                raise ValueError(
+                    f"{{={source}}}: write {{!{name}}} before it, to bind it"
+                )
         values = {
             name: _number(entries[bindings[index]].attributes["word"])
             for name, (index, entries) in self.entries.items()
@@ -181,14 +184,20 @@ class Grammar:
 
     def _read_variables(self, declared: dict[str, str], classes: dict) -> dict:
         """Return {name: (index, class, rivals, like)}."""
-        split = {n: [part.strip() for part in d.split("~")] for n, d in declared.items()}
+        split = {
+            n: [part.strip() for part in d.split("~")] for n, d in declared.items()
+        }
         index = {name: i for i, name in enumerate(split)}
         found = {}
         for name, (kind, *like) in split.items():
             if kind not in self.classes:
-                raise ValueError(f"variable {name} is of class {kind}, which is not there")
+                raise ValueError(
+                    f"variable {name} is of class {kind}, which is not there"
+                )
             if like and like[0] not in index:
-                raise ValueError(f"variable {name} is like {like[0]}, which is not there")
+                raise ValueError(
+                    f"variable {name} is like {like[0]}, which is not there"
+                )
             rivals = [index[n] for n, other in split.items() if other[0] == kind]
             rivals = [] if classes[kind].get("repeat") else rivals
             others = tuple(i for i in rivals if i != index[name])
@@ -218,7 +227,7 @@ class Grammar:
                 text = value if value[0] == " " == text else text + value
                 continue
             lead = " " if text.endswith(" ") else ""
-            items += self._literal(text.removesuffix(lead))
+            items += self._literal(text.removesuffix(lead), then=lead + "x")
             text = ""
             if kind == "slot":
                 items.append(self._slot(value, lead, local))
@@ -232,8 +241,11 @@ class Grammar:
             raise ValueError(f"put the space before the item after it: {text!r}")
         return Seq(items + (self._literal(text) if parts else []))
 
-    def _literal(self, text: str) -> list[str]:
-        pieces = words(text)
+    def _literal(self, text: str, then: str = "") -> list[str]:
+        """Split text into words; where spaces end it, what comes then matters."""
+        pieces = (
+            words(text + then)[:-1] if then and text[-1:].isspace() else words(text)
+        )
         self.vocabulary.update(piece.strip() for piece in pieces)
         return pieces
 
@@ -266,7 +278,7 @@ class Grammar:
             texts = [t[0].upper() + t[1:] if mark == "^" else t for t in texts]
             share = 1 / len(texts)
             forms.append([(share, Seq(self._literal(lead + text))) for text in texts])
-        return Slot(entries, forms, index, rivals, like)
+        return Slot(entries, forms, index, rivals, like, (kind, attribute))
 
     def _note(self, text: str, kind: str, attribute: str) -> None:
         """Remember in which classes a word stands, for messages about errors."""

@@ -11,6 +11,7 @@ The matrices inside the blocks are trained with Muon (Jordan et al. 2024, as in
 """
 
 import argparse
+import hashlib
 import json
 import math
 import os
@@ -206,6 +207,10 @@ def save(model, tokenizer, output: Path, log: dict) -> None:
     copy.half().save_pretrained(output)
     tokenizer.save_pretrained(output)
     (output / "training.json").write_text(json.dumps(log) + "\n")
+    kept = [*output.glob("*.json"), output / "model.safetensors"]
+    sums = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(kept)}
+    lines = [f"{checksum}  {name}\n" for name, checksum in sums.items()]
+    (output / "SHA256SUMS").write_text("".join(lines))
 
 
 def main(arguments: list[str]) -> int:

@@ -14,6 +14,7 @@ import math
 import random
 import tomllib
 from bisect import bisect
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -39,7 +40,7 @@ class Slip(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """The reason's first word: grammar, coherence, agreement, ending …"""
+        """The reason's first word: grammar, coherence, agreement and so on."""
         return self.reason.partition(":")[0]
 
 
@@ -107,7 +108,9 @@ class World:
         The end of the text is the word ``<|endoftext|>``. The dictionary is empty
         if no text of this world begins with the words of ``prefix``.
         """
-        live, _, found = self._follow(words(prefix))
+        # "\n\n" is one word where a text ends in it, two where another word follows.
+        pieces = words(prefix + "x")[:-1] if prefix.endswith("\n") else words(prefix)
+        live, _, found = self._follow(pieces)
         return _expected(live) if found else {}
 
     def first_error(self, text: str) -> Slip | None:
@@ -117,7 +120,7 @@ class World:
         if found:
             return None
         before = pieces[: len(steps)]
-        reason = self._reason(pieces[len(before)], _expected(live), before)
+        reason = self._reason(pieces[len(before)], live, before)
         return Slip(len("".join(before)), reason)
 
     def entropy_floor(self, tokenizer, n: int = 500, *, seed: int = FRESH) -> Floor:
@@ -143,25 +146,27 @@ class World:
             live = {state: weight / steps[-1] for state, weight in after.items()}
         return live, steps, True
 
-    def _reason(self, found: str, expected: dict[str, float], before: list) -> str:
+    def _reason(self, found: str, live: Live, before: list[str]) -> str:
         """Say in a sentence why ``found`` cannot stand after ``before``."""
-        grammar, likeliest = self.grammar, next(iter(expected))
+        expected, grammar = _expected(live), self.grammar
+        likeliest = next(iter(expected)).strip()
         context, word = "".join(before[-4:]).strip(), found.strip()
         if found == END:
-            return f"ending: the text stops after '{context}', '{likeliest}' could follow"
+            return (
+                f"ending: the text stops after '{context}', '{likeliest}' could follow"
+            )
         if likeliest == END and len(expected) == 1:
             return f"ending: the text goes on after '{context}', where it must end"
-        if word and word not in grammar.vocabulary:
+        if word and not word.isdigit() and word not in grammar.vocabulary:
             return f"spelling: '{word}' is no word of this world"
         roles = grammar.roles.get(word.lower(), set())
-        for other in expected:
-            for _, attribute in roles & grammar.roles.get(other.strip().lower(), set()):
-                other = other.strip()
-                if attribute != "word":
-                    return f"agreement: '{word}' after '{context}', '{other}' would agree"
-                if word[0].isupper() and found not in before and word not in before:
-                    return f"coherence: {word} was never introduced; {other} was"
-                return f"coherence: '{word}' after '{context}', it must be '{other}'"
+        for role, kept in _remembered(live):
+            if role in roles and role[1] != "word":
+                return f"agreement: '{word}' after '{context}', '{kept}' would agree"
+            if role in roles and word[0].isupper() and word not in "".join(before):
+                return f"coherence: {word} was never introduced; {kept} was"
+            if role in roles:
+                return f"coherence: '{word}' after '{context}', it must be '{kept}'"
         return f"grammar: '{word}' cannot follow '{context}', '{likeliest}' could"
 
 
@@ -204,13 +209,32 @@ def _step(live: Live, word: str | None = None) -> dict[str, Live]:
         elif type(item) is Choice:
             for p, option, first in item.ways:
                 if word is None or first is None or word in first:
-                    todo.append((weight * p, (option, 0, rest) if option else rest, bound))
+                    todo.append(
+                        (weight * p, (option, 0, rest) if option else rest, bound)
+                    )
         elif type(item) is Slot:
             for p, form, binding in item.expand(bound, word):
                 todo.append((weight * p, (form, 0, rest) if form else rest, binding))
         else:
             todo.append((weight, (item.written(bound), 0, rest), bound))
     return after
+
+
+def _remembered(live: Live) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield (class and attribute, word) of what could come next from memory."""
+    todo = [(frames, bound) for frames, bound in live]
+    while todo:
+        frames, bound = todo.pop()
+        if not frames:
+            continue
+        items, i, rest = frames
+        item, rest = items[i], (items, i + 1, rest) if i + 1 < len(items) else rest
+        if type(item) is Choice:
+            todo += [((way, 0, rest) if way else rest, bound) for way in item.options]
+        elif type(item) is Slot and item.variable is not None:
+            kept = bound[item.variable]
+            if kept is not None and item.forms[kept][0][1]:
+                yield item.role, "".join(item.forms[kept][0][1]).strip()
 
 
 def _expected(live: Live) -> dict[str, float]:
@@ -229,7 +253,9 @@ def load_world(name: str) -> World:
         ValueError: for any other name.
     """
     if name not in WORLDS:
-        raise ValueError(f"there is no world {name!r}: choose one of {', '.join(WORLDS)}")
+        raise ValueError(
+            f"there is no world {name!r}: choose one of {', '.join(WORLDS)}"
+        )
     return (PythonWorld if name == "code" else World)(load_spec(name), name)
 
 
