@@ -188,7 +188,9 @@ def pretrain(output: Path, recipe: Recipe, *, report=print) -> Path:
                 torch.set_num_threads(len(os.sched_getaffinity(0)))
             seconds = round(time.time() - start)
             history.append([step + 1, seen, round(sum(losses) / len(losses), 4)])
-            report(f"step {step + 1}  tokens {seen:,}  loss {history[-1][2]}  {seconds} s")
+            report(
+                f"step {step + 1}  tokens {seen:,}  loss {history[-1][2]}  {seconds} s"
+            )
             losses = []
         if step % 200 == 199 or seen >= recipe.tokens:
             log = {"recipe": asdict(recipe), "tokens": seen, "steps": step + 1}

@@ -42,7 +42,8 @@ def weight_histogram(weights: Mapping[str, object], *, bins: int = 80, ax=None):
     """Draw how the numbers of some weights are distributed, and return the axes.
 
     Args:
-        weights: {label: tensor of any shape}, all drawn over the same bins.
+        weights: {label: tensor of any shape, on the CPU}, drawn over the same bins;
+            the narrowest first.
         bins: number of bins; their range holds all but 1 in 1,000 of the numbers.
         ax: axes to draw on; new ones where none are given.
     """
@@ -50,14 +51,18 @@ def weight_histogram(weights: Mapping[str, object], *, bins: int = 80, ax=None):
     flat = {label: np.asarray(weight).ravel() for label, weight in weights.items()}
     limit = max(np.quantile(np.abs(numbers), 0.999) for numbers in flat.values())
     edges = np.linspace(-limit, limit, bins + 1)
-    for label, numbers in flat.items():
+    for index, (label, numbers) in enumerate(flat.items()):
         share = 100 * np.histogram(numbers, edges)[0] / len(numbers)
         (line,) = ax.step(edges[:-1], share, where="post")
-        peak = int(share.argmax()) if len(ax.lines) % 2 else _shoulder(share)
+        place = _shoulder(share) if index else int(share.argmax())
         ax.annotate(
-            label, (edges[peak], share[peak]), xytext=(10, 2),
-            textcoords="offset points", color=line.get_color(), weight="bold",
-        )  # fmt: skip
+            label,
+            (edges[place], share[place]),
+            xytext=(10, 2),
+            textcoords="offset points",
+            color=line.get_color(),
+            weight="bold",
+        )
     ax.set(xlabel="value of a parameter", ylabel="share of the parameters in %")
     ax.set_ylim(bottom=0)
     ax.set_title("Same shape, same count, different numbers")

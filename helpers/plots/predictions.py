@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import torch
 
-from helpers.plots.style import STYLE, new_axes
+from helpers.plots.style import new_axes
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#555555"
 
@@ -21,11 +20,13 @@ def next_word_bars(
 ):
     """Draw two distributions over the next word as pairs of bars.
 
-    The words shown are the likeliest by either of the two; a space is shown as ``␣``.
+    The words shown are the likeliest by either of the two, ``"(others)"`` last if it
+    is among them; a space is shown as ``␣``.
     """
     ax = new_axes(ax, figsize=(6, 0.9 + 0.42 * top))
     likeliest = lambda word: max(truth.get(word, 0), model.get(word, 0))  # noqa: E731
     shown = sorted({*truth, *model}, key=lambda word: (-likeliest(word), word))[:top]
+    shown.sort(key="(others)".__eq__)
     for offset, colour, name, probs in (
         (-0.2, BLUE, "truth", truth),
         (0.2, ORANGE, "model", model),
@@ -38,8 +39,10 @@ def next_word_bars(
             ax.text(width, place, " " + label, va="center", color=colour, fontsize=9)
     ax.set_yticks(range(len(shown)), [word.replace(" ", "␣") for word in shown])
     ax.set(xlabel="probability of the next word")
-    _entitle(ax, title)
-    ax.set_xlim(0, 1.22 * max(map(likeliest, shown), default=1.0))
+    ax.set_title(title)
+    limit = 1.22 * max(map(likeliest, shown), default=1.0)
+    ax.set_xticks([tick for tick in ax.get_xticks() if 0 <= tick <= 1])
+    ax.set_xlim(0, limit)
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
     ax.text(0.99, 0.04, note, transform=ax.transAxes, ha="right", color=GREY)
@@ -83,34 +86,33 @@ def entropy_scatter(
     ax.scatter(truth, model, color=BLUE, alpha=0.5, s=22, linewidths=0)
     ax.set(xlabel="entropy of the truth, nats", ylabel="entropy of the model, nats")
     ax.set_ylim(-0.15, limit * 1.08)
-    _entitle(ax, title)
+    ax.set_title(title)
     return ax
 
 
 def surprise_lines(
-    lines: Mapping[str, Sequence[float]], *, mark: int, title: str = "", ax=None
+    words: Sequence[str],
+    lines: Mapping[str, Sequence[float]],
+    *,
+    mark: int,
+    title: str = "",
+    ax=None,
 ):
     """Draw the surprise of each word, in nats, a line per text.
 
-    The two texts are the same up to word ``mark``, which gets a vertical line. Names
-    are written beside the lines' values at the mark.
+    The texts share their ``words`` but for word ``mark``, which gets a vertical line;
+    there the lines carry their names.
     """
-    ax = new_axes(ax)
+    ax = new_axes(ax, figsize=(6, 4))
     ax.axvline(mark, color=GREY, linewidth=1, linestyle="--")
-    styles = zip(lines.items(), (ORANGE, BLUE), ("-", "-"), strict=False)
-    for (name, costs), colour, style in styles:
-        ax.plot(costs, color=colour, linestyle=style, linewidth=1.4)
+    for (name, costs), colour in zip(lines.items(), (ORANGE, BLUE), strict=False):
+        ax.plot(costs, color=colour, linewidth=1.4)
         ax.plot(mark, costs[mark], "o", color=colour, markersize=5)
-        left = mark > len(costs) / 2
-        label, align = (f"{name}  ", "right") if left else (f"  {name}", "left")
-        ax.text(mark, costs[mark] + 0.3, label, color=colour, ha=align, va="bottom")
+        place = (mark - 0.3, costs[mark] + 0.2)
+        ax.text(*place, name, color=colour, ha="right", va="bottom")
+    labels = ["…" if i == mark else word for i, word in enumerate(words)]
+    ax.set_xticks(range(len(words)), labels, rotation=90, fontsize=8)
     top = max(max(costs) for costs in lines.values())
     ax.set(xlabel="word", ylabel="surprise, nats", ylim=(-0.3, top * 1.15))
-    _entitle(ax, title)
+    ax.set_title(title)
     return ax
-
-
-def _entitle(ax, title: str) -> None:
-    """Set the title; the style decides where it stands when it is set."""
-    with plt.style.context(STYLE):
-        ax.set_title(title)

@@ -1,0 +1,37 @@
+"""``python -m helpers``: check the Python version, then run the command line.
+
+Everything in this file runs on any Python since 2.7, so that a Python that is too
+old gets one clear line and no syntax error. The commands are in command_line.py.
+"""
+
+import os
+import sys
+
+OLDEST = (3, 11)
+
+
+def too_old():
+    """Say in one line what is wrong and which Python to use."""
+    line = "Python %d.%d is too old: 3.11 or newer is needed; " % sys.version_info[:2]
+    for minor in (13, 12, 11):
+        for folder in os.environ.get("PATH", "").split(os.pathsep):
+            name = "python3.%d" % minor
+            if os.access(os.path.join(folder, name), os.X_OK):
+                return line + "try %s -m helpers" % name
+    return line + "get it from https://www.python.org/downloads/"
+
+
+if sys.version_info < OLDEST:
+    sys.stderr.write(too_old() + "\n")
+    sys.exit(2)
+
+# `python /path/to/helpers` puts the folder itself on the path instead of its parent.
+here = os.path.dirname(os.path.abspath(__file__))
+sys.path[:] = [place for place in sys.path if os.path.abspath(place or ".") != here]
+if not __package__:
+    sys.path.insert(0, os.path.dirname(here))
+
+from helpers.command_line import main  # noqa: E402
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,80 @@
+"""Byte-pair encoding: merges learned from words, and applied to a word.
+
+A word is a sequence of symbols; what a symbol stands for is no matter here (see
+tokens.py). Source: Sennrich et al. 2016, arXiv 1508.07909, algorithm 1.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+Pair = tuple[str, str]
+Words = Mapping[tuple[str, ...], int]  # a word as a tuple of symbols -> its count
+
+
+def count_pairs(words: Words) -> Counter[Pair]:
+    """Count the neighbouring pairs in all words, each word as often as it occurs."""
+    counts: Counter[Pair] = Counter()
+    for symbols, count in words.items():
+        for pair in zip(symbols, symbols[1:], strict=False):
+            counts[pair] += count
+    return counts
+
+
+def merge_pair(symbols: Sequence[str], pair: Pair) -> list[str]:
+    """Join every occurrence of the pair; of overlapping ones, the left one."""
+    merged: list[str] = []
+    for symbol in symbols:
+        if merged and (merged[-1], symbol) == pair:
+            merged[-1] += symbol
+        else:
+            merged.append(symbol)
+    return merged
+
+
+def merge_words(words: Words, pair: Pair) -> Counter[tuple[str, ...]]:
+    """Join the pair in all words."""
+    merged: Counter[tuple[str, ...]] = Counter()
+    for symbols, count in words.items():
+        merged[tuple(merge_pair(symbols, pair))] += count
+    return merged
+
+
+def learn_merges(words: Words, n_merges: int) -> list[Pair]:
+    """Learn merges: again and again, join the pair that is most frequent.
+
+    Fewer than ``n_merges`` come back when every word has become one symbol.
+
+    Of equally frequent pairs the one whose symbols are oldest is taken, first by its
+    left and then by its right symbol; single characters are oldest, in the order of
+    their code points. The library's ``BpeTrainer`` chooses in the same way.
+    """
+    age = {symbol: ord(symbol) for word in words for symbol in word}
+    merges: list[Pair] = []
+    while len(merges) < n_merges and (counts := count_pairs(words)):
+        best = min(counts, key=lambda p: (-counts[p], age[p[0]], age[p[1]]))
+        age.setdefault("".join(best), 0x110000 + len(merges))
+        words = merge_words(words, best)
+        merges.append(best)
+    return merges
+
+
+def apply_bpe(
+    word: Sequence[str], merges: Sequence[Pair] | Mapping[Pair, int]
+) -> list[str]:
+    """Join the symbols of a word, always the pair that was learned first.
+
+    Args:
+        word: Symbols, such as "ĠTom".
+        merges: Pairs in the order in which they were learned, or {pair: rank}.
+    """
+    ranks = merges
+    if not isinstance(merges, Mapping):
+        ranks = {pair: rank for rank, pair in enumerate(merges)}
+    symbols = list(word)
+    while len(symbols) > 1:
+        pairs = zip(symbols, symbols[1:], strict=False)
+        best = min(pairs, key=lambda pair: ranks.get(pair, len(ranks)))
+        if best not in ranks:
+            break
+        symbols = merge_pair(symbols, best)
+    return symbols

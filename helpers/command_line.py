@@ -1,0 +1,276 @@
+"""The command line: `python -m helpers start | test | generate | doctor` and the rest.
+
+Up to the move into `.venv`, only the standard library is used.
+"""
+
+import argparse
+import importlib
+import importlib.util
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+
+from helpers import environment
+from helpers.packages import SetupError
+
+ABOUT = {
+    "start": "open JupyterLab on day 1",
+    "test": "run every test and every notebook; other options go to pytest",
+    "generate": "continue a text, word by word",
+    "doctor": "say what is there, what is missing, what to do",
+    "pretrain": "make the pocket model again",
+    "measure": "measure the pocket model again",
+}
+MODULES = {
+    "start": "helpers.lab",
+    "test": "helpers.suite",
+    "generate": "helpers.command_line",
+    "doctor": "helpers.doctor",
+    "pretrain": "helpers.pocket",
+    "measure": "helpers.measure",
+}
+NEEDED = ("torch", "transformers", "jupyterlab", "pytest", "nbval")
+
+
+class UsageError(Exception):
+    """A mistake of the user's, told in one line."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one line."""
+
+    def error(self, message: str) -> None:
+        """Raise the complaint, which `main` prints."""
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+class Progress:
+    """Progress on a terminal: steps stay, passing news and seconds share one line."""
+
+    def __init__(self) -> None:
+        """Start the clock; nothing is shown before the first report."""
+        self.begun, self.news, self.live = time.monotonic(), "", sys.stderr.isatty()
+        if self.live:
+            threading.Thread(target=self.tick, daemon=True).start()
+
+    def __call__(self, text: str, *, passing: bool = False) -> None:
+        """Show a step, or passing news."""
+        if self.live:
+            self.news = text if passing else ""
+            sys.stderr.write("\r\033[K" + ("" if passing else text + "\n"))
+        elif not passing or " MB)" in text or text.startswith("installing"):
+            sys.stderr.write(f"{'  ' if passing else ''}{text}\n")
+        sys.stderr.flush()
+
+    def tick(self) -> None:
+        """Write the passing line again every second."""
+        while True:
+            time.sleep(1)
+            if self.news:
+                line = f"  {time.monotonic() - self.begun:3.0f} s  {self.news}"
+                sys.stderr.write("\r\033[K" + line[:78])
+                sys.stderr.flush()
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command; return the exit status, 2 for a mistake of the user's."""
+    try:
+        return run(list(argv)) or 0
+    except (UsageError, SetupError) as problem:
+        print(f"python -m helpers: {problem}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nStopped. The same command starts again.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def run(argv: list[str]) -> int | None:
+    """Check the arguments, move into `.venv` where the command needs it, and do it."""
+    if not argv or argv[0] in ("-h", "--help"):
+        return print(overview())
+    command, rest = argv[0], argv[1:]
+    if command not in MODULES:
+        known = ", ".join(MODULES)
+        raise UsageError(f"there is no command {command!r}: expected one of {known}")
+    options = parse(command, rest)
+    if command != "doctor":
+        status = enter(argv, gpu=getattr(options, "gpu", False))
+        if status is not None:
+            return status
+    if options is None:
+        return importlib.import_module(MODULES[command]).main(rest)
+    if command == "generate":
+        return generate(options)
+    return importlib.import_module(MODULES[command]).run(options)
+
+
+def overview() -> str:
+    """Return what `python -m helpers` alone says."""
+    lines = [f"  {name:<10}{text}" for name, text in ABOUT.items()]
+    head = "python -m helpers COMMAND [OPTIONS]; COMMAND --help tells its options"
+    return "\n".join([head, *lines])
+
+
+def parse(command: str, rest: list[str]) -> argparse.Namespace | None:
+    """Return a command's options; None where its module reads them itself."""
+    about = ABOUT[command]
+    parser = Parser(prog=f"python -m helpers {command}", description=about)
+    if command in ("pretrain", "measure"):
+        return None
+    if command in ("start", "test"):
+        parser.add_argument(
+            "--gpu", action="store_true", help="install the PyTorch with CUDA"
+        )
+    if command == "start":
+        parser.add_argument("--no-browser", action="store_true")
+        parser.add_argument("--port", type=int, help="default: 8888 or the next free")
+    if command == "generate":
+        add_generate_options(parser)
+    if command == "test":
+        options, options.pytest = parser.parse_known_args(rest)
+        return options
+    options = parser.parse_args(rest)
+    if command == "generate":
+        check_generate_options(options)
+    if command == "start" and options.port is not None:
+        if not 1 <= options.port <= 65535:
+            parser.error(f"--port must lie in 1 … 65535, not {options.port}")
+    return options
+
+
+def enter(argv: Sequence[str], *, gpu: bool = False) -> int | None:
+    """Move into a complete `.venv`; return None when this process is in it already."""
+    if os.environ.get("COURSE_NO_VENV") == "1":
+        missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+        if missing:
+            raise UsageError(
+                f"COURSE_NO_VENV=1 is set but this Python lacks {', '.join(missing)}: "
+                "pip install -r requirements.txt, or unset COURSE_NO_VENV"
+            )
+        places = [str(environment.ROOT), os.environ.get("PYTHONPATH", "")]
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, places))  # for kernels
+        return None
+    changed = environment.ensure(report=Progress(), gpu=gpu)
+    venv = environment.ROOT / ".venv"
+    if environment.inside(venv) and not changed:
+        return None
+    python = environment.python_of(venv)
+    path = os.pathsep.join([str(python.parent), os.environ.get("PATH", os.defpath)])
+    variables = {**os.environ, "VIRTUAL_ENV": str(venv), "PATH": path}
+    variables.pop("PYTHONHOME", None)
+    helpers = str(environment.ROOT / "helpers")  # this very copy, from any folder
+    return become([str(python), helpers, *argv], variables)
+
+
+def become(command: list[str], variables: dict) -> int:
+    """Run a program in the place of this one; where that cannot be, wait for it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.name == "posix":
+        os.execve(command[0], command, variables)
+    return subprocess.call(command, env=variables)
+
+
+def add_generate_options(parser: Parser) -> None:
+    """Add the options of `generate`."""
+    add = parser.add_argument
+    add("prompt", help="the text to continue")
+    strategies = ["greedy", "top_k", "top_p", "sample"]
+    add("--strategy", choices=strategies, default="top_p")
+    add("--top-k", type=int, help="with top_k: keep the k likeliest tokens (50)")
+    add("--top-p", type=float, help="with top_p: keep this much probability (0.9)")
+    add("--temperature", type=float, help="divides the logits (0.8)")
+    add("--max-new-tokens", type=int, help="stop after so many tokens (250)")
+    add("--seed", default="0", help="a number, or `random` (default 0)")
+    add("--model", help="pocket, gpt2, gpt2-medium, gpt2-large, gpt2-xl or a folder")
+
+
+def check_generate_options(options: argparse.Namespace) -> None:
+    """Fill in the defaults; raise UsageError for what makes no sense."""
+    top_p, top_k, heat = options.top_p, options.top_k, options.temperature
+    new, strategy, seed = options.max_new_tokens, options.strategy, options.seed
+    wrong = {
+        "the prompt is empty: give the text to continue": not options.prompt.strip(),
+        f"--top-p must lie in (0, 1], not {top_p}": (
+            top_p is not None and not 0 < top_p <= 1
+        ),
+        f"--top-k must be at least 1, not {top_k}": top_k is not None and top_k < 1,
+        f"--temperature must be above 0, not {heat}; for 0 use --strategy greedy": (
+            heat is not None and not 0 < heat < float("inf")
+        ),
+        f"--max-new-tokens must be at least 1, not {new}": new is not None and new < 1,
+        "--temperature does nothing with --strategy greedy: leave one out": (
+            heat is not None and strategy == "greedy"
+        ),
+        f"--top-p does nothing with --strategy {strategy}: leave one out": (
+            top_p is not None and strategy != "top_p"
+        ),
+        f"--top-k does nothing with --strategy {strategy}: leave one out": (
+            top_k is not None and strategy != "top_k"
+        ),
+        f"--seed must be a number from 0 or `random`, not {seed!r}": (
+            seed != "random" and not (seed.isascii() and seed.isdigit())
+        ),
+    }
+    for message, applies in wrong.items():
+        if applies:
+            raise UsageError(message)
+
+
+def generate(options: argparse.Namespace) -> None:
+    """Continue the prompt and print the text while it is made."""
+    import torch
+    from transformers import TextStreamer
+    from transformers.utils import logging
+
+    from helpers.models import ModelError, load_model
+
+    logging.set_verbosity_error()
+    try:
+        model, tokenizer = load_model(options.model)
+    except ModelError as error:
+        raise UsageError(error) from None
+    # Documents begin after <|endoftext|>: so GPT-2 has seen them, the pocket one too.
+    ids = [tokenizer.eos_token_id, *tokenizer(options.prompt)["input_ids"]]
+    new = room(len(ids), model.config.n_positions, options.max_new_tokens)
+    seed = random.randrange(2**32) if options.seed == "random" else int(options.seed)
+    if options.seed == "random":
+        print(f"--seed {seed}", file=sys.stderr)
+    torch.manual_seed(seed)
+    print(options.prompt, end="", flush=True)
+    input_ids = torch.tensor([ids], device=model.device)
+    model.generate(
+        input_ids,
+        attention_mask=torch.ones_like(input_ids),
+        max_new_tokens=new,
+        streamer=TextStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True),
+        **strategy_options(options),
+    )
+
+
+def room(prompt_tokens: int, context: int, wanted: int | None) -> int:
+    """Return how many tokens to make; raise UsageError when they do not fit."""
+    left = context - prompt_tokens
+    if left < max(wanted or 1, 1):
+        raise UsageError(
+            f"the prompt takes {prompt_tokens} of the model's {context} positions, so "
+            f"{max(left, 0)} new tokens fit: shorten it or lower --max-new-tokens"
+        )
+    return wanted or min(250, left)
+
+
+def strategy_options(options: argparse.Namespace) -> dict:
+    """Return the strategy in the words of transformers' `generate`."""
+    if options.strategy == "greedy":
+        return {"do_sample": False}
+    sampling = {"do_sample": True, "temperature": options.temperature or 0.8}
+    sampling["top_k"] = (options.top_k or 50) if options.strategy == "top_k" else 0
+    sampling["top_p"] = (options.top_p or 0.9) if options.strategy == "top_p" else 1.0
+    return sampling

@@ -1,0 +1,108 @@
+"""How good is a model: its loss on texts, and what share of its texts is right."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+
+from helpers.worlds import FRESH, Slip, World, ratio
+
+
+class Gap(NamedTuple):
+    """A model beside the best possible one, on the same texts of a world."""
+
+    loss: float  # nats per token
+    loss_error: float  # its standard error
+    floor: float  # entropy of the world, nats per token
+    floor_error: float
+    excess: float  # loss - floor: KL divergence, nats per token
+    excess_error: float  # of the paired difference, so much smaller
+
+
+def in_batches(items: list, size: int) -> Iterator[list]:
+    """Yield ``items`` in lists of at most ``size``."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+@torch.inference_mode()
+def document_losses(
+    model, tokenizer, texts: list[str], *, batch_size: int = 32
+) -> tuple[list[float], list[int]]:
+    """Return each text's loss in nats, summed over its tokens, and their number.
+
+    The end token stands before a text, where it is read, and after it, where it is
+    predicted: a text of n tokens gives n + 1 predictions.
+    """
+    eos = tokenizer.eos_token_id
+    rows = [[eos, *ids, eos] for ids in tokenizer(texts)["input_ids"]]
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+    losses = [0.0] * len(rows)
+    for batch in in_batches(order, batch_size):
+        longest = max(len(rows[i]) for i in batch)
+        padded = [rows[i] + [eos] * (longest - len(rows[i])) for i in batch]
+        ids = torch.tensor(padded, device=model.device)  # (batch, seq)
+        logits = model(ids, attention_mask=torch.ones_like(ids)).logits
+        nats = torch.nn.functional.cross_entropy(
+            logits[:, :-1].float().transpose(1, 2), ids[:, 1:], reduction="none"
+        )  # (batch, seq - 1)
+        for i, row in zip(batch, nats, strict=True):
+            losses[i] = row[: len(rows[i]) - 1].sum().item()
+    return losses, [len(row) - 1 for row in rows]
+
+
+def gap_to_floor(
+    model, tokenizer, world: World, n: int = 500, *, seed: int = FRESH
+) -> Gap:
+    """Measure a model beside the entropy floor on ``n`` texts it never saw."""
+    texts = [world.sample(seed + i) for i in range(n)]
+    losses, tokens = document_losses(model, tokenizer, texts)
+    least = [-world.log_prob(text) for text in texts]
+    excess = [a - b for a, b in zip(losses, least, strict=True)]
+    return Gap(*ratio(losses, tokens), *ratio(least, tokens), *ratio(excess, tokens))
+
+
+@torch.inference_mode()
+def sample_texts(
+    model, tokenizer, n: int, *, prompts=("",), batch_size=64, seed=0, **options
+) -> list[str]:
+    """Let the model write ``n`` documents, the prompts taken in turn.
+
+    Args:
+        model: a causal language model of transformers.
+        tokenizer: its tokenizer; the end token begins and ends a document.
+        n: how many.
+        prompts: beginnings of documents.
+        batch_size: documents written at a time.
+        seed: of torch's generator.
+        options: passed on to ``model.generate``, such as ``do_sample`` and ``top_p``.
+    """
+    torch.manual_seed(seed)
+    eos = tokenizer.eos_token_id
+    rows = [[eos, *tokenizer(p)["input_ids"]] for p in prompts]
+    rows = sorted((rows * (n // len(rows) + 1))[:n], key=len)
+    texts = []
+    for batch in in_batches(rows, batch_size):
+        longest = max(map(len, batch))
+        left = [longest - len(row) for row in batch]
+        ids = [[eos] * pad + row for pad, row in zip(left, batch, strict=True)]
+        mask = [[0] * p + [1] * (longest - p) for p in left]
+        room = model.config.n_positions - longest
+        output = model.generate(
+            torch.tensor(ids, device=model.device),
+            attention_mask=torch.tensor(mask, device=model.device),
+            **{"max_new_tokens": min(room, 300), "pad_token_id": eos, **options},
+        ).tolist()
+        for row, pad in zip(output, left, strict=True):
+            ids = row[pad + 1 :]
+            end = ids.index(eos) if eos in ids else len(ids)
+            texts.append(tokenizer.decode(ids[:end]))
+    return texts
+
+
+def accepted(
+    texts: list[str], judge: Callable[[str], Slip | None]
+) -> tuple[float, list[Slip]]:
+    """Return the share of texts that are right, and the others' first errors."""
+    slips = [slip for slip in map(judge, texts) if slip is not None]
+    return 1 - len(slips) / len(texts), slips

@@ -1,0 +1,128 @@
+"""What a model expects next: probabilities of tokens, of words and of whole texts.
+
+A text here is a document from its beginning, so the model always reads
+``<|endoftext|>`` first: that is what stands between documents in training.
+A *word* is what GPT-2's tokenizer cuts before BPE (``" Tom"``, ``"."``), see
+``helpers.templates.words``; it may be several tokens.
+"""
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+import torch
+
+from helpers.templates import WORD, words
+
+
+def document_ids(tokenizer, text: str) -> torch.Tensor:
+    """Return the ids of ``<|endoftext|>`` and then of the text: (1, seq)."""
+    return torch.tensor([[tokenizer.eos_token_id, *tokenizer(text)["input_ids"]]])
+
+
+@torch.no_grad()
+def next_token_probs(model, tokenizer, prefix: str) -> torch.Tensor:
+    """Return the probability of every token after ``prefix``: (vocab,)."""
+    input_ids = document_ids(tokenizer, prefix).to(model.device)
+    _check_length(model, input_ids.shape[1])
+    return model(input_ids).logits[0, -1].softmax(dim=-1)
+
+
+@torch.no_grad()
+def sequence_log_probs(model, input_ids: torch.Tensor) -> torch.Tensor:
+    """Return log P(x_t | x_<t), in nats, of every token but the first.
+
+    Shapes: ``input_ids`` (batch, seq) to (batch, seq - 1). The first token is only
+    read, so begin with ``document_ids`` if all of the text is to be scored.
+
+    Raises:
+        ValueError: for fewer than two tokens, or more than the model can read.
+    """
+    if input_ids.dim() != 2 or input_ids.shape[1] < 2:
+        shape = tuple(input_ids.shape)
+        raise ValueError(f"expected input_ids (batch, at least 2 tokens), got {shape}")
+    _check_length(model, input_ids.shape[1])
+    log_probs = model(input_ids).logits[:, :-1].log_softmax(dim=-1)
+    return log_probs.gather(-1, input_ids[:, 1:, None]).squeeze(-1)
+
+
+@torch.no_grad()
+def next_word_probs(
+    model, tokenizer, prefix: str, candidates: Iterable[str]
+) -> dict[str, float]:
+    """Return the model's probability that each candidate is the next whole word.
+
+    A word of several tokens has the product of their probabilities, each given those
+    before it. That still counts longer words: after " kite" the token "s" may follow.
+    So the product is multiplied by the probability that the next token begins a new
+    word, and divided by the same probability for the prefix, whose last word has
+    ended. Over all words that there are, these probabilities sum to 1.
+
+    Raises:
+        ValueError: for a candidate that is not one word, or that would only lengthen
+            the last word of the prefix, or a text longer than the model can read.
+    """
+    candidates = list(candidates)
+    _check_words(tokenizer, prefix, candidates)
+    if not candidates:
+        return {}
+    prefix_ids = document_ids(tokenizer, prefix).to(model.device)
+    tokens = [tokenizer(word)["input_ids"] for word in candidates]
+    longest = max(map(len, tokens))
+    _check_length(model, prefix_ids.shape[1] + longest)
+    rows = [row + [tokenizer.eos_token_id] * (longest - len(row)) for row in tokens]
+    word_ids = torch.tensor(rows, device=model.device)  # (words, longest)
+
+    start = model(prefix_ids, use_cache=True)
+    cache = start.past_key_values  # what the model computed for the prefix
+    cache.batch_repeat_interleave(len(candidates))
+    after = model(word_ids, past_key_values=cache).logits.softmax(dim=-1)
+    first = start.logits[:, -1:].softmax(dim=-1)  # (1, 1, vocab)
+    before = torch.cat([first.expand(len(candidates), -1, -1), after[:, :-1]], dim=1)
+    steps = before.gather(-1, word_ids[..., None]).squeeze(-1)  # (words, longest)
+
+    begun = _ended(tokenizer, words(prefix)[-1:], first[0, 0])
+    found = {}
+    for i, (word, row) in enumerate(zip(candidates, tokens, strict=True)):
+        ended = _ended(tokenizer, [word], after[i, len(row) - 1])
+        found[word] = (steps[i, : len(row)].prod() * ended / begun).item()
+    return found
+
+
+def _ended(tokenizer, last: list[str], next_probs: torch.Tensor) -> torch.Tensor:
+    """Return the probability that the next token does not lengthen the last word."""
+    if not last or last == [tokenizer.eos_token]:
+        return next_probs.new_ones(())
+    whole = last[0].isspace() or "'" in last[0]  # else its last character decides
+    longer = _lengthening(tokenizer, last[0] if whole else last[0][-1])
+    return 1 - next_probs[longer.to(next_probs.device)].sum()
+
+
+@lru_cache(maxsize=256)
+def _lengthening(tokenizer, end: str) -> torch.Tensor:
+    """Return the ids of the tokens that continue a word which ends like ``end``."""
+    longer = [WORD.match(end + text).end() > len(end) for text in _texts(tokenizer)]
+    return torch.tensor(longer).nonzero().squeeze(-1)
+
+
+@lru_cache(maxsize=4)
+def _texts(tokenizer) -> list[str]:
+    """Return the text of every token, and nothing for the end token."""
+    texts = tokenizer.batch_decode([[i] for i in range(len(tokenizer))])
+    texts[tokenizer.eos_token_id] = ""
+    return texts
+
+
+def _check_words(tokenizer, prefix: str, candidates: list[str]) -> None:
+    for word in candidates:
+        if word != tokenizer.eos_token and words(prefix + word) != words(prefix) + [
+            word
+        ]:
+            end = "".join(words(prefix)[-1:])
+            advice = "give a whole word with the space that belongs to it: ' Tom'"
+            raise ValueError(f"{word!r} is not one new word after {end!r}: {advice}")
+
+
+def _check_length(model, length: int) -> None:
+    limit = model.config.n_positions
+    if length > limit:
+        raise ValueError(f"{length} tokens, but the model reads at most {limit}")

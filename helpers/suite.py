@@ -1,0 +1,58 @@
+"""Every test and every notebook in one pytest run, with the network blocked."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from helpers.environment import ROOT
+
+TAKES_A_WORD = {"-k", "-m", "-p", "-n", "-c", "-o", "-W", "-r"}
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run pytest in the place of this process; `options.pytest` are its arguments."""
+    from helpers.command_line import become
+
+    command = [sys.executable, "-m", "pytest", *arguments(options.pytest)]
+    os.chdir(ROOT)
+    return become(command, variables())
+
+
+def arguments(wanted: list[str]) -> list[str]:
+    """Return pytest's arguments: two workers, a notebook each, outputs compared."""
+    notebooks = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=300"]
+    notebooks += ["--nbval-sanitize-with", str(ROOT / "tests/nbval_sanitize.cfg")]
+    words, chosen = [], False
+    for before, word in zip(["", *wanted], wanted, strict=False):
+        path = Path(word.split("::")[0])
+        if before not in TAKES_A_WORD and word[:1] != "-" and path.exists():
+            word, chosen = str(path.resolve()) + word[len(str(path)) :], True
+        words.append(word)
+    folders = [] if chosen else [str(ROOT / "tests"), str(ROOT / "notebooks")]
+    folders = [folder for folder in folders if Path(folder).exists()]
+    return ["-n", "2", "--dist", "loadscope", *notebooks, *words, *folders]
+
+
+def variables() -> dict:
+    """Return the environment variables of a run that repeats itself, offline.
+
+    tests/offline/sitecustomize.py, imported by every Python started under them, blocks
+    the network and sets what only the kernels of the notebooks should see.
+    """
+    ipython = ROOT / ".pytest_cache" / "ipython"  # not the user's own start-up files
+    ipython.mkdir(parents=True, exist_ok=True)
+    places = [str(ROOT / "tests" / "offline"), os.environ.get("PYTHONPATH", "")]
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(place for place in places if place),
+        "PYTHONHASHSEED": "0",
+        "OMP_NUM_THREADS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "IPYTHONDIR": str(ipython),
+        "JUPYTER_PLATFORM_DIRS": "1",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }

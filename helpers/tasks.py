@@ -1,0 +1,74 @@
+"""Tasks: prompts with any number of shots, made from the world of lists.
+
+A *shot* is one solved item of a list, such as ``dog: puppy``. The prompt
+``dog: puppy, cat: kitten, cow:`` has two shots, and its answer is `` calf``.
+"""
+
+import random
+from functools import lru_cache
+
+from helpers.worlds import World, load_spec
+
+RECALL = "recall"
+TASKS = (
+    *("plural", "young", "sound", "colour", "category", "opposite", "more"),
+    *("past", "ing", "person", "next", "previous", "name", "copy", "capital"),
+    *("first", "add", "increase", "double", RECALL),
+)
+MOST = {RECALL: 8}  # shots; the longest list of the other tasks has 11 items
+FEWEST = {RECALL: 2}
+
+
+def list_prompt(
+    task: str, shots: int, seed: int, *, random_labels: bool = False
+) -> tuple[str, str]:
+    """Return a prompt with solved items and an open one, and the open one's answer.
+
+    Prompt and answer are the beginning of a text of the world of lists. For
+    ``recall`` the shots are the pairs to remember, and the open key is one of theirs.
+
+    Args:
+        task: one of ``TASKS``.
+        shots: number of solved items: 0 to 10, for ``recall`` 2 to 8.
+        seed: the same seed gives the same prompt.
+        random_labels: give the shots the values of other items, so that they say
+            what values look like, but not what becomes of a key: the control for
+            few-shot curves (Min et al., 2022, "Rethinking the Role of Demonstrations").
+
+    Raises:
+        ValueError: for another task, or a number of shots its lists do not have.
+    """
+    if task not in TASKS:
+        raise ValueError(f"there is no task {task!r}: choose one of {', '.join(TASKS)}")
+    fewest, most = FEWEST.get(task, 0), MOST.get(task, 10)
+    if not fewest <= shots <= most:
+        raise ValueError(f"{task} has {fewest} to {most} shots, not {shots}")
+    luck = random.Random(seed)
+    *solved, (asked, answer) = _items(task, shots, luck)
+    if random_labels:
+        others = _items(task, shots, luck)[:shots]
+        solved = [(key, v) for (key, _), (_, v) in zip(solved, others, strict=True)]
+    shown = "".join(f"{k}: {v}, " for k, v in solved)
+    return f"{shown}{asked}:", f" {answer}"
+
+
+def _items(task: str, shots: int, luck: random.Random) -> list[list[str]]:
+    """Draw lists of the task until one has the shots and an item to ask for."""
+    while True:
+        text = _world(task).sample(luck.randrange(10**9))
+        items = [item.split(": ") for item in text.split(", ")]
+        keys = [key for key, _ in items]
+        if task == RECALL and len(set(keys)) == shots:
+            return items[: shots + 1]
+        if task != RECALL and len(keys) > shots:
+            return items[: shots + 1]
+
+
+@lru_cache
+def _world(task: str) -> World:
+    """Return the world of lists, narrowed to one task."""
+    spec = load_spec("lists")
+    starts = spec["rules"]["start"].splitlines()
+    chosen = [line for line in starts if line.endswith((f" {task}>", f"<{task}>"))]
+    rules = {**spec["rules"], "start": "\n".join(chosen)}
+    return World({**spec, "rules": rules}, f"lists: {task}")

@@ -1,0 +1,103 @@
+"""Losses, gaps and shares, against slow and obvious ways to get them."""
+
+import math
+
+import pytest
+import torch
+from scipy import stats
+
+from helpers.evaluation import (
+    accepted,
+    document_losses,
+    gap_to_floor,
+    in_batches,
+    sample_texts,
+)
+from helpers.models import load_model
+from helpers.worlds import load_world, ratio
+
+
+@pytest.fixture(scope="module")
+def pocket():
+    return load_model("pocket", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def texts():
+    world = load_world("stories")
+    return [world.sample(10**9 + i) for i in range(5)] + ["Tom", "Once upon a time"]
+
+
+def test_document_losses_are_those_of_the_library(pocket, texts):
+    model, tokenizer = pocket
+    losses, tokens = document_losses(model, tokenizer, texts, batch_size=3)
+    for text, loss, n in zip(texts, losses, tokens, strict=True):
+        eos = tokenizer.eos_token_id
+        ids = torch.tensor([[eos, *tokenizer(text)["input_ids"], eos]])
+        with torch.no_grad():
+            mean = model(ids, labels=ids).loss.item()
+        assert n == ids.shape[1] - 1
+        assert loss == pytest.approx(mean * n, rel=1e-4)
+
+
+def test_no_model_beats_the_floor_and_the_pocket_model_comes_close(pocket):
+    model, tokenizer = pocket
+    gap = gap_to_floor(model, tokenizer, load_world("stories"), 40, seed=2 * 10**9)
+    assert gap.loss - gap.floor == pytest.approx(gap.excess, abs=1e-9)
+    assert 0 < gap.excess < 0.1
+    assert gap.excess_error < gap.loss_error
+
+
+def test_greedy_samples_are_generate_one_by_one(pocket):
+    model, tokenizer = pocket
+    prompts = ["Once upon a time", "This is the story of Tom", "Once"]
+    written = sample_texts(
+        model, tokenizer, 3, prompts=prompts, do_sample=False, max_new_tokens=30
+    )
+    for prompt in prompts:
+        ids = torch.tensor([[tokenizer.eos_token_id, *tokenizer(prompt)["input_ids"]]])
+        alone = model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            do_sample=False,
+            max_new_tokens=30,
+            pad_token_id=tokenizer.eos_token_id,
+        )
+        assert tokenizer.decode(alone[0, 1:], skip_special_tokens=True) in written
+
+
+def test_samples_depend_on_the_seed_alone(pocket):
+    model, tokenizer = pocket
+    options = {"do_sample": True, "top_k": 0, "max_new_tokens": 12}
+    first = sample_texts(model, tokenizer, 4, seed=1, **options)
+    assert first == sample_texts(model, tokenizer, 4, seed=1, **options)
+    assert first != sample_texts(model, tokenizer, 4, seed=2, **options)
+
+
+def test_accepted_counts_the_right_ones_and_keeps_the_slips():
+    world = load_world("stories")
+    right = [world.sample(i) for i in range(3)]
+    share, slips = accepted([*right, right[0] + " The"], world.first_error)
+    assert share == 0.75
+    assert [slip.position for slip in slips] == [len(right[0])]
+
+
+def test_ratio_and_its_error_agree_with_the_bootstrap():
+    luck = torch.Generator().manual_seed(0)
+    sizes = torch.randint(50, 150, (400,), generator=luck).double()
+    totals = sizes * 1.5 + torch.randn(400, generator=luck) * 10
+    found = ratio(totals.tolist(), sizes.tolist())
+    assert found.nats == pytest.approx(totals.sum().item() / sizes.sum().item())
+    drawn = stats.bootstrap(
+        (totals.numpy(), sizes.numpy()),
+        lambda t, s, axis: t.sum(axis) / s.sum(axis),
+        paired=True,
+        n_resamples=2000,
+        rng=0,
+    )
+    assert found.standard_error == pytest.approx(drawn.standard_error, rel=0.1)
+    assert found.perplexity == pytest.approx(math.exp(found.nats))
+
+
+def test_in_batches_keeps_everything_in_order():
+    assert list(in_batches([1, 2, 3, 4, 5], 2)) == [[1, 2], [3, 4], [5]]

@@ -1,0 +1,145 @@
+"""Grammar: what the data format promises, and clear messages where it is broken."""
+
+import math
+import re
+
+import pytest
+
+from helpers.grammar import read_class
+from helpers.worlds import World
+
+TOYS = {"toy": {"columns": ["word", "does"], "words": "kite | flies\nowl | hoots"}}
+DIGITS = {"digit": {"words": "1, 2, 3"}}
+
+
+def world(start, *, classes=TOYS, variables=None, **rules) -> World:
+    """A world of a few rules; underscores in rule names stand for spaces."""
+    rules = {name.replace("_", " "): body for name, body in rules.items()}
+    spec = {"classes": classes, "variables": variables or {}}
+    return World({**spec, "rules": {"start": start, **rules}})
+
+
+def texts(made: World) -> set[str]:
+    return {made.sample(seed) for seed in range(200)}
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [
+        ("{toy}", {"kite", "owl"}),
+        ("{a toy}", {"a kite", "an owl"}),
+        ("{^toy}.", {"Kite.", "Owl."}),
+        ("{^a toy}!", {"A kite!", "An owl!"}),
+        ("{T} {T.does}", {"kite flies", "owl hoots"}),
+        ("{!T}It {T.does}", {"It flies", "It hoots"}),
+        ("It {!T}{T.does}", {"It flies", "It hoots"}),
+        ("a [big|] dog", {"a big dog", "a dog"}),
+        ("He ran [fast|].", {"He ran fast.", "He ran."}),
+        ("one\ntwo", {"one", "two"}),
+        (["one\ntwo"], {"one\ntwo"}),
+        (["if x:\n    {toy}"], {"if x:\n    kite", "if x:\n    owl"}),
+        (r"\{\[\|\]\}", {"{[|]}"}),
+        ("<say T>", {"kite, kite", "owl, owl"}),
+        ("<twice word>", {f"{a} {b}" for a in "xy" for b in "xy"}),
+    ],
+)
+def test_what_items_write(start, expected):
+    rules = {"say_X": "{X}, {X}", "twice_R": "<R> <R>", "word": "x\ny"}
+    made = world(start, variables={"T": "toy"}, **rules)
+    assert texts(made) == expected
+    probabilities = [math.exp(made.log_prob(text)) for text in expected]
+    assert math.isclose(sum(probabilities), 1)
+
+
+def test_expressions_count_with_what_is_remembered():
+    made = world(
+        "{x} and {y}: {=x * y}, <sum x y>",
+        classes=DIGITS,
+        variables={"x": "digit", "y": "digit"},
+        sum_P_Q="{=max(P, Q)}",
+    )
+    assert "3 and 2: 6, 3" in texts(made)
+    assert all(made.log_prob(text) == -math.log(6) for text in texts(made))
+
+
+def test_variables_of_one_class_differ_unless_it_repeats():
+    variables = {"A": "toy", "B": "toy"}
+    assert texts(world("{A} {B}", variables=variables)) == {"kite owl", "owl kite"}
+    again = {"toy": {**TOYS["toy"], "repeat": True}}
+    assert len(texts(world("{A} {B}", variables=variables, classes=again))) == 4
+
+
+def test_like_shares_the_group():
+    rhymes = {"end": {"groups": [{"words": "cat, hat"}, {"words": "dog, log"}]}}
+    variables = {"A": "end", "B": "end ~ A"}
+    found = texts(world("{A} {B}", classes=rhymes, variables=variables))
+    assert found == {"cat hat", "hat cat", "dog log", "log dog"}
+
+
+def test_weights_of_options_choices_and_groups():
+    assert world("3: a\n1: b").next_words("") == {"a": 0.75, "b": 0.25}
+    assert world("[3:a|b]").next_words("") == {"a": 0.75, "b": 0.25}
+    groups = {"c": {"groups": [{"weight": 3, "words": "a"}, {"words": "b, d"}]}}
+    assert world("{c}", classes=groups).next_words("") == {
+        "a": 0.75,
+        "b": 0.125,
+        "d": 0.125,
+    }
+
+
+def test_zipf_weighs_by_rank():
+    weights = [entry.weight for entry in read_class("c", {"zipf": 2, "words": "a, b"})]
+    assert weights == pytest.approx([4 / 7, 3 / 7])
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        ("{a-toy}", "{a-toy} is not a slot: write {a toy} or {^A.he}"),
+        ("{dog}", "{dog}: dog is neither a variable nor a class"),
+        ("{toy.age}", "{toy.age}: kite (toy) has no age"),
+        ("<meet>", "<meet> is called, but there is no rule meet"),
+        ("<say>", "<say>: rule say takes ['X']"),
+        ("{=1 +}", "{=1 +} is no expression: invalid syntax"),
+        (["Hello "], "put the space before the item after it: 'Hello '"),
+    ],
+)
+def test_malformed_rules(start, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        world(start, say_X="{X}")
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"A": "dog"}, "variable A is of class dog, which is not there"),
+        ({"A": "toy ~ B"}, "variable A is like B, which is not there"),
+    ],
+)
+def test_malformed_variables(variables, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        world("{A}", variables=variables)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"words": " , "}, "class c has a group without words"),
+        (
+            {"columns": ["word", "does"], "words": "kite"},
+            "['kite'] has 1 cells, expected ['word', 'does']",
+        ),
+    ],
+)
+def test_malformed_classes(spec, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        read_class("c", spec)
+
+
+def test_what_is_used_too_early_or_too_often():
+    early = world("{=x + 1}", classes=DIGITS, variables={"x": "digit"})
+    with pytest.raises(ValueError, match=r"^{=x \+ 1}: write {!x} before it"):
+        early.sample(0)
+    greedy = world("{A} {B} {C}", variables=dict.fromkeys("ABC", "toy"))
+    with pytest.raises(ValueError, match="^too few words of the class with kite, owl"):
+        greedy.sample(0)

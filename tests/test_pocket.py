@@ -1,0 +1,143 @@
+"""The pocket model as shipped, and a very short run of how it was made."""
+
+import hashlib
+import json
+import time
+from itertools import islice
+
+import pytest
+import torch
+from transformers import GPT2LMHeadModel
+
+from helpers import pocket
+from helpers.evaluation import sample_texts
+from helpers.measure import STRATEGIES, write_card
+from helpers.models import load_model
+from helpers.worlds import END, FRESH, load_world
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return load_model("pocket", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def small():
+    return pocket.Recipe(tokens=20_000, rows=8, layers=1, heads=2, width=32, vocab=600)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(small):
+    return pocket.train_tokenizer(small.vocab, documents=200)
+
+
+def test_it_is_a_small_gpt2_that_loads_fast(shipped):
+    model, tokenizer = shipped
+    assert type(model) is GPT2LMHeadModel
+    assert model.num_parameters() <= 8_000_000
+    assert model.config.n_positions >= 512
+    assert tokenizer.eos_token_id == len(tokenizer) - 1 == model.config.vocab_size - 1
+    size = sum(path.stat().st_size for path in pocket.POCKET.iterdir())
+    assert size <= 20e6
+    start = time.perf_counter()
+    load_model("pocket", device="cpu")
+    assert time.perf_counter() - start < 5  # about 0.2 s; a busy machine may take more
+
+
+def test_its_files_are_those_of_the_checksums():
+    lines = (pocket.POCKET / "SHA256SUMS").read_text().splitlines()
+    sums = dict(line.split()[::-1] for line in lines)
+    assert {"model.safetensors", "tokenizer.json", "config.json"} <= set(sums)
+    for name, checksum in sums.items():
+        data = (pocket.POCKET / name).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == checksum, name
+
+
+def test_its_card_is_written_from_its_measurements():
+    folder = pocket.POCKET
+    figures = json.loads((folder / "measurements.json").read_text())
+    log = json.loads((folder / "training.json").read_text())
+    card = write_card(figures, log).replace("{fresh}", f"{FRESH:,}")
+    assert card == (folder / "README.md").read_text()
+
+
+def test_it_tells_stories_the_world_accepts(shipped):
+    world, nucleus = load_world("stories"), STRATEGIES["top-p 0.9"]
+    texts = sample_texts(*shipped, 24, **nucleus)
+    assert sum(world.first_error(text) is None for text in texts) >= 16
+
+
+def test_every_position_was_trained(shipped):
+    model, tokenizer = shipped
+    stream = pocket.documents(tokenizer, 99)
+    rows = torch.tensor(pocket._pack(stream, 4))
+    with torch.no_grad():
+        logits = model(rows).logits
+    losses = torch.nn.functional.cross_entropy(
+        logits[:, :-1].transpose(1, 2), rows[:, 1:], reduction="none"
+    ).mean(0)
+    assert losses[-100:].mean() < losses[:100].mean() + 0.6
+
+
+def test_the_tokenizer_gives_every_document_back(tokenizer):
+    texts = [load_world(name).sample(i) for name in pocket.SHARES for i in range(20)]
+    texts += ["naïve 🙂\n\t x", "日本"]
+    assert [tokenizer.decode(ids) for ids in tokenizer(texts)["input_ids"]] == texts
+    assert tokenizer.convert_ids_to_tokens(len(tokenizer) - 1) == END
+
+
+def test_rows_hold_whole_documents_or_the_full_context(tokenizer, small):
+    eos = tokenizer.eos_token_id
+    for batch in islice(pocket.batches(tokenizer, small), 60):
+        for row in batch:
+            assert row[0] == eos and len(row) <= pocket.CONTEXT
+            assert row[-1] == eos or len(row) == pocket.CONTEXT
+
+
+def test_pads_are_never_labels():
+    ids, labels = pocket.collate([[9, 1, 9], [9, 1, 2, 3, 9]], pad=9)
+    assert ids.tolist() == [[9, 1, 9, 9, 9], [9, 1, 2, 3, 9]]
+    assert labels.tolist() == [[9, 1, 9, -100, -100], [9, 1, 2, 3, 9]]
+
+
+def test_training_and_measuring_never_share_a_seed(monkeypatch, tokenizer):
+    seeds = []
+    world = load_world("stories")
+
+    class Spy:
+        def sample(self, seed):
+            seeds.append(seed)
+            return world.sample(seed)
+
+    monkeypatch.setattr(pocket, "load_world", lambda name: Spy())
+    for _ in islice(pocket.documents(tokenizer, 3), 600):
+        pass
+    assert len(set(seeds)) == len(seeds) and max(seeds) < FRESH
+
+
+def test_muon_gets_the_matrices_and_adamw_the_rest(tokenizer, small):
+    model = pocket.new_model(small, tokenizer)
+    muon, adamw = pocket.optimizers(model, small)
+    matrices = muon.param_groups[0]["params"]
+    assert {p.ndim for p in matrices} == {2} and len(matrices) == 4 * small.layers
+    everything = len(matrices) + len(adamw.param_groups[0]["params"])
+    assert everything == len(list(model.parameters()))
+
+
+def test_the_rate_rises_to_one_and_falls_to_zero():
+    assert pocket.learning_rate(0.01, 0.02) == pytest.approx(0.5)
+    assert pocket.learning_rate(0.02, 0.02) == pytest.approx(1.0)
+    assert pocket.learning_rate(1.0, 0.02) == pytest.approx(0.0)
+
+
+def test_a_short_run_learns_and_keeps_its_log(tmp_path, small):
+    folder = pocket.pretrain(tmp_path / "out", small, report=lambda line: None)
+    log = json.loads((folder / "training.json").read_text())
+    assert log["tokens"] >= small.tokens
+    assert log["recipe"]["seed"] == small.seed
+    model, tokenizer = load_model(folder, device="cpu")
+    untrained = pocket.new_model(small, tokenizer)
+    ids = torch.tensor([tokenizer(load_world("stories").sample(FRESH))["input_ids"]])
+    with torch.no_grad():
+        before, after = (m(ids, labels=ids).loss for m in (untrained.eval(), model))
+    assert after < before - 0.5

@@ -1,0 +1,208 @@
+"""The repository as a whole: its files, its versions, its links, its notebooks."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
+NOTEBOOKS = [path for path in NOTEBOOKS if ".ipynb_checkpoints" not in path.parts]
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "data").rglob("*.md")]
+DOCUMENTS += [*(ROOT / "interview_questions").glob("*.md")]
+ADDRESS = re.compile(
+    r"(?:github\.com|githubusercontent\.com|/github|/gh)/([\w.-]+)/gpt2"
+)
+TREE = """
+README.md requirements.txt pyproject.toml LICENSE LICENSE-TEXT CITATION.cff CHANGELOG.md
+CONTRIBUTING.md .pre-commit-config.yaml .ci/run notebooks notebooks/solutions helpers
+helpers/__main__.py helpers/models.py helpers/tokens.py helpers/worlds.py
+helpers/pocket.py data/README.md data/pocket-gpt2/model.safetensors data/worlds
+interview_questions/easy_questions.md interview_questions/medium_questions.md
+tests/hub.py tests/wrong_answers
+""".split()
+
+each_notebook = pytest.mark.parametrize(
+    "path", NOTEBOOKS, ids=lambda path: str(path.relative_to(ROOT))
+)
+
+
+def relative(path):
+    return str(path.relative_to(ROOT))
+
+
+def files():
+    """Every file of the project's own; nothing that git ignores."""
+    aside = {".git", ".venv", "__pycache__", ".pytest_cache", ".ruff_cache", "runs"}
+    aside |= {".ipynb_checkpoints", "build", "dist"}
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = [name for name in folders if name not in aside]
+        yield from (Path(folder) / name for name in names)
+
+
+def cells(path, kind):
+    notebook = json.loads(path.read_text("utf-8"))
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == kind]
+
+
+@pytest.mark.parametrize("name", TREE)
+def test_tree(name):
+    assert (ROOT / name).exists()
+
+
+def test_pins_are_exact_and_no_older_than_the_floors():
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    pins = {}
+    for line in lines:
+        if line and not line.startswith("#"):
+            assert re.fullmatch(r"[\w-]+==\d+(\.\d+)*", line), line
+            name, version = line.split("==")
+            pins[name] = version
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    floors = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    floors = [Requirement(floor) for floor in floors]
+    assert {floor.name for floor in floors} == set(pins)
+    for floor in floors:
+        assert floor.specifier.contains(pins[floor.name]), floor
+
+
+def test_everything_imported_is_listed():
+    """Nothing works only because another package happens to bring it along."""
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    listed = {canonical(line.split("==")[0]) for line in lines if "==" in line}
+    brought = packages_distributions()
+    own = {"helpers", "tests", *sys.stdlib_module_names}
+    own |= {path.stem for path in (ROOT / "tests").rglob("*.py")}
+    for path, source in sources():
+        for name in imported(ast.parse(source)) - own:
+            origins = {canonical(origin) for origin in brought.get(name, [])}
+            assert origins & listed, f"{relative(path)} imports {name}"
+
+
+def sources():
+    for path in [*(ROOT / "helpers").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]:
+        yield path, path.read_text("utf-8")
+    for path in NOTEBOOKS:
+        for cell in cells(path, "code"):
+            lines = "".join(cell["source"]).splitlines()
+            yield (
+                path,
+                "\n".join(
+                    line for line in lines if not line.lstrip().startswith(("%", "!"))
+                ),
+            )
+
+
+def canonical(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def imported(tree):
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+def test_version_is_the_same_everywhere():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_pre_commit_runs_the_ruff_that_is_pinned():
+    pin = re.search(r"^ruff==(.+)$", (ROOT / "requirements.txt").read_text(), re.M)[1]
+    assert f"rev: v{pin}\n" in (ROOT / ".pre-commit-config.yaml").read_text()
+
+
+@pytest.mark.parametrize("command", [["check"], ["format", "--check"]])
+def test_ruff(command):
+    command = [sys.executable, "-m", "ruff", *command, "--no-cache", str(ROOT)]
+    answer = subprocess.run(command, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def test_no_file_is_large():
+    large = {relative(path): path.stat().st_size for path in files()}
+    assert {name: size for name, size in large.items() if size > 20e6} == {}
+
+
+def test_addresses_name_one_owner():
+    owners = {}
+    for path in files():
+        if path.suffix in {".md", ".ipynb", ".toml", ".cff", ".py"}:
+            for owner in ADDRESS.findall(path.read_text("utf-8")):
+                owners.setdefault(owner, []).append(relative(path))
+    owners.pop("your-name", None)  # the example in CONTRIBUTING
+    assert len(owners) == 1, owners
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=relative)
+def test_links_of_documents_lead_to_files(path):
+    check_links(path.read_text("utf-8"), path.parent)
+
+
+@each_notebook
+def test_links_of_notebooks_lead_to_files(path):
+    text = "\n".join("".join(cell["source"]) for cell in cells(path, "markdown"))
+    check_links(text, path.parent)
+
+
+def check_links(text, folder):
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.S)
+    links = re.findall(r"\]\(([^()\s]+)\)|(?:src|href)=\"([^\"]+)\"", text)
+    for link in (markdown or html for markdown, html in links):
+        if not re.match(r"[a-z]+:|#|//", link):
+            place = folder / link.split("#")[0].split("?")[0]
+            assert place.exists(), f"{link} leads nowhere"
+
+
+@each_notebook
+def test_badges_of_a_notebook_lead_to_itself(path):
+    first = "".join(json.loads(path.read_text("utf-8"))["cells"][0]["source"])
+    badges = re.findall(r"https://[^\s)\"]+\.ipynb", first)
+    assert badges, "the first cell has no badge"
+    for badge in badges:
+        assert badge.replace("%2F", "/").endswith("/" + relative(path)), badge
+
+
+@each_notebook
+def test_notebook_is_executed_from_top_to_bottom(path):
+    ran = [cell for cell in cells(path, "code") if "".join(cell["source"]).strip()]
+    counts = [cell["execution_count"] for cell in ran]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@each_notebook
+def test_notebook_can_be_shown_on_github(path):
+    metadata = json.loads(path.read_text("utf-8"))["metadata"]
+    for widget in metadata.get("widgets", {}).values():
+        assert "state" in widget
+    for number, cell in enumerate(cells(path, "code")):
+        assert len(json.dumps(cell["outputs"])) < 1e6, f"code cell {number}"
+
+
+@each_notebook
+def test_stubs_do_not_excuse_every_error(path):
+    for cell in cells(path, "code"):
+        assert "raises-exception" not in cell["metadata"].get("tags", [])
+
+
+@each_notebook
+def test_notebook_has_its_solution_and_no_path_of_the_author(path):
+    twin = ROOT / "notebooks" / "solutions" / path.name
+    other = ROOT / "notebooks" / path.name
+    assert twin.exists() and other.exists()
+    text = path.read_text("utf-8")
+    assert str(ROOT) not in text
+    assert not re.search(r"/home/\w|/Users/\w|/root/", text)

@@ -1,0 +1,214 @@
+"""Our byte-level BPE against the library's: symbols, pieces, merges, ids, texts."""
+
+import json
+import random
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from helpers import bpe, tokens
+from helpers.models import load_model
+from helpers.templates import words
+from helpers.worlds import load_world
+
+PAGE = """\
+The baker's wife had a goose, and the goose had opinions. "It's raining," said the
+baker. The goose looked at the rain and then at the baker. "We'll go anyway," said
+the goose's face, and so they went, the three of them, to the market in the rain.
+
+At the market there were 12 stalls, 3 of them open: a stall of cheeses, a stall of
+shawls and a stall of other geese. The goose would not look at the other geese. The
+baker's wife bought a shawl, the baker bought a cheese for $2.50, and the goose, who
+had no money, bought nothing; but it was the goose who found the gold coin in the
+gutter, and it was the goose who would not let go of it all the way home.
+"""
+CODE = 'def f(x):\n\treturn {"a": [1, 22, 333]}  # it\'s 100% <b>\r\n\n\n    pass\n'
+ODD = [
+    *("", " ", "  ", "\n", " \n ", "a  b   c", "Tom's we'll I'M 'sa '", "_x__y"),
+    *("½²³ Ⅷ7٣", "🙂 🇩🇪", "naïve nai\u0308ve", "猫在老树下", "नमस्ते", CODE, PAGE),
+    *("👩\u200d👩\u200d👧\u200d👦", "\x00\x1c\x1f\x7f\x85\xa0\u2028\u3000x"),
+    *("<|endoftext|>", "a<|endoftext|> b<|endoftext|>", "<|endoftext"),
+]
+# Python's Unicode and the library's may differ in age: test what both know.
+KNOWN = st.text(st.characters(exclude_categories=["Cs", "Cn"]))
+SIMPLE = {"max_examples": 300, "deadline": None, "derandomize": True, "database": None}
+
+
+@pytest.fixture(scope="module")
+def library():
+    """The pocket model's tokenizer, from the library."""
+    return load_model("pocket")[1]
+
+
+@pytest.fixture(scope="module")
+def ours(library):
+    """Our tokenizer with the pocket model's merges and vocabulary."""
+    return tokens.BPE.from_hf(library)
+
+
+def test_byte_symbols_are_the_librarys():
+    symbols = tokens.byte_symbols()
+    assert sorted(symbols) == list(range(256))
+    assert set(symbols.values()) == set(pre_tokenizers.ByteLevel.alphabet())
+    splitter = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    for text in map(chr, [*range(0x800), 0x20AC, 0x1F642]):
+        assert tokens.to_symbols(text) == splitter.pre_tokenize_str(text)[0][0]
+
+
+def test_symbols_go_back_to_bytes():
+    everything = "".join(tokens.byte_symbols()[byte] for byte in range(256))
+    assert tokens.to_bytes(everything) == bytes(range(256))
+    assert tokens.to_bytes("<two words>") == b"<two words>"
+
+
+def library_pieces(text):
+    splitter = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    return [text[a:b] for _, (a, b) in splitter.pre_tokenize_str(text)]
+
+
+def test_pieces_for_every_character_are_the_librarys():
+    assigned = [
+        chr(i) for i in range(0x110000) if unicodedata.category(chr(i))[0] != "C"
+    ]
+    for start in range(0, len(assigned), 5000):
+        text = "".join(f"{c} {c}a{c}1" for c in assigned[start : start + 5000])
+        assert tokens.pretokenise(text) == library_pieces(text)
+
+
+@settings(**SIMPLE)
+@given(KNOWN | st.text(alphabet="a1 .'s\n\té½_🙂"))
+def test_pieces_are_the_librarys(text):
+    assert tokens.pretokenise(text) == library_pieces(text)
+    assert "".join(tokens.pretokenise(text)) == text
+
+
+@pytest.mark.parametrize("name", ["stories", "verse", "code", "lists"])
+def test_pieces_are_the_words_of_the_worlds(name):
+    for seed in range(20):
+        text = load_world(name).sample(seed)
+        assert tokens.pretokenise(text) == words(text)
+
+
+def test_merging_a_pair():
+    assert bpe.merge_pair("aaabaa", ("a", "a")) == ["aa", "a", "b", "aa"]
+    assert bpe.merge_pair(["ab", "c", "a", "bc"], ("ab", "c")) == ["abc", "a", "bc"]
+    assert bpe.merge_words({("a", "b"): 2, ("ab",): 3}, ("a", "b")) == {("ab",): 5}
+
+
+def test_counting_pairs():
+    counts = bpe.count_pairs({("a", "a", "a"): 2, ("a", "b"): 3, ("c",): 9})
+    assert counts == {("a", "a"): 4, ("a", "b"): 3}
+
+
+def test_training_stops_when_all_words_are_whole():
+    assert tokens.train_bpe("ab ab", 99) == [("a", "b"), ("Ġ", "ab")]
+    assert tokens.train_bpe("", 5) == tokens.train_bpe("a b", 0) == []
+
+
+def library_merges(text, size):
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=size, initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator([text], trainer)
+    found = json.loads(tokenizer.to_str())["model"]["merges"]
+    return [tuple(pair) for pair in found]
+
+
+@pytest.mark.parametrize(
+    "text", [PAGE, CODE, "🙂🙃🙂 naïve naïf ½ 猫猫", "the ten hens"]
+)
+def test_training_finds_the_librarys_merges(text):
+    merges = library_merges(text, 256 + 400)
+    assert len(merges) > 5
+    assert tokens.train_bpe(text, len(merges)) == merges
+
+
+@settings(**SIMPLE)
+@given(st.text(alphabet="abc ", max_size=60))
+def test_training_breaks_ties_as_the_library_does(text):
+    merges = library_merges(text, 256 + 40)
+    assert tokens.train_bpe(text, len(merges)) == merges
+
+
+def random_texts(n, seed=0):
+    """Bytes at random, cut-up pages with noise, and characters from all of Unicode."""
+    draw = random.Random(seed)
+    known = [chr(i) for i in range(0x30000) if unicodedata.category(chr(i))[0] != "C"]
+    for _ in range(n):
+        start = draw.randrange(len(PAGE))
+        page = list(PAGE[start : start + draw.randrange(80)])
+        for _ in range(draw.randrange(4)):
+            page.insert(draw.randrange(len(page) + 1), draw.choice(" \n'é猫🙂7_<\x00"))
+        yield "".join(page)
+        yield draw.randbytes(draw.randrange(30)).decode("latin-1")
+        yield "".join(draw.choices(known, k=8))
+
+
+def test_ids_and_texts_are_the_librarys(ours, library):
+    all_bytes = "".join(map(chr, range(0x180)))
+    for text in [*ODD, all_bytes, *random_texts(1000)]:
+        ids = ours.encode(text)
+        assert ids == library.encode(text)
+        assert ours.convert_ids_to_tokens(ids) == library.convert_ids_to_tokens(ids)
+        assert ours.decode(ids) == text
+
+
+@settings(**SIMPLE)
+@given(KNOWN)
+def test_decoding_undoes_encoding(ours, library, text):
+    assert ours.decode(ours.encode(text)) == text
+    assert ours.encode(text) == library.encode(text)
+
+
+def test_any_ids_decode_as_in_the_library(ours, library):
+    draw = random.Random(1)
+    for _ in range(500):
+        ids = [draw.randrange(len(library)) for _ in range(draw.randrange(12))]
+        assert ours.decode(ids) == library.decode(ids)
+
+
+def test_a_tokenizer_of_our_own_encodes_like_the_library():
+    merges = tokens.train_bpe(PAGE, 100)
+    ours = tokens.BPE(merges)
+    theirs = Tokenizer(models.BPE(ours.vocab, merges))
+    theirs.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    theirs.decoder = decoders.ByteLevel()
+    for text in [PAGE, CODE, "The hen's 12 kites 🙂"]:
+        assert ours.encode(text) == theirs.encode(text).ids
+    assert len(ours.vocab) == 256 + 100 + 1
+    assert ours.encode(tokens.END) == [356]
+
+
+def test_ranks_decide_and_not_length_nor_place():
+    merges = [("b", "c"), ("a", "b"), ("ab", "c")]
+    assert bpe.apply_bpe("abc", merges) == ["a", "bc"]
+    assert bpe.apply_bpe("", merges) == []
+
+
+def test_a_table_of_tokens(ours, library):
+    rows = tokens.token_table(" Tom 🙂", library)
+    assert rows == tokens.token_table(" Tom 🙂", ours)
+    assert b"".join(row.bytes for row in rows).decode() == " Tom 🙂"
+    assert rows[0]._fields == ("id", "token", "bytes")
+
+
+def test_tokens_are_shown_with_nothing_hidden():
+    small = tokens.BPE([("Ġ", "b")])
+    view = tokens.show_tokens("a b\n<é>", small)
+    assert repr(view) == "7 tokens: |a|·b|↵|<|<C3>|<A9>|>|"
+    page = view._repr_html_()
+    assert "&lt;C3&gt;" in page and "<C3>" not in page
+    assert page.count('role="listitem"') == 7 and 'aria-label="7 tokens"' in page
+    assert page == tokens.show_tokens("a b\n<é>", small)._repr_html_()
+
+
+def test_ids_are_shown_when_asked_for():
+    view = tokens.show_tokens("ab", tokens.BPE([]), ids=True)
+    assert repr(view) == "2 tokens: |a 64|b 65|"
+    assert "<small>64</small>" in view._repr_html_()

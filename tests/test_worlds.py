@@ -1,0 +1,316 @@
+"""Worlds: exact probabilities, against a little world that can be enumerated."""
+
+import hashlib
+import itertools
+import math
+import random
+from collections import Counter, defaultdict
+
+import pytest
+
+from helpers.tasks import TASKS, list_prompt
+from helpers.templates import words
+from helpers.worlds import DATA, END, WORLDS, World, load_world, ratio
+
+TINY = {
+    "classes": {
+        "child": {
+            "zipf": 1,
+            "groups": [
+                {"weight": 2.0, "he": "she", "words": "Ann, Mia"},
+                {"he": "he", "words": "Tom"},
+            ],
+        },
+        "toy": {
+            "columns": ["word", "does"],
+            "words": "kite | flies / soars\nowl | hoots",
+        },
+        "rhyme": {"groups": [{"words": "cat, hat"}, {"words": "dog, log, fog"}]},
+        "digit": {"repeat": True, "words": "1, 2, 3"},
+    },
+    "variables": {
+        **{"A": "child", "B": "child", "toy": "toy"},
+        **{"end": "rhyme", "echo": "rhyme ~ end", "x": "digit", "y": "digit"},
+    },
+    "rules": {
+        "start": """
+            3: <meet A B>
+            2: {end}[, {rhyme}|], {echo}
+            {x} + {y} = {=x + y}[.|.]
+        """,
+        "meet P Q": (
+            "{P} had {a toy}[3:| and {Q} ran]."
+            " {^Q.he} [very|] [very|] slept. It {toy.does}[|."
+            " {^P.he} saw {!x}it {x} times]."
+        ),
+    },
+}
+READY = [name for name in WORLDS if list(DATA.glob(f"{name}*.toml"))]
+
+
+def enumerate_tiny() -> dict[str, float]:
+    """List every text of the little world with its probability, by hand."""
+    texts: dict[str, float] = defaultdict(float)
+    # Ranks 1 and 2 weigh 1/2 and 1/3, scaled to the weight of the group.
+    weight = {"Ann": 2 * 0.6, "Mia": 2 * 0.4, "Tom": 1.0}
+    he = {"Ann": "She", "Mia": "She", "Tom": "He"}
+    does = {"a kite": ["flies", "soars"], "an owl": ["hoots"]}
+    for p, q in itertools.permutations(weight, 2):
+        pair = weight[p] / 3 * weight[q] / (3 - weight[p])
+        for toy, deeds in does.items():
+            for deed, ran, v1, v2, x in itertools.product(
+                deeds, (0, 1), (0, 1), (0, 1), range(4)
+            ):
+                text = f"{p} had {toy}" + (f" and {q} ran" if ran else "")
+                text += f". {he[q]}" + " very" * (v1 + v2) + f" slept. It {deed}"
+                text += f". {he[p]} saw it {x} times." if x else "."
+                share = pair / 2 / len(deeds) * (0.25 if ran else 0.75) / 4
+                texts[text] += 3 / 6 * share * (0.5 / 3 if x else 0.5)
+    for group in (["cat", "hat"], ["dog", "log", "fog"]):
+        size = len(group)
+        for end, echo in itertools.permutations(group, 2):
+            share = 2 / 6 / 2 / size / (size - 1)
+            texts[f"{end}, {echo}"] += share / 2
+            for other in ("cat", "hat", "dog", "log", "fog"):
+                rank = 1 / 4 if other in ("cat", "hat") else 1 / 6
+                texts[f"{end}, {other}, {echo}"] += share / 2 * rank
+    for x, y in itertools.product((1, 2, 3), repeat=2):
+        texts[f"{x} + {y} = {x + y}."] += 1 / 6 / 9
+    return dict(texts)
+
+
+@pytest.fixture(scope="module")
+def tiny() -> World:
+    return World(TINY, "tiny")
+
+
+@pytest.fixture(scope="module")
+def truth() -> dict[str, float]:
+    return enumerate_tiny()
+
+
+@pytest.fixture(scope="module")
+def drawn(tiny) -> list[str]:
+    return [tiny.sample(seed) for seed in range(100_000)]
+
+
+def surprise(counts: Counter, expected: dict[str, float]) -> float:
+    """Chi-square in standard deviations above its mean, cells of 5 or more."""
+    n = sum(counts.values())
+    cells = [(counts[k], n * p) for k, p in expected.items() if n * p >= 5]
+    square = sum((o - e) ** 2 / e for o, e in cells)
+    freedom = max(len(cells) - 1, 1)
+    return (square - freedom) / math.sqrt(2 * freedom)
+
+
+def mutate(text: str, luck: random.Random, pool: list[str]) -> str:
+    """Put another word of the world in the place of one of the text's."""
+    pieces = words(text)
+    pieces[luck.randrange(len(pieces))] = luck.choice(pool)
+    return "".join(pieces)
+
+
+def test_tiny_probabilities_sum_to_one_and_equal_the_enumeration(tiny, truth):
+    assert math.isclose(sum(truth.values()), 1, rel_tol=1e-12)
+    found = {text: math.exp(tiny.log_prob(text)) for text in truth}
+    assert math.isclose(sum(found.values()), 1, rel_tol=1e-9)
+    assert found == pytest.approx(truth, rel=1e-9)
+
+
+def test_tiny_samples_follow_the_enumeration(truth, drawn):
+    counts = Counter(drawn)
+    assert set(counts) <= set(truth)
+    assert surprise(counts, truth) < 4
+
+
+def test_tiny_next_words_agree_with_frequencies(tiny, drawn):
+    after: dict[str, Counter] = defaultdict(Counter)
+    for text in drawn:
+        pieces = words(text)
+        for i, piece in enumerate([*pieces, END]):
+            after["".join(pieces[:i])][piece] += 1
+    often = {prefix: seen for prefix, seen in after.items() if seen.total() > 2000}
+    assert len(often) > 30
+    for prefix, seen in often.items():
+        expected = tiny.next_words(prefix)
+        assert set(seen) <= set(expected)
+        assert surprise(seen, expected) < 5, prefix
+
+
+def test_tiny_next_words_follow_from_the_enumeration(tiny, truth):
+    for prefix in ("", "Tom had", "Ann had an owl. She", "dog,", "2 + 3 ="):
+        begin = words(prefix)
+        mass: dict[str, float] = defaultdict(float)
+        for text, p in truth.items():
+            pieces = [*words(text), END]
+            if pieces[: len(begin)] == begin:
+                mass[pieces[len(begin)]] += p
+        total = sum(mass.values())
+        expected = {word: p / total for word, p in mass.items()}
+        assert tiny.next_words(prefix) == pytest.approx(expected, rel=1e-9)
+
+
+def test_next_words_come_likeliest_first(tiny):
+    found = [*tiny.next_words("Tom had an owl. She").values()]
+    assert found == sorted(found, reverse=True)
+
+
+def test_outside_the_world(tiny):
+    assert tiny.log_prob("Tom had a kite") == -math.inf
+    assert tiny.log_prob("") == -math.inf
+    assert tiny.next_words("Nobody") == {}
+    assert [*tiny.next_words("1 + 1 = 2.")] == [END]
+
+
+def test_same_seed_same_text(tiny):
+    texts = "\n".join(tiny.sample(seed) for seed in range(100))
+    digest = hashlib.sha256(texts.encode()).hexdigest()
+    assert digest[:16] == "59f6c703605fa012"
+
+
+class Letters:
+    """A tokenizer that makes every character a token."""
+
+    def __call__(self, text):
+        return {"input_ids": [ord(c) for c in text]}
+
+
+def test_entropy_floor_is_near_the_enumerated_entropy(tiny, truth):
+    nats = -sum(p * math.log(p) for p in truth.values())
+    tokens = sum(p * (len(text) + 1) for text, p in truth.items())
+    floor = tiny.entropy_floor(Letters(), 4000)
+    assert abs(floor.nats - nats / tokens) < 3 * floor.standard_error
+    assert floor.standard_error < 0.02 * floor.nats
+    assert math.isclose(floor.perplexity, math.exp(floor.nats))
+
+
+def test_ratio_has_no_error_where_every_text_has_the_same_rate():
+    assert ratio([2.0, 4.0, 6.0], [1, 2, 3]) == (2.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "reason"),
+    [
+        ("Tom had a kite. He", 15, "agreement: 'He' after 'had a kite.', 'She'"),
+        ("Tom had an kite.", 10, "coherence: 'kite' after 'Tom had an', it must"),
+        ("Bob had a kite.", 0, "spelling: 'Bob' is no word of this world"),
+        ("cat, hat", None, None),
+        ("cat, log", 8, "ending: the text stops after 'cat, log'"),
+        ("cat, hat, hat, hat", 13, "ending: the text goes on after"),
+        ("1 + 2 = 4.", 7, "grammar: '4' cannot follow '1 + 2 =', '3' could"),
+    ],
+)
+def test_first_error_says_where_and_why(tiny, text, position, reason):
+    slip = tiny.first_error(text)
+    if reason is None:
+        assert slip is None
+    else:
+        assert slip.position == position
+        assert slip.reason.startswith(reason)
+        assert slip.kind == reason.partition(":")[0]
+
+
+def test_unknown_world():
+    message = "there is no world 'poems': choose one of stories, verse, code, lists"
+    with pytest.raises(ValueError, match=message):
+        load_world("poems")
+
+
+@pytest.mark.parametrize("name", READY)
+def test_every_sample_has_a_probability(name):
+    world = load_world(name)
+    for seed in range(100):
+        text = world.sample(seed)
+        assert world.log_prob(text) > -math.inf, text
+        assert seed > 20 or World.first_error(world, text) is None
+        assert text == text.strip() and "".join(words(text)) == text
+
+
+@pytest.mark.parametrize("name", READY)
+def test_samples_differ(name):
+    texts = [load_world(name).sample(seed) for seed in range(1000)]
+    assert len(set(texts)) >= 995  # a few functions are short enough to come twice
+
+
+@pytest.mark.parametrize("name", READY)
+def test_next_words_multiply_to_the_probability(name):
+    world = load_world(name)
+    for seed in range(2):
+        text = world.sample(seed)
+        pieces, total = words(text), 0.0
+        for i, piece in enumerate([*pieces, END]):
+            following = world.next_words("".join(pieces[:i]))
+            assert math.isclose(sum(following.values()), 1, rel_tol=1e-9)
+            total += math.log(following[piece])
+        assert math.isclose(total, world.log_prob(text), rel_tol=1e-9)
+
+
+@pytest.mark.parametrize("name", READY)
+def test_one_word_changed_is_caught_unless_the_world_allows_it(name):
+    world, luck = load_world(name), random.Random(0)
+    texts = [world.sample(seed) for seed in range(100)]
+    pool = sorted({piece for text in texts for piece in words(text)})
+    caught = 0
+    for text in texts:
+        changed = mutate(text, luck, pool)
+        slip = World.first_error(world, changed)
+        assert (slip is None) == (world.log_prob(changed) > -math.inf)
+        if slip:
+            caught += 1
+            following = world.next_words(changed[: slip.position])
+            rest = [*words(changed[slip.position :]), END]
+            assert following and rest[0] not in following
+    assert caught > 80
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_two_shots_make_a_task_clear(task):
+    world = load_world("lists")
+    for shots, seed in itertools.product((2, 3, 5, 8), range(3)):
+        prompt, answer = list_prompt(task, shots, seed)
+        pairs = prompt.count(":")
+        assert pairs == shots + 1
+        assert world.next_words(prompt)[answer] >= 0.99, prompt
+
+
+def test_no_shot_leaves_the_task_open():
+    world = load_world("lists")
+    assert max(world.next_words("cow:").values()) < 0.2
+    assert world.next_words("dog: puppy, cow:") == {" calf": 1.0}
+
+
+def test_random_labels_keep_keys_and_answer():
+    told = list_prompt("young", 5, 0)
+    control = list_prompt("young", 5, 0, random_labels=True)
+    keys = [[item.split(":")[0] for item in p[0].split(", ")] for p in (told, control)]
+    assert keys[0] == keys[1] and told[1] == control[1] and told[0] != control[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("rhymes", 2, 0), "there is no task 'rhymes': choose one of plural, young"),
+        (("plural", 11, 0), "plural has 0 to 10 shots, not 11"),
+        (("recall", 1, 0), "recall has 2 to 8 shots, not 1"),
+    ],
+)
+def test_list_prompt_refuses(arguments, message):
+    with pytest.raises(ValueError) as caught:
+        list_prompt(*arguments)
+    assert str(caught.value).startswith(message)
+
+
+def test_verse_rhymes():
+    world = load_world("verse")
+    sounds = defaultdict(set)
+    for name in ("place", "thing", "verb", "trait"):
+        for entry in world.grammar.classes[name]:
+            row = entry.attributes
+            sounds[name, row["sound"]].add(row["word"])
+    assert len(sounds) >= 40 and min(map(len, sounds.values())) >= 2
+    for seed in range(200):
+        for stanza in world.sample(seed).split("\n\n"):
+            lines = stanza.split("\n")
+            ends = {words(line.rstrip('.,;:?"'))[-1].strip() for line in lines[1::2]}
+            assert len(lines) == 4 and len(ends) == 2
+            assert any(ends <= rhymes for rhymes in sounds.values())
