@@ -3,15 +3,26 @@
 One noun per file, and each file is short enough to read in one sitting.
 
 models        load the pocket GPT-2, a GPT-2 from the hub, or a folder
+hub           find a model's files: cache first, then the hub, no other model instead
 tokens        text to token ids and back, and tokens made visible
+bpe           byte-level BPE, trained and applied from scratch
 worlds        made-up worlds whose exact probabilities are known
+lexicon       the classes of words a world draws from
+items         what its texts are made of: words, choices, slots
+grammar       its classes and rules, compiled into items
+templates     the text in which a world is written, taken apart
+execution     is a text right as Python? parsed and run, bounded
+tasks         prompts with any number of shots, from the world of lists
+prediction    what a model expects next: tokens, words, whole texts
+evaluation    how good a model is: losses, and the share of its texts that is right
 pocket        how the pocket GPT-2 was made
 measure       the figures in the pocket GPT-2's model card
 plots         every figure of the course
 checks        the checks of the exercises
-command_line  ``python -m helpers``: start, test, generate and the rest
-environment   the course's own Python environment, ``.venv``
-doctor        what is installed, what is missing, how to mend it
+
+And behind ``python -m helpers``, for those who mend it: command_line, environment
+and packages (the course's own ``.venv``), lab (start), suite (test), generation
+(generate), doctor.
 
 Nothing is imported here, so ``import helpers`` costs nothing:
 write ``from helpers.models import load_model``.

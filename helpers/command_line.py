@@ -7,7 +7,6 @@ import argparse
 import importlib
 import importlib.util
 import os
-import random
 import subprocess
 import sys
 import threading
@@ -28,7 +27,7 @@ ABOUT = {
 MODULES = {
     "start": "helpers.lab",
     "test": "helpers.suite",
-    "generate": "helpers.command_line",
+    "generate": "helpers.generation",
     "doctor": "helpers.doctor",
     "pretrain": "helpers.pocket",
     "measure": "helpers.measure",
@@ -106,8 +105,6 @@ def run(argv: list[str]) -> int | None:
             return status
     if options is None:
         return importlib.import_module(MODULES[command]).main(rest)
-    if command == "generate":
-        return generate(options)
     return importlib.import_module(MODULES[command]).run(options)
 
 
@@ -132,13 +129,14 @@ def parse(command: str, rest: list[str]) -> argparse.Namespace | None:
         parser.add_argument("--no-browser", action="store_true")
         parser.add_argument("--port", type=int, help="default: 8888 or the next free")
     if command == "generate":
-        add_generate_options(parser)
+        generation = importlib.import_module(MODULES[command])
+        generation.add_options(parser)
     if command == "test":
         options, options.pytest = parser.parse_known_args(rest)
         return options
     options = parser.parse_args(rest)
     if command == "generate":
-        check_generate_options(options)
+        generation.check_options(options)
     if command == "start" and options.port is not None:
         if not 1 <= options.port <= 65535:
             parser.error(f"--port must lie in 1 … 65535, not {options.port}")
@@ -176,101 +174,3 @@ def become(command: list[str], variables: dict) -> int:
     if os.name == "posix":
         os.execve(command[0], command, variables)
     return subprocess.call(command, env=variables)
-
-
-def add_generate_options(parser: Parser) -> None:
-    """Add the options of `generate`."""
-    add = parser.add_argument
-    add("prompt", help="the text to continue")
-    strategies = ["greedy", "top_k", "top_p", "sample"]
-    add("--strategy", choices=strategies, default="top_p")
-    add("--top-k", type=int, help="with top_k: keep the k likeliest tokens (50)")
-    add("--top-p", type=float, help="with top_p: keep this much probability (0.9)")
-    add("--temperature", type=float, help="divides the logits (0.8)")
-    add("--max-new-tokens", type=int, help="stop after so many tokens (250)")
-    add("--seed", default="0", help="a number, or `random` (default 0)")
-    add("--model", help="pocket, gpt2, gpt2-medium, gpt2-large, gpt2-xl or a folder")
-
-
-def check_generate_options(options: argparse.Namespace) -> None:
-    """Fill in the defaults; raise UsageError for what makes no sense."""
-    top_p, top_k, heat = options.top_p, options.top_k, options.temperature
-    new, strategy, seed = options.max_new_tokens, options.strategy, options.seed
-    wrong = {
-        "the prompt is empty: give the text to continue": not options.prompt.strip(),
-        f"--top-p must lie in (0, 1], not {top_p}": (
-            top_p is not None and not 0 < top_p <= 1
-        ),
-        f"--top-k must be at least 1, not {top_k}": top_k is not None and top_k < 1,
-        f"--temperature must be above 0, not {heat}; for 0 use --strategy greedy": (
-            heat is not None and not 0 < heat < float("inf")
-        ),
-        f"--max-new-tokens must be at least 1, not {new}": new is not None and new < 1,
-        "--temperature does nothing with --strategy greedy: leave one out": (
-            heat is not None and strategy == "greedy"
-        ),
-        f"--top-p does nothing with --strategy {strategy}: leave one out": (
-            top_p is not None and strategy != "top_p"
-        ),
-        f"--top-k does nothing with --strategy {strategy}: leave one out": (
-            top_k is not None and strategy != "top_k"
-        ),
-        f"--seed must be a number from 0 or `random`, not {seed!r}": (
-            seed != "random" and not (seed.isascii() and seed.isdigit())
-        ),
-    }
-    for message, applies in wrong.items():
-        if applies:
-            raise UsageError(message)
-
-
-def generate(options: argparse.Namespace) -> None:
-    """Continue the prompt and print the text while it is made."""
-    import torch
-    from transformers import TextStreamer
-    from transformers.utils import logging
-
-    from helpers.models import ModelError, load_model
-
-    logging.set_verbosity_error()
-    try:
-        model, tokenizer = load_model(options.model)
-    except ModelError as error:
-        raise UsageError(error) from None
-    # Documents begin after <|endoftext|>: so GPT-2 has seen them, the pocket one too.
-    ids = [tokenizer.eos_token_id, *tokenizer(options.prompt)["input_ids"]]
-    new = room(len(ids), model.config.n_positions, options.max_new_tokens)
-    seed = random.randrange(2**32) if options.seed == "random" else int(options.seed)
-    if options.seed == "random":
-        print(f"--seed {seed}", file=sys.stderr)
-    torch.manual_seed(seed)
-    print(options.prompt, end="", flush=True)
-    input_ids = torch.tensor([ids], device=model.device)
-    model.generate(
-        input_ids,
-        attention_mask=torch.ones_like(input_ids),
-        max_new_tokens=new,
-        streamer=TextStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True),
-        **strategy_options(options),
-    )
-
-
-def room(prompt_tokens: int, context: int, wanted: int | None) -> int:
-    """Return how many tokens to make; raise UsageError when they do not fit."""
-    left = context - prompt_tokens
-    if left < max(wanted or 1, 1):
-        raise UsageError(
-            f"the prompt takes {prompt_tokens} of the model's {context} positions, so "
-            f"{max(left, 0)} new tokens fit: shorten it or lower --max-new-tokens"
-        )
-    return wanted or min(250, left)
-
-
-def strategy_options(options: argparse.Namespace) -> dict:
-    """Return the strategy in the words of transformers' `generate`."""
-    if options.strategy == "greedy":
-        return {"do_sample": False}
-    sampling = {"do_sample": True, "temperature": options.temperature or 0.8}
-    sampling["top_k"] = (options.top_k or 50) if options.strategy == "top_k" else 0
-    sampling["top_p"] = (options.top_p or 0.9) if options.strategy == "top_p" else 1.0
-    return sampling

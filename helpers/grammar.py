@@ -1,165 +1,11 @@
-"""Grammar: templates compiled into words, choices and slots with exact weights."""
+"""Grammar: a world's classes, variables and rules, compiled into items."""
 
 import re
-from bisect import bisect
-from collections.abc import Callable, Iterator
-from itertools import accumulate, groupby
 
+from helpers.items import Choice, Expression, Seq, Slot
+from helpers.lexicon import article as article_of
+from helpers.lexicon import read_class
 from helpers.templates import Part, parse, split_weight, words
-
-VOWEL = re.compile(r"(?!uni[^nm]|us[eu]|one|eu)[aeiou]|hour|honest", re.I)
-RESERVED = {"words", "groups", "columns", "zipf", "weight", "repeat"}
-
-
-class Seq(tuple):
-    """A sequence of items, compared by identity so that states hash fast."""
-
-    __hash__ = object.__hash__
-    __eq__ = object.__eq__
-
-    def __init__(self, items):
-        runs = [(text, [*run]) for text, run in groupby(items, _is_word)]
-        joined = [["".join(run)] if text else run for text, run in runs]
-        self.backwards = [item for run in joined for item in run][::-1]
-
-    @property
-    def first(self) -> frozenset | None:
-        """The words it can begin with; None where that depends on the bindings."""
-        if not self:
-            return None
-        return frozenset([self[0]]) if _is_word(self[0]) else self[0].first
-
-
-def _is_word(item) -> bool:
-    return type(item) is str
-
-
-class Choice:
-    """One of several sequences, each with its probability."""
-
-    def __init__(self):
-        self.ways, self.options, self.cumulative, self.first = [], [], [], None
-
-    def fill(self, weighted: list[tuple[float, Seq]]) -> "Choice":
-        """Set the options; a choice exists before it is filled, for recursion."""
-        total = sum(weight for weight, _ in weighted)
-        self.ways = [(w / total, option, option.first) for w, option in weighted]
-        self.options = [option for _, option in weighted]
-        self.cumulative = [*accumulate(way[0] for way in self.ways)][:-1]
-        firsts = [way[2] for way in self.ways]
-        self.first = None if None in firsts else frozenset().union(*firsts)
-        return self
-
-
-class Entry:
-    """A member of a class: its attributes, its weight and its group."""
-
-    def __init__(self, attributes: dict[str, str], weight: float, group: int):
-        self.attributes, self.weight, self.group = attributes, weight, group
-
-
-class Slot:
-    """A place for a member of a class: a remembered one, or a fresh draw.
-
-    Args:
-        entries: the members of the class.
-        forms: for each of them, its spellings here with their probabilities.
-        variable: index of the binding that remembers it; None draws afresh.
-        rivals: indices of the bindings that must hold other members.
-        like: index of a binding whose group it must share, or None.
-        role: the class and the attribute that stand here.
-    """
-
-    def __init__(self, entries, forms, variable, rivals, like, role):
-        self.entries, self.forms, self.role = entries, forms, role
-        self.variable, self.rivals, self.like = variable, rivals, like
-        self.cumulative = [*accumulate(entry.weight for entry in entries)]
-        ways = [(i, p, form) for i, spelt in enumerate(forms) for p, form in spelt]
-        self.ways: dict[str | None, list[tuple[int, float, Seq]]] = {None: ways}
-        for way in ways:
-            self.ways.setdefault(way[2][0] if way[2] else "", []).append(way)
-        self.first = None if "" in self.ways else frozenset(self.ways) - {None}
-
-    def admits(self, i: int, bindings) -> bool:
-        """Whether entry ``i`` may be chosen, given what is remembered."""
-        if any(bindings[rival] == i for rival in self.rivals):
-            return False
-        like = None if self.like is None else bindings[self.like]
-        return like is None or self.entries[like].group == self.entries[i].group
-
-    def draw(self, bindings: list, uniform: Callable[[], float]) -> Seq:
-        """Write the remembered entry, or choose one and remember it."""
-        i = None if self.variable is None else bindings[self.variable]
-        if i is None:
-            i = bisect(self.cumulative, uniform() * self.cumulative[-1])
-            if not self.admits(i, bindings):
-                self._check(bindings)
-            while not self.admits(i, bindings):
-                i = bisect(self.cumulative, uniform() * self.cumulative[-1])
-            if self.variable is not None:
-                bindings[self.variable] = i
-        spelt = self.forms[i]
-        return spelt[0 if len(spelt) == 1 else int(uniform() * len(spelt))][1]
-
-    def _check(self, bindings: list) -> None:
-        if not any(self.admits(i, bindings) for i in range(len(self.entries))):
-            some = ", ".join(entry.attributes["word"] for entry in self.entries[:3])
-            raise ValueError(f"too few words of the class with {some}: none is left")
-
-    def expand(self, bindings: tuple, word: str | None) -> Iterator[tuple]:
-        """Yield (probability, spelling, bindings after) of all that may stand here.
-
-        With ``word``, those that cannot begin with it may be left out.
-        """
-        variable = self.variable
-        if variable is not None and bindings[variable] is not None:
-            for p, form in self.forms[bindings[variable]]:
-                yield p, form, bindings
-            return
-        ways = self.ways.get(word, []) + (self.ways.get("", []) if word else [])
-        if not ways:
-            return
-        total = self.cumulative[-1]
-        if self.rivals or self.like is not None:
-            admitted = [i for i in range(len(self.entries)) if self.admits(i, bindings)]
-            total = sum(self.entries[i].weight for i in admitted)
-            ways = [way for way in ways if self.admits(way[0], bindings)]
-        for i, p, form in ways:
-            after = bindings
-            if variable is not None:
-                after = (*bindings[:variable], i, *bindings[variable + 1 :])
-            yield self.entries[i].weight / total * p, form, after
-
-
-class Expression:
-    """A value computed from remembered numbers, such as ``{=x + k}``."""
-
-    first = None
-
-    def __init__(self, source: str, lead: str, entries: dict[str, tuple]):
-        try:
-            self.code, self.lead = compile(source.strip(), source, "eval"), lead
-        except SyntaxError as error:
-            raise ValueError(f"{{={source}}} is no expression: {error.msg}") from None
-        self.entries = {n: v for n, v in entries.items() if n in self.code.co_names}
-
-    def written(self, bindings) -> Seq:
-        """Return the value as words, given the bindings."""
-        for name, (index, _) in self.entries.items():
-            if bindings[index] is None:
-                source = self.code.co_filename
-                raise ValueError(
-                    f"{{={source}}}: write {{!{name}}} before it, to bind it"
-                )
-        values = {
-            name: _number(entries[bindings[index]].attributes["word"])
-            for name, (index, entries) in self.entries.items()
-        }
-        return Seq(words(self.lead + str(eval(self.code, values))))
-
-
-def _number(word: str) -> int | str:
-    return int(word) if word.lstrip("-").isdigit() else word
 
 
 class Grammar:
@@ -274,7 +120,7 @@ class Grammar:
             if mark == "!":
                 forms.append([(1.0, Seq(()))])
                 continue
-            texts = [_article(s) + s if article else s for s in spellings]
+            texts = [article_of(s) + s if article else s for s in spellings]
             texts = [t[0].upper() + t[1:] if mark == "^" else t for t in texts]
             share = 1 / len(texts)
             forms.append([(share, Seq(self._literal(lead + text))) for text in texts])
@@ -284,10 +130,6 @@ class Grammar:
         """Remember in which classes a word stands, for messages about errors."""
         first = words(text)[0].lower()
         self.roles.setdefault(first, set()).add((kind, attribute))
-
-
-def _article(word: str) -> str:
-    return "an " if VOWEL.match(word) else "a "
 
 
 def _read_rule(head: str, body: str | list[str]) -> tuple[str, tuple[list, list]]:
@@ -300,36 +142,3 @@ def _read_rule(head: str, body: str | list[str]) -> tuple[str, tuple[list, list]
     if isinstance(body, str):
         weighted = [(weight, text.strip()) for weight, text in weighted]
     return name, (parameters, [(weight, parse(text)) for weight, text in weighted])
-
-
-def read_class(name: str, spec: dict) -> list[Entry]:
-    """Read a class: groups of words with shared attributes, commonest first.
-
-    Inside a group the word of rank r weighs 1 / (r + zipf); with no ``zipf`` all
-    weigh the same. The groups' own weights are 1 unless they say otherwise.
-    """
-    entries = []
-    for number, group in enumerate(spec.get("groups", [spec])):
-        merged = {**spec, **group}
-        shared = {k: v for k, v in merged.items() if k not in RESERVED}
-        rows = [{**shared, **row} for row in _rows(group, merged.get("columns"))]
-        if not rows:
-            raise ValueError(f"class {name} has a group without words")
-        zipf = merged.get("zipf")
-        raw = [1 / (rank + zipf) if zipf else 1.0 for rank in range(1, len(rows) + 1)]
-        scale = group.get("weight", 1.0 if "groups" in spec else 1) / sum(raw)
-        weights = [weight * scale for weight in raw]
-        entries += [Entry(r, w, number) for r, w in zip(rows, weights, strict=True)]
-    return entries
-
-
-def _rows(group: dict, columns: list[str] | None) -> list[dict[str, str]]:
-    if columns is None:
-        found = re.split(r"[,\n]", group["words"])
-        return [{"word": word.strip()} for word in found if word.strip()]
-    lines = [line for line in group["words"].splitlines() if line.strip()]
-    cells = [[cell.strip() for cell in line.split("|")] for line in lines]
-    for row in cells:
-        if len(row) != len(columns):
-            raise ValueError(f"{row} has {len(row)} cells, expected {columns}")
-    return [dict(zip(columns, row, strict=True)) for row in cells]

@@ -157,8 +157,8 @@ A `GPT2LMHeadModel` of {parameters:,} parameters ({layers} layers, {heads} heads
 {width}, context 512) with a byte-level BPE of {vocab:,} tokens. This project trained
 both from nothing, on the worlds `stories`, `code` and `lists` of `data/worlds`; no text
 by anybody else was used. It is for teaching: it knows nothing but these worlds, so it
-is of no use, and no danger, outside the course. Weights are stored as float16 safetensors
-({megabytes:.1f} MB) and loaded as float32. Licence: MIT.
+is of no use, and no danger, outside the course. Its weights are stored as float16
+safetensors ({megabytes:.1f} MB) and loaded as float32. Licence: MIT.
 
 The figures below come from `python -m helpers measure --write`, on texts whose seeds
 (from {{fresh}} on) were never trained on; ± is one standard error.
@@ -174,16 +174,16 @@ the ratio is that of the paired difference.
 ## Stories the world accepts whole
 
 `python -m helpers measure stories`, {stories} stories per row, judged by
-`load_world("stories").first_error`. Sampled stories start from nothing; greedy ones from
-the first twelve tokens of as many fresh stories, since greedy decoding has only one
-answer to the empty prompt.
+`load_world("stories").first_error`. Sampled stories start from nothing; greedy ones
+from the first twelve tokens of as many fresh stories, since greedy decoding has only
+one answer to the empty prompt.
 
 {shares}
 
 ## Code
 
-`python -m helpers measure code`, {code} functions sampled at temperature 0.7 after `def`:
-{parses} parse, {passes} pass their own doctests.
+`python -m helpers measure code`, {code} functions sampled at temperature 0.7 after
+`def`: {parses} parse, {passes} pass their own doctests.
 
 ## Lists
 
@@ -200,7 +200,7 @@ told apart.)
 {last:.3f} nats per token. The recipe and the loss after every twenty steps are in
 `training.json`.
 
-![Training loss against tokens seen: a steep fall, then a slow approach to the floor.](loss.png)
+![Training loss against tokens seen falls steeply, then slowly.](loss.png)
 """
 
 

@@ -50,7 +50,7 @@ class Recipe:
 
 
 def train_tokenizer(vocab: int, *, documents: int = 30_000) -> PreTrainedTokenizerFast:
-    """Train a byte-level BPE on samples of the worlds; the end token has the last id."""
+    """Train a byte-level BPE on samples of the worlds; the end token comes last."""
     counts = {"stories": documents, "code": documents // 4, "lists": documents // 4}
     texts = (load_world(w).sample(i) for w, n in counts.items() for i in range(n))
     bpe = Tokenizer(models.BPE())

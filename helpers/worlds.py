@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from helpers import execution
-from helpers.grammar import Choice, Grammar, Slot
+from helpers.grammar import Grammar
+from helpers.items import Choice, Slot
 from helpers.templates import words
 
 WORLDS = ("stories", "verse", "code", "lists")

@@ -13,7 +13,8 @@ import urllib.request
 import pytest
 
 from helpers import command_line, lab
-from helpers.command_line import main, room, strategy_options
+from helpers.command_line import main
+from helpers.generation import room, strategy_options
 from helpers.packages import SetupError
 from helpers.worlds import load_world
 

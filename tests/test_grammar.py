@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from helpers.grammar import read_class
+from helpers.lexicon import read_class
 from helpers.worlds import World
 
 TOYS = {"toy": {"columns": ["word", "does"], "words": "kite | flies\nowl | hoots"}}

@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import math
 import random
+import tomllib
 from collections import Counter, defaultdict
 
 import pytest
@@ -191,8 +192,8 @@ def test_ratio_has_no_error_where_every_text_has_the_same_rate():
 @pytest.mark.parametrize(
     ("text", "position", "reason"),
     [
-        ("Tom had a kite. He", 15, "agreement: 'He' after 'had a kite.', 'She'"),
-        ("Tom had an kite.", 10, "coherence: 'kite' after 'Tom had an', it must"),
+        ("Tom had a kite. He", 15, "grammar: 'He' cannot follow 'had a kite.', 'She'"),
+        ("Tom had an kite.", 10, "grammar: 'kite' cannot follow 'Tom had an', 'owl'"),
         ("Bob had a kite.", 0, "spelling: 'Bob' is no word of this world"),
         ("cat, hat", None, None),
         ("cat, log", 8, "ending: the text stops after 'cat, log'"),
@@ -208,6 +209,54 @@ def test_first_error_says_where_and_why(tiny, text, position, reason):
         assert slip.position == position
         assert slip.reason.startswith(reason)
         assert slip.kind == reason.partition(":")[0]
+
+
+MEMORY = """
+[classes.child]
+[[classes.child.groups]]
+he = "she"
+words = "Ann, Eve"
+[[classes.child.groups]]
+he = "he"
+words = "Tom, Max"
+[classes.thing]
+words = "kite, drum, hat"
+[variables]
+A = "child"
+B = "child"
+T = "thing"
+[rules]
+start = "{A} lost {a T}. {^A.he} asked {B}. {B} found the {T}."
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "reason"),
+    [
+        (
+            "Tom lost a kite. She asked Max.",
+            16,
+            "agreement: 'She' after 'lost a kite.', 'He' would agree",
+        ),
+        (
+            "Tom lost a kite. He asked Max. Eve found the kite.",
+            30,
+            "coherence: Eve was never introduced; Max was",
+        ),
+        (
+            "Tom lost a kite. He asked Max. Tom found the kite.",
+            30,
+            "coherence: 'Tom' after 'He asked Max.', it must be 'Max'",
+        ),
+        (
+            "Tom lost a kite. He asked Max. Max found the drum.",
+            40,
+            "coherence: 'drum' after '. Max found the', it must be 'kite'",
+        ),
+    ],
+)
+def test_what_was_introduced_is_remembered(text, position, reason):
+    assert World(tomllib.loads(MEMORY)).first_error(text) == (position, reason)
 
 
 def test_unknown_world():
