@@ -126,8 +126,18 @@ class BPE:
         return b"".join(map(to_bytes, tokens)).decode("utf-8", errors="replace")
 
     def convert_ids_to_tokens(self, ids: Iterable[int]) -> list[str]:
-        """Return the token of each id, written in byte symbols."""
-        return [self.tokens[int(i)] for i in ids]
+        """Return the token of each id, written in byte symbols.
+
+        Raises:
+            ValueError: For an id that is not in the vocabulary.
+        """
+        ids = [int(i) for i in ids]
+        for i in ids:
+            if i not in self.tokens:
+                raise ValueError(
+                    f"no token has the id {i}: ids go to {max(self.tokens)}"
+                )
+        return [self.tokens[i] for i in ids]
 
 
 class TokenRow(NamedTuple):

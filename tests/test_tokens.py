@@ -173,6 +173,11 @@ def test_any_ids_decode_as_in_the_library(ours, library):
         assert ours.decode(ids) == library.decode(ids)
 
 
+def test_an_id_outside_the_vocabulary_is_named():
+    with pytest.raises(ValueError, match=r"^no token has the id 257: ids go to 256$"):
+        tokens.BPE([]).decode([64, 257])
+
+
 def test_a_tokenizer_of_our_own_encodes_like_the_library():
     merges = tokens.train_bpe(PAGE, 100)
     ours = tokens.BPE(merges)

@@ -250,7 +250,7 @@ start = "{A} lost {a T}. {^A.he} asked {B}. {B} found the {T}."
         ),
         (
             "Tom lost a kite. He asked Max. Max found the drum.",
-            40,
+            44,
             "coherence: 'drum' after '. Max found the', it must be 'kite'",
         ),
     ],
