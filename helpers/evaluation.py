@@ -72,7 +72,7 @@ def sample_texts(
         model: a causal language model of transformers.
         tokenizer: its tokenizer; the end token begins and ends a document.
         n: how many.
-        prompts: beginnings of documents.
+        prompts: beginnings of documents; the texts come in their order.
         batch_size: documents written at a time.
         seed: of torch's generator.
         options: passed on to ``model.generate``, such as ``do_sample`` and ``top_p``.
@@ -80,23 +80,23 @@ def sample_texts(
     torch.manual_seed(seed)
     eos = tokenizer.eos_token_id
     rows = [[eos, *tokenizer(p)["input_ids"]] for p in prompts]
-    rows = sorted((rows * (n // len(rows) + 1))[:n], key=len)
-    texts = []
-    for batch in in_batches(rows, batch_size):
-        longest = max(map(len, batch))
-        left = [longest - len(row) for row in batch]
-        ids = [[eos] * pad + row for pad, row in zip(left, batch, strict=True)]
-        mask = [[0] * p + [1] * (longest - p) for p in left]
+    rows = (rows * (n // len(rows) + 1))[:n]
+    texts = [""] * n
+    for batch in in_batches(sorted(range(n), key=lambda i: len(rows[i])), batch_size):
+        longest = max(len(rows[i]) for i in batch)
+        left = [longest - len(rows[i]) for i in batch]
+        ids = [[eos] * pad + rows[i] for pad, i in zip(left, batch, strict=True)]
+        mask = [[0] * pad + [1] * (longest - pad) for pad in left]
         room = model.config.n_positions - longest
         output = model.generate(
-            torch.tensor(ids, device=model.device),
+            torch.tensor(ids, device=model.device),  # (batch, seq), padded on the left
             attention_mask=torch.tensor(mask, device=model.device),
             **{"max_new_tokens": min(room, 300), "pad_token_id": eos, **options},
         ).tolist()
-        for row, pad in zip(output, left, strict=True):
+        for i, pad, row in zip(batch, left, output, strict=True):
             ids = row[pad + 1 :]
             end = ids.index(eos) if eos in ids else len(ids)
-            texts.append(tokenizer.decode(ids[:end]))
+            texts[i] = tokenizer.decode(ids[:end])
     return texts
 
 

@@ -79,12 +79,13 @@ def measure_lists(model, tokenizer, n: int) -> dict:
         prompts = [
             tasks.list_prompt(asked[i % len(asked)], shots, FRESH + i) for i in range(n)
         ]
-        right = 0
-        for prompt, answer in prompts:
-            [text] = sample_texts(
-                model, tokenizer, 1, prompts=[prompt], do_sample=False, max_new_tokens=6
-            )
-            right += text[len(prompt) :].partition(",")[0] == answer
+        asked_first = [prompt for prompt, _ in prompts]
+        options = {"do_sample": False, "max_new_tokens": 6}
+        texts = sample_texts(model, tokenizer, n, prompts=asked_first, **options)
+        right = sum(
+            text[len(prompt) :].partition(",")[0] == answer
+            for text, (prompt, answer) in zip(texts, prompts, strict=True)
+        )
         rows[shots] = right / n
     return {"prompts": n, "accuracy": rows}
 

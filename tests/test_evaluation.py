@@ -54,7 +54,7 @@ def test_greedy_samples_are_generate_one_by_one(pocket):
     written = sample_texts(
         model, tokenizer, 3, prompts=prompts, do_sample=False, max_new_tokens=30
     )
-    for prompt in prompts:
+    for prompt, text in zip(prompts, written, strict=True):
         ids = torch.tensor([[tokenizer.eos_token_id, *tokenizer(prompt)["input_ids"]]])
         alone = model.generate(
             ids,
@@ -63,7 +63,7 @@ def test_greedy_samples_are_generate_one_by_one(pocket):
             max_new_tokens=30,
             pad_token_id=tokenizer.eos_token_id,
         )
-        assert tokenizer.decode(alone[0, 1:], skip_special_tokens=True) in written
+        assert text == tokenizer.decode(alone[0, 1:], skip_special_tokens=True)
 
 
 def test_samples_depend_on_the_seed_alone(pocket):
