@@ -4,7 +4,8 @@ A byte-level BPE and a small ``GPT2LMHeadModel`` learn three of the worlds: stor
 code and lists (verse is kept for fine-tuning). Most rows hold one whole document
 from position 0, because a story cut in the middle hides the introductions that
 copying needs; some hold several, packed to the full context, so that every position
-is trained and ``<|endoftext|>`` learns to mean "forget what came before".
+is trained and ``<|endoftext|>`` learns to mean "forget what came before". One document
+in ten comes without that token in front, since people forget it in their prompts.
 
 The matrices inside the blocks are trained with Muon (Jordan et al. 2024, as in
 ``torch.optim.Muon``), everything else with AdamW.
@@ -39,6 +40,7 @@ class Recipe:
     tokens: int = 10_000_000
     rows: int = 32
     packed: float = 0.12  # share of the steps whose rows are packed
+    bare: float = 0.1  # share of the documents without an end token before them
     layers: int = 6
     heads: int = 8
     width: int = 256
@@ -113,7 +115,8 @@ def batches(tokenizer, recipe: Recipe) -> Iterator[list[list[int]]]:
             if batch and (len(batch) + 1) * len(row) > room:
                 made.append(batch)
                 batch = []
-            batch.append(row[:CONTEXT])
+            bare = choose.random() < recipe.bare
+            batch.append(row[bare : CONTEXT + bare])
         made.append(batch)
         packed = round(len(made) * recipe.packed / (1 - recipe.packed))
         made += [_pack(stream, room // CONTEXT) for _ in range(packed)]

@@ -132,11 +132,9 @@ class BPE:
             ValueError: For an id that is not in the vocabulary.
         """
         ids = [int(i) for i in ids]
-        for i in ids:
-            if i not in self.tokens:
-                raise ValueError(
-                    f"no token has the id {i}: ids go to {max(self.tokens)}"
-                )
+        if unknown := [i for i in ids if i not in self.tokens]:
+            last = max(self.tokens)
+            raise ValueError(f"no token has the id {unknown[0]}: ids go to {last}")
         return [self.tokens[i] for i in ids]
 
 
