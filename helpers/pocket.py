@@ -212,7 +212,10 @@ def save(model, tokenizer, output: Path, log: dict) -> None:
     copy.half().save_pretrained(output)
     tokenizer.save_pretrained(output)
     (output / "training.json").write_text(json.dumps(log) + "\n")
-    kept = [*output.glob("*.json"), output / "model.safetensors"]
+    names = ("config", "generation_config", "tokenizer", "tokenizer_config", "training")
+    kept = [*(output / f"{n}.json" for n in names), output / "model.safetensors"]
+    for path in kept:
+        path.chmod(0o644)  # the library writes weights for their owner alone
     sums = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(kept)}
     lines = [f"{checksum}  {name}\n" for name, checksum in sums.items()]
     (output / "SHA256SUMS").write_text("".join(lines))

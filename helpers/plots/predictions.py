@@ -21,7 +21,7 @@ def next_word_bars(
     """Draw two distributions over the next word as pairs of bars.
 
     The words shown are the likeliest by either of the two, ``"(others)"`` last if it
-    is among them; a space is shown as ``␣``.
+    is among them; a space is shown as ``␣``. The note stands below the title.
     """
     ax = new_axes(ax, figsize=(6, 0.9 + 0.42 * top))
     likeliest = lambda word: max(truth.get(word, 0), model.get(word, 0))  # noqa: E731
@@ -35,17 +35,18 @@ def next_word_bars(
         places = [row + offset for row in range(len(shown))]
         ax.barh(places, widths, height=0.36, color=colour)
         for row, (place, width) in enumerate(zip(places, widths, strict=True)):
-            label = f"{width:.2f}" + (f"  {name}" if row == 0 else "")
+            number = f"{width:.3f}" if 0.0005 <= width < 0.0995 else f"{width:.2f}"
+            label = number + (f"  {name}" if row == 0 else "")
             ax.text(width, place, " " + label, va="center", color=colour, fontsize=9)
     ax.set_yticks(range(len(shown)), [word.replace(" ", "␣") for word in shown])
     ax.set(xlabel="probability of the next word")
-    ax.set_title(title)
-    limit = 1.22 * max(map(likeliest, shown), default=1.0)
-    ax.set_xticks([tick for tick in ax.get_xticks() if 0 <= tick <= 1])
+    ax.set_title(title, pad=20 if note else None)
+    limit = 1.22 * max(0.1, *map(likeliest, shown))
     ax.set_xlim(0, limit)
+    ax.set_xticks([tick for tick in ax.get_xticks() if 0 <= tick <= min(1, limit)])
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
-    ax.text(0.99, 0.04, note, transform=ax.transAxes, ha="right", color=GREY)
+    ax.text(0, 1.02, note, transform=ax.transAxes, color=GREY, fontsize=9)
     return ax
 
 
@@ -104,15 +105,15 @@ def surprise_lines(
     there the lines carry their names.
     """
     ax = new_axes(ax, figsize=(6, 4))
+    top = max(max(costs) for costs in lines.values())
     ax.axvline(mark, color=GREY, linewidth=1, linestyle="--")
     for (name, costs), colour in zip(lines.items(), (ORANGE, BLUE), strict=False):
         ax.plot(costs, color=colour, linewidth=1.4)
         ax.plot(mark, costs[mark], "o", color=colour, markersize=5)
-        place = (mark - 0.3, costs[mark] + 0.2)
+        place = (mark - 0.4, costs[mark] + 0.08 * top)
         ax.text(*place, name, color=colour, ha="right", va="bottom")
     labels = ["…" if i == mark else word for i, word in enumerate(words)]
     ax.set_xticks(range(len(words)), labels, rotation=90, fontsize=8)
-    top = max(max(costs) for costs in lines.values())
-    ax.set(xlabel="word", ylabel="surprise, nats", ylim=(-0.3, top * 1.15))
+    ax.set(xlabel="word", ylabel="surprise, nats", ylim=(-0.03 * top, top * 1.2))
     ax.set_title(title)
     return ax

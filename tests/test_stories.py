@@ -1,0 +1,54 @@
+"""The stories keep what they promise: many plots, many words, room to decide."""
+
+import pytest
+
+from helpers.models import load_model
+from helpers.pocket import SHARES
+from helpers.templates import words
+from helpers.worlds import load_spec, load_world
+
+
+@pytest.fixture(scope="module")
+def texts():
+    world = load_world("stories")
+    return [world.sample(seed) for seed in range(10_000)]
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return load_model("pocket", device="cpu")[1]
+
+
+def test_ten_thousand_stories_are_all_different(texts):
+    assert len(set(texts)) == len(texts)
+
+
+def test_there_are_at_least_24_plots():
+    plots = load_spec("stories")["rules"]["plot"].split("\n")
+    assert len({line for line in plots if "<" in line}) >= 24
+
+
+def test_there_are_at_least_1500_words(texts):
+    found = {word.strip().lower() for text in texts for word in words(text)}
+    assert len({word for word in found if word.isalpha()}) >= 1500
+
+
+def test_a_story_is_80_to_200_tokens(texts, tokenizer):
+    lengths = [len(ids) for ids in tokenizer(texts)["input_ids"]]
+    assert 80 <= min(lengths) and max(lengths) <= 200
+
+
+def test_the_floor_lies_between_3_and_6(tokenizer):
+    floor = load_world("stories").entropy_floor(tokenizer, 1000)
+    assert 3 <= floor.perplexity - 2 * floor.perplexity * floor.standard_error
+    assert floor.perplexity <= 6
+
+
+def test_most_story_words_are_one_token(texts, tokenizer):
+    pieces = words(" ".join(texts[:300]))
+    single = sum(len(tokenizer(piece)["input_ids"]) == 1 for piece in pieces)
+    assert single / len(pieces) > 0.98
+
+
+def test_verse_is_kept_for_fine_tuning():
+    assert set(SHARES) == {"stories", "code", "lists"}
