@@ -10,6 +10,7 @@ worlds        made-up worlds whose exact probabilities are known
 lexicon       the classes of words a world draws from
 items         what its texts are made of: words, choices, slots
 grammar       its classes and rules, compiled into items
+derivations   all ways a text may have been written, stepped word by word
 templates     the text in which a world is written, taken apart
 execution     is a text right as Python? parsed and run, bounded
 tasks         prompts with any number of shots, from the world of lists

@@ -14,23 +14,19 @@ import math
 import random
 import tomllib
 from bisect import bisect
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from helpers import execution
+from helpers.derivations import END, Live, expected_words, remembered, step
 from helpers.grammar import Grammar
 from helpers.items import Choice, Slot
 from helpers.templates import words
 
 WORLDS = ("stories", "verse", "code", "lists")
 DATA = Path(__file__).resolve().parent.parent / "data" / "worlds"
-END = "<|endoftext|>"
 FRESH = 10**9  # seeds from here on are never used for training
-
-State = tuple[tuple, tuple]  # (what is still to be written, bindings made so far)
-Live = dict[State, float]  # live derivations with their weights
 
 
 class Slip(NamedTuple):
@@ -112,7 +108,7 @@ class World:
         # "\n\n" is one word where a text ends in it, two where another word follows.
         pieces = words(prefix + "x")[:-1] if prefix.endswith("\n") else words(prefix)
         live, _, found = self._follow(pieces)
-        return _expected(live) if found else {}
+        return expected_words(live) if found else {}
 
     def first_error(self, text: str) -> Slip | None:
         """Return None for a text of this world, else where it leaves it and why."""
@@ -140,7 +136,7 @@ class World:
         """Step along words: live derivations, each word's probability, all found?"""
         live, steps = self._start, []
         for word in pieces:
-            after = _step(live, word).get(word)
+            after = step(live, word).get(word)
             if not after:
                 return live, steps, False
             steps.append(sum(after.values()))
@@ -149,7 +145,7 @@ class World:
 
     def _reason(self, found: str, live: Live, before: list[str]) -> str:
         """Say in a sentence why ``found`` cannot stand after ``before``."""
-        expected, grammar = _expected(live), self.grammar
+        expected, grammar = expected_words(live), self.grammar
         likeliest = next(iter(expected)).strip()
         context, word = "".join(before[-4:]).strip(), found.strip()
         if found == END:
@@ -161,7 +157,7 @@ class World:
         if word and not word.isdigit() and word not in grammar.vocabulary:
             return f"spelling: '{word}' is no word of this world"
         roles = grammar.roles.get(word.lower(), set())
-        for role, kept in _remembered(live):
+        for role, kept in remembered(live):
             if role in roles and role[1] != "word":
                 return f"agreement: '{word}' after '{context}', '{kept}' would agree"
             if role in roles and word[0].isupper() and word not in "".join(before):
@@ -186,64 +182,6 @@ def ratio(totals: list[float], sizes: list[int]) -> Floor:
     residuals = [t - value * s for t, s in zip(totals, sizes, strict=True)]
     variance = sum(r * r for r in residuals) / max(n - 1, 1)
     return Floor(value, math.sqrt(variance / n) / (sum(sizes) / n))
-
-
-def _step(live: Live, word: str | None = None) -> dict[str, Live]:
-    """Let every live derivation write one word; return {word: live derivations}.
-
-    With ``word``, derivations that cannot write it are dropped early.
-    """
-    after: dict[str, Live] = {}
-    todo = [(weight, frames, bound) for (frames, bound), weight in live.items()]
-    while todo:
-        weight, frames, bound = todo.pop()
-        if not frames:
-            states = after.setdefault(END, {})
-            states[((), bound)] = states.get(((), bound), 0.0) + weight
-            continue
-        items, i, rest = frames
-        item, rest = items[i], (items, i + 1, rest) if i + 1 < len(items) else rest
-        if type(item) is str:
-            if word is None or item == word:
-                states = after.setdefault(item, {})
-                states[(rest, bound)] = states.get((rest, bound), 0.0) + weight
-        elif type(item) is Choice:
-            for p, option, first in item.ways:
-                if word is None or first is None or word in first:
-                    todo.append(
-                        (weight * p, (option, 0, rest) if option else rest, bound)
-                    )
-        elif type(item) is Slot:
-            for p, form, binding in item.expand(bound, word):
-                todo.append((weight * p, (form, 0, rest) if form else rest, binding))
-        else:
-            todo.append((weight, (item.written(bound), 0, rest), bound))
-    return after
-
-
-def _remembered(live: Live) -> Iterator[tuple[tuple[str, str], str]]:
-    """Yield (class and attribute, word) of what could come next from memory."""
-    todo = [(frames, bound) for frames, bound in live]
-    while todo:
-        frames, bound = todo.pop()
-        if not frames:
-            continue
-        items, i, rest = frames
-        item, rest = items[i], (items, i + 1, rest) if i + 1 < len(items) else rest
-        if type(item) is Choice:
-            todo += [((way, 0, rest) if way else rest, bound) for way in item.options]
-        elif type(item) is Slot and item.variable is not None:
-            kept = bound[item.variable]
-            if kept is not None and item.forms[kept][0][1]:
-                yield item.role, "".join(item.forms[kept][0][1]).strip()
-
-
-def _expected(live: Live) -> dict[str, float]:
-    """Return the distribution of the next word, likeliest first."""
-    after = {word: sum(states.values()) for word, states in _step(live).items()}
-    total = sum(after.values())
-    ordered = sorted(after.items(), key=lambda item: (-item[1], item[0]))
-    return {word: weight / total for word, weight in ordered}
 
 
 @lru_cache

@@ -1,6 +1,7 @@
 """Checks for day 1: what is in a GPT-2."""
 
 import copy
+from numbers import Integral
 
 import torch
 from torch import nn
@@ -18,6 +19,7 @@ def day01_copies(copies_that_fit) -> None:
     cases += [(2**28, 1, torch.float32), (1_557_611_200, 2, torch.float32)]
     for case in cases:
         found = copies_that_fit(*case)
+        expect(found is not None, "copies_that_fit gave None: return the number")
         parameters, gib, dtype = case
         one, memory = parameters * dtype.itemsize, gib * 2**30
         said = f"copies_that_fit{case} gave {found!r}, {memory // one} was expected: "
@@ -30,7 +32,8 @@ def day01_copies(copies_that_fit) -> None:
             -(-memory // one): "a copy that fits in part does not fit, round down",
         }.get(found, "divide the memory in bytes by the bytes of one copy")
         expect(found == memory // one, said + hint)
-        expect(int(found) == found and not isinstance(found, bool), said + "an integer")
+        whole = isinstance(found, Integral)
+        expect(whole, said + "count in whole numbers, with // in place of /")
 
 
 @exercise
@@ -39,7 +42,8 @@ def day01_shape(weight_shape) -> None:
     for config in (_config(), _config(n_inner=20)):
         for name, weight in _shapes(config).items():
             answer, right = weight_shape(name, config), tuple(weight)
-            expect(answer is not None, f"for {name} you gave None, not a shape")
+            given = f"for {name} you gave {answer!r}: a shape is a tuple, such as "
+            expect(isinstance(answer, tuple | list), given + "(3, 4), or (3,)")
             found = tuple(answer)
             said = f"{name} has the shape {right}, you said {found}: "
             expect(found == right, said + _shape_hint(name, found, right, config))
@@ -69,11 +73,17 @@ def day01_shared(shared_weights) -> None:
     expect(
         answer is not None, "shared_weights gave None: it must return a set of names"
     )
+    expect(
+        not isinstance(answer, str) and all(isinstance(name, str) for name in answer),
+        f"you gave {answer!r}: return one set of names, not groups or tensors",
+    )
     found = set(answer)
     expect(
         bool(found),
-        "the embedding and the head share memory, you found nothing: state_dict() "
-        "wraps every tensor anew, so `is` and id() never match; compare data_ptr()",
+        "the embedding and the head share memory, you found nothing. Two traps: "
+        "state_dict() wraps every tensor anew, so `is` and id() never match (compare "
+        "data_ptr()), and named_parameters() drops the second name of a shared tensor "
+        "(use state_dict())",
     )
     expect(
         found <= head,
@@ -103,8 +113,8 @@ def day01_shared(shared_weights) -> None:
 
 def _config(**changes) -> GPT2Config:
     """A tiny GPT-2 whose dimensions are all different."""
-    options = {"n_layer": 2, "n_head": 3, "n_embd": 12, "n_positions": 17}
-    options |= {"vocab_size": 50, "bos_token_id": 0, "eos_token_id": 0}
+    options = {"n_layer": 2, "n_head": 3, "n_embd": 24, "n_positions": 17}
+    options |= {"vocab_size": 53, "bos_token_id": 0, "eos_token_id": 0}
     return GPT2Config(**options | changes)
 
 
@@ -130,6 +140,10 @@ def _shape_hint(name: str, found: tuple, right: tuple, config: GPT2Config) -> st
         return "query, key and value lie side by side in one weight"
     if "mlp" in name and config.n_inner and 4 * d in found:
         return "n_inner is given here; the default 4 * n_embd holds only for None"
+    if name.endswith(".bias") and "ln_" not in name:
+        return "a bias is added to what comes out, one number for each output: (out,)"
+    if "c_proj" in name:
+        return "there are two c_proj, one in attention and one in the MLP; which is it?"
     return "follow the data: what goes in, what comes out?"
 
 
@@ -137,13 +151,19 @@ def _count_hint(excess: int, config: GPT2Config) -> str:
     d, layers = config.n_embd, config.n_layer
     vocab, positions = config.vocab_size * d, config.n_positions * d
     biases = layers * (3 * d + d + 4 * d + d)
+    norms = "each block has two norms, with a weight and a bias each"
+    rule = "12 * d**2 is a rule of thumb; a block has biases and norms besides"
     return {
         vocab: "the head is the token embedding again (tied), count it once",
         -vocab: "the token embedding (vocab_size, n_embd) is missing",
         -positions: "the position embedding (n_positions, n_embd) is missing",
         -2 * d: "one more norm, ln_f, comes after the last block",
         -biases: "every matrix of a block has a bias",
-        -layers * 4 * d: "each block has two norms, with a weight and a bias each",
+        -layers * 4 * d: norms,
+        -layers * 2 * d: norms,
+        -layers * 2 * d - d: norms,
+        -layers * 13 * d: rule,
+        -layers * 13 * d - 2 * d: rule,
         -layers * 2 * d * d: "query, key and value are three matrices, not one",
         -layers * (d * d + d): "attention has an output matrix too, c_proj",
     }.get(excess, "count one block weight by weight, then the rest")

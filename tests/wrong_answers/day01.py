@@ -92,7 +92,8 @@ WRONG = {
         ("bits", lambda n, g, t: g * 2**30 // (n * t.itemsize * 8), "in bytes already"),
         ("rounded up", lambda n, g, t: -(-g * 2**30 // (n * t.itemsize)), "round down"),
         ("not rounded", lambda n, g, t: g * 2**30 / (n * t.itemsize), "half copy"),
-        ("nothing returned", lambda n, g, t: None, "one copy"),
+        ("a float", lambda n, g, t: g * 2**30 / (n * t.itemsize) // 1, "whole numbers"),
+        ("nothing returned", lambda n, g, t: None, "None"),
     ],
     "day01_shape": [
         ("nothing returned", lambda name, config: None, "None"),
@@ -113,6 +114,25 @@ WRONG = {
             "one axis",
         ),
         (
+            "a number where a tuple of one belongs",
+            shape_with(lambda n, s, c: s if len(s) > 1 else s[0]),
+            "a shape is a tuple",
+        ),
+        (
+            "a bias for what goes in",
+            shape_with(
+                lambda n, s, c: (
+                    (c.n_embd,) if n.endswith("bias") and "c_proj" not in n else s
+                )
+            ),
+            "one number for each output",
+        ),
+        (
+            "one c_proj for both",
+            lambda n, c: shape(n.replace("attn.c_proj", "mlp.c_proj"), c),
+            "two c_proj",
+        ),
+        (
             "the MLP always four times as wide",
             shape_with(
                 lambda n, s, c: tuple(4 * c.n_embd if x == c.n_inner else x for x in s)
@@ -127,6 +147,13 @@ WRONG = {
         ("no last norm", count_plus(lambda c, d: -2 * d), "ln_f"),
         ("no biases", count_plus(lambda c, d: -c.n_layer * 9 * d), "has a bias"),
         ("no norms", count_plus(lambda c, d: -c.n_layer * 4 * d), "two norms"),
+        ("one norm a block", count_plus(lambda c, d: -c.n_layer * 2 * d), "two norms"),
+        ("the rule of thumb", count_plus(lambda c, d: -c.n_layer * 13 * d), "thumb"),
+        (
+            "the rule of thumb, no last norm",
+            count_plus(lambda c, d: -c.n_layer * 13 * d - 2 * d),
+            "thumb",
+        ),
         ("one of q, k, v", count_plus(lambda c, d: -c.n_layer * 2 * d * d), "three"),
         (
             "no output matrix",
@@ -157,6 +184,17 @@ WRONG = {
             },
             "data_ptr",
         ),
+        (
+            "duplicates dropped by named_parameters",
+            lambda model: {
+                name
+                for name, w in model.named_parameters()
+                if [v.data_ptr() for v in model.parameters()].count(w.data_ptr()) > 1
+            },
+            "named_parameters() drops",
+        ),
+        ("groups of names", lambda model: {frozenset(HEAD)}, "not groups"),
+        ("one name", lambda model: "lm_head.weight", "one set of names"),
         ("equal values", shared_where(torch.equal), "equal values"),
         ("nothing returned", lambda model: None, "None"),
         ("names by heart", lambda model: HEAD, "not at the names"),
