@@ -18,6 +18,7 @@ prediction    what a model expects next: tokens, words, whole texts
 evaluation    how good a model is: losses, and the share of its texts that is right
 pocket        how the pocket GPT-2 was made
 measure       the figures in the pocket GPT-2's model card
+card          the card itself
 plots         every figure of the course
 checks        the checks of the exercises
 

@@ -11,11 +11,13 @@ from collections import Counter
 from pathlib import Path
 
 from helpers import tasks
+from helpers.card import write_card
 from helpers.evaluation import accepted, gap_to_floor, sample_texts
 from helpers.execution import check_many
 from helpers.models import load_model
 from helpers.plots.training import loss_curve
 from helpers.pocket import POCKET, SHARES
+from helpers.templates import words
 from helpers.worlds import FRESH, load_world
 
 PARTS = ("floor", "stories", "code", "lists")
@@ -45,14 +47,15 @@ def measure_floor(model, tokenizer, n: int) -> dict:
 def measure_stories(model, tokenizer, n: int) -> dict:
     """Return the share of stories the world accepts whole, and the first errors.
 
-    Greedy decoding of an empty prompt gives one story only, so each greedy story
-    goes on from the opening (twelve tokens) of a fresh story.
+    Each goes on from the first word of a fresh story, as after nothing the model may
+    also begin with code or a list. Greedy decoding has one answer to each beginning,
+    so greedy stories go on from twelve words.
     """
     world, rows = load_world("stories"), {}
-    fresh = [tokenizer(world.sample(FRESH + i))["input_ids"][:12] for i in range(n)]
-    openings = tokenizer.batch_decode(fresh)
+    fresh = [words(world.sample(FRESH + i)) for i in range(n)]
     for name, options in STRATEGIES.items():
-        prompts = openings if name == "greedy" else ("",)
+        given = 12 if name == "greedy" else 1
+        prompts = ["".join(pieces[:given]) for pieces in fresh]
         texts = sample_texts(model, tokenizer, n, prompts=prompts, **options)
         share, slips = accepted(texts, world.first_error)
         kinds = Counter(slip.kind for slip in slips).most_common()
@@ -90,121 +93,6 @@ def measure_lists(model, tokenizer, n: int) -> dict:
     return {"prompts": n, "accuracy": rows}
 
 
-def percent(share: float, n: int) -> str:
-    """Write a share with its standard error (Wilson's for 0 and 1 would be wider)."""
-    return f"{share:.1%} ± {math.sqrt(share * (1 - share) / n):.1%}"
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    """Return a Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
-
-
-def write_card(figures: dict, log: dict) -> str:
-    """Return the model card: measured figures only, each with its command."""
-    floor, stories = figures["floor"], figures["stories"]
-    code, lists, recipe = figures["code"], figures["lists"], log["recipe"]
-    worlds = [
-        [
-            name,
-            f"{row['perplexity']:.3f} ± {row['perplexity_error']:.3f}",
-            f"{row['floor']:.3f} ± {row['floor_error']:.3f}",
-            f"{row['ratio']:.4f} ± {row['ratio_error']:.4f}",
-        ]
-        for name, row in floor["worlds"].items()
-    ]
-    shares = [
-        [
-            name,
-            percent(row["accepted"], stories["texts"]),
-            ", ".join(f"{kind} {count}" for kind, count in row["first_errors"]) or "–",
-        ]
-        for name, row in stories["strategies"].items()
-    ]
-    curve = [
-        [shots, percent(share, lists["prompts"])]
-        for shots, share in lists["accuracy"].items()
-    ]
-    return CARD.format(
-        **recipe,
-        parameters=figures["parameters"],
-        megabytes=figures["megabytes"],
-        seen=log["tokens"],
-        steps=log["steps"],
-        minutes=log["seconds"] / 60,
-        last=log["history"][-1][2],
-        device=log["device"],
-        torch=log["torch"],
-        texts=floor["texts"],
-        stories=stories["texts"],
-        code=code["texts"],
-        lists=lists["prompts"],
-        worlds=table(
-            ["world", "perplexity", "entropy floor", "perplexity / floor"], worlds
-        ),
-        shares=table(
-            ["decoding", "accepted whole", "first errors by kind, stories"], shares
-        ),
-        parses=percent(code["parses"], code["texts"]),
-        passes=percent(code["passes"], code["texts"]),
-        curve=table(["shots", "right answers"], curve),
-    )
-
-
-CARD = """# The pocket GPT-2
-
-A `GPT2LMHeadModel` of {parameters:,} parameters ({layers} layers, {heads} heads, width
-{width}, context 512) with a byte-level BPE of {vocab:,} tokens. This project trained
-both from nothing, on the worlds `stories`, `code` and `lists` of `data/worlds`; no text
-by anybody else was used. It is for teaching: it knows nothing but these worlds, so it
-is of no use, and no danger, outside the course. Its weights are stored as float16
-safetensors ({megabytes:.1f} MB) and loaded as float32. Licence: MIT.
-
-The figures below come from `python -m helpers measure --write`, on texts whose seeds
-(from {{fresh}} on) were never trained on; ± is one standard error.
-
-## Perplexity beside the best possible
-
-`python -m helpers measure floor`, {texts} texts per world, nats averaged per token with
-the end token; the floor is the worlds' exact -log p of the same texts, and the error of
-the ratio is that of the paired difference.
-
-{worlds}
-
-## Stories the world accepts whole
-
-`python -m helpers measure stories`, {stories} stories per row, judged by
-`load_world("stories").first_error`. Sampled stories start from nothing; greedy ones
-from the first twelve tokens of as many fresh stories, since greedy decoding has only
-one answer to the empty prompt.
-
-{shares}
-
-## Code
-
-`python -m helpers measure code`, {code} functions sampled at temperature 0.7 after
-`def`: {parses} parse, {passes} pass their own doctests.
-
-## Lists
-
-`python -m helpers measure lists`, {lists} prompts per row over all tasks of
-`helpers/tasks.py`, answered greedily. (With fewer than two shots most tasks cannot be
-told apart.)
-
-{curve}
-
-## Training
-
-`python -m helpers pretrain` (seed {seed}): {seen:,} tokens in {steps:,} steps and
-{minutes:.0f} minutes on {device}, torch {torch}; the last twenty steps' mean loss was
-{last:.3f} nats per token. The recipe and the loss after every twenty steps are in
-`training.json`.
-
-![Training loss against tokens seen falls steeply, then slowly.](loss.png)
-"""
-
-
 def main(arguments: list[str]) -> int:
     """Run ``python -m helpers measure``."""
     parser = argparse.ArgumentParser(prog="python -m helpers measure")
@@ -229,7 +117,7 @@ def main(arguments: list[str]) -> int:
     log = json.loads((folder / "training.json").read_text())
     figures["parameters"] = model.num_parameters()
     figures["megabytes"] = (folder / "model.safetensors").stat().st_size / 1e6
-    card = write_card(figures, log).replace("{fresh}", f"{FRESH:,}")
+    card = write_card(figures, log)
     print(card)
     if options.write:
         (folder / "README.md").write_text(card)

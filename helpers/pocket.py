@@ -30,7 +30,7 @@ from helpers.worlds import END, load_world
 
 POCKET = Path(__file__).resolve().parent.parent / "data" / "pocket-gpt2"
 CONTEXT = 512
-SHARES = {"stories": 0.72, "code": 0.13, "lists": 0.15}  # of the single documents
+SHARES = {"stories": 0.5, "code": 0.22, "lists": 0.28}  # of the documents
 
 
 @dataclass(frozen=True)
@@ -91,11 +91,14 @@ def new_model(recipe: Recipe, tokenizer) -> GPT2LMHeadModel:
     return GPT2LMHeadModel(config)
 
 
-def documents(tokenizer, seed: int) -> Iterator[tuple[str, list[int]]]:
-    """Yield (world, ids) for ever, the end token before and after each document."""
-    choose, eos = random.Random(seed), tokenizer.eos_token_id
+def documents(tokenizer, seed: int, run: int = 0) -> Iterator[tuple[str, list[int]]]:
+    """Yield (world, ids) for ever, the end token before and after each document.
+
+    Each ``run`` of a training that was stopped draws documents of its own.
+    """
+    number = seed * 10_000_000 + run * 1_000_000  # below worlds.FRESH
+    choose, eos = random.Random(number), tokenizer.eos_token_id
     names, weights = [*SHARES], [*SHARES.values()]
-    number = seed * 10_000_000  # training seeds stay below worlds.FRESH
     while True:
         drawn = choose.choices(names, weights, k=256)
         texts = [load_world(w).sample(number + i) for i, w in enumerate(drawn)]
@@ -104,9 +107,9 @@ def documents(tokenizer, seed: int) -> Iterator[tuple[str, list[int]]]:
             yield world, [eos, *ids, eos]
 
 
-def batches(tokenizer, recipe: Recipe) -> Iterator[list[list[int]]]:
+def batches(tokenizer, recipe: Recipe, run: int = 0) -> Iterator[list[list[int]]]:
     """Yield batches of rows for ever: mostly whole documents of similar length."""
-    stream, choose = documents(tokenizer, recipe.seed), random.Random(recipe.seed)
+    stream, choose = documents(tokenizer, recipe.seed, run), random.Random(recipe.seed)
     room = recipe.rows * 150  # tokens in a batch, about
     while True:
         pool = sorted((next(stream)[1] for _ in range(recipe.rows * 64)), key=len)
@@ -165,16 +168,22 @@ def pretrain(output: Path, recipe: Recipe, *, report=print) -> Path:
     """Train the pocket model and its tokenizer into ``output``; return the folder.
 
     ``training.json`` beside the weights keeps the recipe, the seed, the loss after
-    every twenty steps (nats per token), the tokens seen and the seconds taken.
+    every twenty steps (nats per token), the tokens seen and the seconds taken. A run
+    that was stopped goes on from its last weights, with new documents and with new
+    states of the optimizers, which a few steps of a smaller rate let settle.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    tokenizer = train_tokenizer(recipe.vocab)
-    model = new_model(recipe, tokenizer).to(device)
+    log, model, tokenizer = _begin(output, recipe)
+    if log["tokens"] >= recipe.tokens:
+        return output
+    model.to(device).train()
     stepping, rates = optimizers(model, recipe), (recipe.muon, recipe.adamw)
-    history, seen, losses, start = [], 0, [], time.time()
-    for step, batch in enumerate(batches(tokenizer, recipe)):
+    start, first, losses = time.time() - log["seconds"], log["steps"], []
+    rows = batches(tokenizer, recipe, len(log["runs"]) - 1)
+    for step, batch in enumerate(rows, first + 1):
         ids, labels = collate(batch, tokenizer.eos_token_id)
-        scale = learning_rate(seen / recipe.tokens, recipe.warmup)
+        scale = learning_rate(log["tokens"] / recipe.tokens, recipe.warmup)
+        scale *= min(1.0, (step - first) / 40) if first else 1.0
         for optimizer, rate in zip(stepping, rates, strict=True):
             optimizer.param_groups[0]["lr"] = rate * max(scale, 1e-4)
         with torch.autocast(device, dtype=torch.bfloat16):
@@ -184,24 +193,37 @@ def pretrain(output: Path, recipe: Recipe, *, report=print) -> Path:
         for optimizer in stepping:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        seen += int((labels[:, 1:] != -100).sum())
         losses.append(loss.item())
-        if step % 20 == 19:
+        log["steps"] = step
+        log["tokens"] += int((labels[:, 1:] != -100).sum())
+        log["seconds"] = round(time.time() - start)
+        if step % 20 == 0:
             if hasattr(os, "sched_getaffinity"):  # cores may come and go
                 torch.set_num_threads(len(os.sched_getaffinity(0)))
-            seconds = round(time.time() - start)
-            history.append([step + 1, seen, round(sum(losses) / len(losses), 4)])
-            report(
-                f"step {step + 1}  tokens {seen:,}  loss {history[-1][2]}  {seconds} s"
-            )
+            mean = round(sum(losses) / len(losses), 4)
+            log["history"].append([step, log["tokens"], mean])
+            report(f"step {step}  {log['tokens']:,} tokens  loss {mean}")
             losses = []
-        if step % 200 == 199 or seen >= recipe.tokens:
-            log = {"recipe": asdict(recipe), "tokens": seen, "steps": step + 1}
-            log |= {"seconds": round(time.time() - start), "device": device}
-            log |= {"threads": torch.get_num_threads(), "torch": torch.__version__}
-            save(model, tokenizer, output, {**log, "history": history})
-        if seen >= recipe.tokens:
+        if step % 200 == 0 or log["tokens"] >= recipe.tokens:
+            save(model, tokenizer, output, log)
+        if log["tokens"] >= recipe.tokens:
             return output
+
+
+def _begin(output: Path, recipe: Recipe) -> tuple[dict, GPT2LMHeadModel, object]:
+    """Return log, model and tokenizer: new ones, or those of a run that was stopped."""
+    if (output / "training.json").exists():
+        log = json.loads((output / "training.json").read_text())
+        model = GPT2LMHeadModel.from_pretrained(output, dtype=torch.float32)
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(output)
+    else:
+        log = {"tokens": 0, "steps": 0, "seconds": 0, "runs": [], "history": []}
+        tokenizer = train_tokenizer(recipe.vocab)
+        model = new_model(recipe, tokenizer)
+    log["runs"].append({"first_step": log["steps"] + 1, "shares": SHARES})
+    log |= {"recipe": asdict(recipe), "torch": torch.__version__}
+    log |= {"device": "cuda" if torch.cuda.is_available() else "cpu"}
+    return log, model, tokenizer
 
 
 def save(model, tokenizer, output: Path, log: dict) -> None:

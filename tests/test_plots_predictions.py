@@ -48,3 +48,9 @@ def test_lines_are_marked_at_the_word():
     )
     assert [text.get_text().strip() for text in ax.texts] == ["changed", "true"]
     assert {line.get_xdata()[0] for line in ax.lines} == {0, 1}
+
+
+def test_the_world_is_named_at_its_peak():
+    ax = surprise_lines([" a", " b"], {"x": [1.0, 2.0]}, mark=0, world=[0.0, 3.0])
+    place = next(text for text in ax.texts if text.get_text() == "world")
+    assert place.get_position()[0] == 1

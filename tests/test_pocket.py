@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -10,8 +11,9 @@ import torch
 from transformers import GPT2LMHeadModel
 
 from helpers import pocket
+from helpers.card import write_card
 from helpers.evaluation import sample_texts
-from helpers.measure import STRATEGIES, write_card
+from helpers.measure import STRATEGIES
 from helpers.models import load_model
 from helpers.worlds import END, FRESH, load_world
 
@@ -57,7 +59,7 @@ def test_its_card_is_written_from_its_measurements():
     folder = pocket.POCKET
     figures = json.loads((folder / "measurements.json").read_text())
     log = json.loads((folder / "training.json").read_text())
-    card = write_card(figures, log).replace("{fresh}", f"{FRESH:,}")
+    card = write_card(figures, log)
     assert card == (folder / "README.md").read_text()
 
 
@@ -132,7 +134,7 @@ def test_the_rate_rises_to_one_and_falls_to_zero():
     assert pocket.learning_rate(1.0, 0.02) == pytest.approx(0.0)
 
 
-def test_a_short_run_learns_and_keeps_its_log(tmp_path, small):
+def test_a_short_run_learns_and_goes_on_where_it_stopped(tmp_path, small):
     folder = pocket.pretrain(tmp_path / "out", small, report=lambda line: None)
     log = json.loads((folder / "training.json").read_text())
     assert log["tokens"] >= small.tokens
@@ -143,3 +145,15 @@ def test_a_short_run_learns_and_keeps_its_log(tmp_path, small):
     with torch.no_grad():
         before, after = (m(ids, labels=ids).loss for m in (untrained.eval(), model))
     assert after < before - 0.5
+
+    longer = replace(small, tokens=small.tokens + 5_000)
+    pocket.pretrain(folder, longer, report=lambda line: None)
+    more = json.loads((folder / "training.json").read_text())
+    assert more["tokens"] >= longer.tokens
+    assert [run["first_step"] for run in more["runs"]] == [1, log["steps"] + 1]
+
+
+def test_every_run_has_documents_of_its_own(tokenizer):
+    first, second = (pocket.documents(tokenizer, 0, run) for run in (0, 1))
+    first = {tuple(ids) for _, ids in islice(first, 300)}
+    assert not first & {tuple(ids) for world, ids in islice(second, 300)}

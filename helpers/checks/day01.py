@@ -136,12 +136,12 @@ def _shape_hint(name: str, found: tuple, right: tuple, config: GPT2Config) -> st
         if "wte" in name or "wpe" in name:
             return "the axes are swapped; an embedding is (rows, d_model)"
         return "the axes are swapped; GPT-2 stores (in, out), unlike torch's nn.Linear"
-    if "c_attn" in name and found[-1] == d:
-        return "query, key and value lie side by side in one weight"
     if "mlp" in name and config.n_inner and 4 * d in found:
         return "n_inner is given here; the default 4 * n_embd holds only for None"
     if name.endswith(".bias") and "ln_" not in name:
         return "a bias is added to what comes out, one number for each output: (out,)"
+    if "c_attn" in name and found[-1] == d:
+        return "query, key and value lie side by side in one weight"
     if "c_proj" in name:
         return "there are two c_proj, one in attention and one in the MLP; which is it?"
     return "follow the data: what goes in, what comes out?"

@@ -96,7 +96,7 @@ def day02_merge(answer):
     ]  # fmt: skip
     for symbols, pair, wanted, reason in cases:
         given = list(symbols)
-        got = answer(given, pair)
+        got = _merged(answer, given, pair)
         expect(
             given == list(symbols), "your function changes the list that it is given"
         )
@@ -110,17 +110,29 @@ def day02_merge(answer):
         )
 
 
+def _merged(answer, symbols: list, pair: tuple):
+    try:
+        return answer(symbols, pair)
+    except IndexError:
+        message = "the last symbol has no right neighbour: you read past the end"
+        raise AssertionError(f"{message} of {symbols}") from None
+
+
 @exercise
 def day02_encode(answer):
     """Expect the tokens of a word, merges applied in the order they were learned."""
     cases = [
+        ("abc", [("a", "b"), ("b", "c")], ["ab", "c"],
+         "the order counts: the merge that was learned first goes first"),
+        ("abab", [("a", "b")], ["ab", "ab"],
+         "join a pair everywhere in the word, not only where it stands first"),
         ("abcabc", [("a", "b"), ("ab", "c")], ["abc", "abc"],
          "go on until no merge fits"),
-        ("abc", [("a", "b"), ("b", "c")], ["ab", "c"],
-         "the merge that was learned first goes first, not the last one"),
         ("abc", [("a", "b"), ("b", "c"), ("a", "bc")], ["ab", "c"],
          "BPE does not look for the longest token: 'abc' is one, but a + b was learned"
          " first and leaves no 'bc' to join"),
+        ("bcadbc", [("b", "c"), ("a", "d"), ("d", "bc")], ["bc", "ad", "bc"],
+         "BPE does not look for the longest pair: a + d was learned before d + bc"),
         ("abc", [("b", "c"), ("a", "b")], ["a", "bc"],
          "BPE does not begin on the left: b + c was learned first"),
         ("xyz", [("a", "b")], ["x", "y", "z"], "without a merge, single symbols stay"),
@@ -195,11 +207,24 @@ def day02_pad(answer):
     )
     ids, mask = _padded(answer, [[9, 5], [9], [6, 9, 9]], 9)
     expect(
+        {len(row) for row in ids} == {3},
+        "all rows get the length of the longest, and that need not be the first: "
+        f"[9, 5], [9], [6, 9, 9] become 3 ids each; you gave {ids}",
+    )
+    expect(
         mask == [[1, 1, 0], [1, 0, 0], [1, 1, 1]],
         "id 9 is the pad and also a token of the text, as <|endoftext|> is for GPT-2: "
         f"the mask comes from the lengths, not from the ids; you gave {mask}",
     )
-    expect(ids == [[9, 5, 9], [9, 9, 9], [6, 9, 9]], f"the ids are wrong: {ids}")
+    expect(
+        ids != [[9, 5, 0], [9, 0, 0], [6, 9, 9]],
+        "the pads are `pad_id`, here 9, and not always 0",
+    )
+    expect(
+        ids == [[9, 5, 9], [9, 9, 9], [6, 9, 9]],
+        "[9, 5], [9], [6, 9, 9], padded with 9, become "
+        f"[[9, 5, 9], [9, 9, 9], [6, 9, 9]]; you gave {ids}",
+    )
     ids, mask = _padded(answer, [[4, 4]], 0)
     expect(
         (ids, mask) == ([[4, 4]], [[1, 1]]),
@@ -211,11 +236,12 @@ def _padded(answer, rows: list, pad_id: int) -> tuple[list, list]:
     given = copy.deepcopy(rows)
     got = answer(given, pad_id)
     expect(given == rows, "your function changes the rows that it is given: copy them")
-    expect(
-        isinstance(got, tuple | list) and len(got) == 2,
-        "return two things, input_ids and attention_mask",
-    )
-    return tuple(_lists(part) for part in got)
+    message = "return two things, input_ids and attention_mask, each a list of rows"
+    expect(isinstance(got, tuple | list) and len(got) == 2, message)
+    try:
+        return tuple(_lists(part) for part in got)
+    except TypeError:
+        raise AssertionError(f"{message}; you gave {got}") from None
 
 
 def _lists(rows) -> list:

@@ -20,7 +20,9 @@ def day03_softmax(softmax) -> None:
     logits = _random(3, 5)
     rows = [[math.exp(z) for z in row] for row in logits.tolist()]
     wanted = torch.tensor([[e / sum(row) for e in row] for row in rows])
-    found = _tensor(softmax(logits.clone()), (3, 5), "probabilities")
+    sizes = "sums of shape (3,) do not fit rows of shape (3, 5): keepdim=True"
+    answer = _call(sizes, softmax, logits.clone())
+    found = _tensor(answer, (3, 5), "probabilities")
     wrong = {
         "these are log-probabilities: the exp is missing": wanted.log(),
         "each column sums to 1: sum over the last axis": logits.softmax(dim=0),
@@ -59,6 +61,8 @@ def day03_causal_weights(causal_weights) -> None:
     given = scores.clone()
     found = _tensor(causal_weights(given), (5, 5), "weights")
     expect(torch.equal(given, scores), "the scores were changed in place: copy them")
+    product = "every row has a nan: 0 times -inf is nan, so fill in -inf (masked_fill)"
+    expect(not found[-1].isnan().any(), product)
     expect(not found.isnan().any(), "nan: a row sees nothing; position t sees itself")
     past = torch.ones(5, 5).tril().bool()
     future_free = _close(found.triu(1), torch.zeros(5, 5))
@@ -78,7 +82,9 @@ def day03_causal_weights(causal_weights) -> None:
     }
     _compare(found, wrong, wanted, "this is not the softmax of each row's past")
     expect(future_free, "a weight on the future is not 0")
-    found = _tensor(causal_weights(torch.ones(3, 3).triu(1) * 300), (3, 3), "weights")
+    sizes = "works for T = 5 but not for T = 3: build the mask inside"
+    answer = _call(sizes, causal_weights, torch.ones(3, 3).triu(1) * 300)
+    found = _tensor(answer, (3, 3), "weights")
     leak = "future scores of 300 spoil the past: mask before the softmax, not after"
     expect(_close(found, _slow_weights(torch.zeros(3, 3))), leak)
     found = _tensor(causal_weights(torch.full((3, 3), -9e9)), (3, 3), "weights")
@@ -102,18 +108,15 @@ def day03_loss(loss) -> None:
     labels = torch.tensor([[1, 4, 0, 6, 2, 3], [5, 5, 1, 3, 2, 4]])
     padded = torch.tensor([[1, 4, 0, 6, 2, 3], [5, 5, 1, 0, -100, -100]])
     _check_loss(loss(logits.clone(), labels.clone()), log_probs, labels)
-    try:
-        answer = loss(logits.clone(), padded.clone())
-    except (IndexError, RuntimeError) as error:
-        raise AssertionError(
-            f"labels of -100 were looked up as tokens: {error}"
-        ) from None
+    looked_up = "labels of -100 were looked up as tokens"
+    answer = _call(looked_up, loss, logits.clone(), padded.clone())
     _check_loss(answer, log_probs, padded)
 
 
 def _check_loss(answer, log_probs: torch.Tensor, labels: torch.Tensor) -> None:
     found = _tensor(answer, (), "one number")
     rows = _losses(log_probs, labels, 1)
+    flat = log_probs.flatten(0, 1)[:-1], labels.flatten()[1:]
     total, right = sum(map(sum, rows)), _mean(rows)
     wrong = {
         "the sign is wrong: -log P is never negative": -right,
@@ -126,6 +129,8 @@ def _check_loss(answer, log_probs: torch.Tensor, labels: torch.Tensor) -> None:
             _mean(_losses(log_probs, labels, -1))
         ),
         "this is the sum: divide by the number of predictions": total,
+        "the last row of one text was scored on the first token of the next: shift "
+        "inside each row, then flatten": _flat_mean(*flat),
         "labels of -100 were counted as tokens: leave them out": (
             _mean(_losses(log_probs, labels.clamp(min=0), 1))
         ),
@@ -151,6 +156,12 @@ def _losses(log_probs, labels, shift: int) -> list[list[float]]:
     return rows
 
 
+def _flat_mean(log_probs: torch.Tensor, labels: torch.Tensor) -> float:
+    counted = labels != -100
+    chosen = log_probs[counted].gather(-1, labels[counted].unsqueeze(-1))
+    return -chosen.mean().item()
+
+
 def _mean(rows) -> float:
     return sum(map(sum, rows)) / sum(map(len, rows))
 
@@ -174,6 +185,12 @@ def day03_word_probability(word_probability) -> None:
             "the probabilities were added: a chain multiplies": sum(steps[-n:]),
             "this is the mean of the probabilities: multiply them": sum(steps[-n:]) / n,
             "this is the geometric mean: no root is needed": right ** (1 / n),
+            f"one token too many: these are the last {n + 1}, the word has {n}": (
+                math.prod(steps[-n - 1 :])
+            ),
+            "one row scored all tokens: each has its own row, the one before it": (
+                math.prod(probs[5 - n, input_ids[6 - n :]].tolist())
+            ),
             "this is the first token alone: multiply all n": steps[-n],
             "this is the last token alone: multiply all n": steps[-1],
             "the whole text was scored: only the last n tokens are the word": (
@@ -187,6 +204,16 @@ def day03_word_probability(word_probability) -> None:
 
 def _random(*shape: int) -> torch.Tensor:
     return 2 * torch.randn(*shape, generator=torch.Generator().manual_seed(3))
+
+
+def _call(mistake: str, function, *tensors):
+    """Return the function's answer; an error of torch's gets the mistake's name."""
+    try:
+        return function(*tensors)
+    except NotImplementedError:
+        raise
+    except (IndexError, RuntimeError) as error:
+        raise AssertionError(f"{mistake} (torch says: {error})") from None
 
 
 def _tensor(answer, shape: tuple[int, ...], what: str) -> torch.Tensor:

@@ -96,17 +96,23 @@ def surprise_lines(
     lines: Mapping[str, Sequence[float]],
     *,
     mark: int,
+    world: Sequence[float] = (),
     title: str = "",
     ax=None,
 ):
     """Draw the surprise of each word, in nats, a line per text.
 
     The texts share their ``words`` but for word ``mark``, which gets a vertical line;
-    there the lines carry their names.
+    there the lines carry their names. The surprise of the ``world`` itself, if given,
+    is a thin grey line with its name at its highest peak.
     """
     ax = new_axes(ax, figsize=(6, 4))
-    top = max(max(costs) for costs in lines.values())
+    top = max(max(costs) for costs in [*lines.values(), world or [0]])
     ax.axvline(mark, color=GREY, linewidth=1, linestyle="--")
+    if world:
+        peak = max(range(len(world)), key=world.__getitem__)
+        ax.plot(world, color=GREY, linewidth=0.9)
+        ax.text(peak, world[peak] + 0.06 * top, "world", color=GREY, ha="center")
     for (name, costs), colour in zip(lines.items(), (ORANGE, BLUE), strict=False):
         ax.plot(costs, color=colour, linewidth=1.4)
         ax.plot(mark, costs[mark], "o", color=colour, markersize=5)

@@ -124,6 +124,15 @@ def merge_from_the_right(symbols, pair):
     return ["".join(pair) if s == pair[1] + pair[0] else s for s in back[::-1]]
 
 
+def merge_past_the_end(symbols, pair):
+    merged, i = [], 0
+    while i < len(symbols):
+        hit = (symbols[i], symbols[i + 1]) == pair
+        merged.append("".join(pair) if hit else symbols[i])
+        i += 1 + hit
+    return merged
+
+
 def merge_to_text(symbols, pair):
     return "".join(symbols)
 
@@ -169,6 +178,27 @@ def leftmost_first(word, merges):
 
 def newest_first(word, merges):
     return by_rank(word, merges[::-1])
+
+
+def backwards_once(word, merges):
+    symbols = list(word)
+    for pair in merges[::-1]:
+        symbols = merge_right(symbols, pair)
+    return symbols
+
+
+def one_place_per_merge(word, merges):
+    symbols = list(word)
+    for pair in merges:
+        symbols = merge_first(symbols, pair)
+    return symbols
+
+
+def longest_pair_first(word, merges):
+    symbols = list(word)
+    while pairs := [pair for pair in pairwise(symbols) if pair in merges]:
+        symbols = merge_right(symbols, max(pairs, key=lambda p: len(p[0] + p[1])))
+    return symbols
 
 
 def one_merge_only(word, merges):
@@ -247,6 +277,16 @@ def pad_ids_only(rows, pad_id):
     return {"input_ids": pad_right(rows, pad_id)[0]}
 
 
+def pad_ids_without_mask(rows, pad_id):
+    return pad_right(rows, pad_id)[0]
+
+
+def pad_to_the_first(rows, pad_id):
+    n = len(rows[0])
+    ids = [row + [pad_id] * (n - len(row)) for row in rows]
+    return ids, [[1] * len(row) + [0] * (n - len(row)) for row in rows]
+
+
 def pad_all_ones(rows, pad_id):
     ids, _ = pad_right(rows, pad_id)
     return ids, [[1] * len(row) for row in ids]
@@ -285,12 +325,16 @@ WRONG = {
         ("the end lost", merge_losing_the_end, "what follows the last pair"),
         ("either order", merge_either_way, "the order of a pair matters"),
         ("from the right", merge_from_the_right, "from left to right"),
+        ("past the end", merge_past_the_end, "you read past the end"),
         ("a string", merge_to_text, "return a list"),
     ],
     "day02_encode": [
         ("longest token first", longest_match, "the longest token"),
         ("leftmost pair first", leftmost_first, "does not begin on the left"),
         ("newest merge first", newest_first, "learned first goes first"),
+        ("backwards, once", backwards_once, "the order counts"),
+        ("one place for each merge", one_place_per_merge, "everywhere in the word"),
+        ("longest pair first", longest_pair_first, "the longest pair"),
         ("one merge only", one_merge_only, "go on until no merge fits"),
         ("a string", whole_text, "return a list"),
         ("merges used up", eats_merges, "changes the list of merges"),
@@ -299,11 +343,13 @@ WRONG = {
         ("on the left", pad_left, "you padded on the left"),
         ("mask upside down", pad_mask_upside_down, "upside down"),
         ("mask from the ids", pad_mask_from_ids, "not from the ids"),
-        ("always zero", pad_with_zero, "the ids are wrong"),
+        ("always zero", pad_with_zero, "not always 0"),
         ("one pad too many", pad_one_too_many, "length of the longest"),
         ("in place", pad_in_place, "changes the rows"),
         ("cut to the shortest", pad_cutting, "length of the longest"),
         ("no mask", pad_ids_only, "return two things"),
+        ("ids, no mask", pad_ids_without_mask, "return two things"),
+        ("as long as the first row", pad_to_the_first, "need not be the first"),
         ("all ones", pad_all_ones, "0 for each pad"),
     ],
 }

@@ -128,6 +128,11 @@ WRONG = {
             lambda z: z.log_softmax(dim=-1),
             "the exp is missing",
         ),
+        (
+            "forgets keepdim",
+            lambda z: z.exp() / z.exp().sum(dim=-1),
+            "keepdim=True",
+        ),
         ("uses powers of two", lambda z: _stable_softmax(z * math.log(2)), "exp(z)"),
         ("forgets to return", lambda z: None, "returns None"),
         (
@@ -171,6 +176,16 @@ WRONG = {
             lambda s: s.masked_fill(_future(s), -1000.0).softmax(dim=-1),
             "must be -inf",
         ),
+        (
+            "multiplies the mask by -inf",
+            lambda s: (s + _future(s).float() * -math.inf).softmax(dim=-1),
+            "0 times -inf",
+        ),
+        (
+            "uses a mask of its own size",
+            lambda s: _masked(s, _future(torch.ones(5, 5))).softmax(dim=-1),
+            "build the mask inside",
+        ),
         ("changes the scores in place", _in_place, "in place"),
         ("returns the scores", lambda s: _masked(s, _future(s)), "not the softmax"),
     ],
@@ -181,6 +196,11 @@ WRONG = {
             "shifts the wrong way",
             lambda z, y: _nll(z[:, 1:], y[:, :-1]),
             "the wrong way",
+        ),
+        (
+            "flattens, then shifts",
+            lambda z, y: F.cross_entropy(z.flatten(0, 1)[:-1], y.flatten()[1:]),
+            "shift inside each row",
         ),
         ("sums", lambda z, y: _shifted(z, y, reduction="sum"), "this is the sum"),
         ("forgets the sign", lambda z, y: -_shifted(z, y), "sign is wrong"),
@@ -209,6 +229,16 @@ WRONG = {
             "is off by one",
             lambda z, x, n: _steps(z, x, n, lag=0).prod(),
             "use those at t - 1",
+        ),
+        (
+            "takes one token too many",
+            lambda z, x, n: _steps(z, x, n + 1).prod(),
+            "one token too many",
+        ),
+        (
+            "uses one row for all tokens",
+            lambda z, x, n: z.softmax(dim=-1)[len(x) - n - 1, x[-n:]].prod(),
+            "one row scored",
         ),
         ("adds", lambda z, x, n: _steps(z, x, n).sum(), "a chain multiplies"),
         ("averages", lambda z, x, n: _steps(z, x, n).mean(), "this is the mean"),
