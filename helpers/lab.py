@@ -1,12 +1,14 @@
 """JupyterLab, opened on day 1: on this computer only, calling nobody."""
 
 import argparse
+import json
 import os
 import secrets
 import socket
 import sys
 import threading
 import time
+from pathlib import Path
 
 from helpers.environment import ROOT
 from helpers.packages import SetupError
@@ -27,6 +29,8 @@ def run(options: argparse.Namespace) -> None:
     port = free_port(options.port)
     token = secrets.token_hex(16)
     os.environ |= variables(token)
+    if (ROOT / ".venv").is_dir():
+        silence(Path(os.environ["JUPYTER_CONFIG_DIR"]))
     page = f"/lab/tree/{FIRST_PAGE}" if (ROOT / FIRST_PAGE).exists() else "/lab"
     url = f"http://{HOST}:{port}{page}?token={token}"
     threading.Thread(target=announce, args=(port, url), daemon=True).start()
@@ -62,6 +66,18 @@ def variables(token: str) -> dict:
     if (ROOT / ".venv").is_dir():
         chosen["JUPYTER_CONFIG_DIR"] = str(ROOT / ".venv" / "jupyter")
     return chosen
+
+
+def silence(folder: Path) -> None:
+    """Keep JupyterLab from asking whether it may fetch its news.
+
+    Args:
+        folder: a Jupyter configuration folder of the course's own.
+    """
+    page = folder / "labconfig" / "page_config.json"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    asking = "@jupyterlab/apputils-extension:announcements"
+    page.write_text(json.dumps({"disabledExtensions": {asking: True}}))
 
 
 def arguments(port: int, page: str, *, browser: bool) -> list[str]:
