@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -37,16 +38,17 @@ SHARES = {"stories": 0.5, "code": 0.22, "lists": 0.28}  # of the documents
 class Recipe:
     """Everything that decides the outcome of a run."""
 
-    tokens: int = 10_000_000
-    rows: int = 32
-    packed: float = 0.12  # share of the steps whose rows are packed
+    tokens: int = 6_200_000
+    batch: int = 2_000  # tokens, about: small batches make many steps
+    packed: float = 0.08  # share of the steps whose rows are packed
     bare: float = 0.1  # share of the documents without an end token before them
-    layers: int = 6
+    layers: int = 5
     heads: int = 8
     width: int = 256
     vocab: int = 4096
-    muon: float = 3e-3
-    adamw: float = 3e-3
+    embedding: float = 0.5  # spread of the embeddings at the start
+    muon: float = 1.5e-3
+    adamw: float = 2e-3
     warmup: float = 0.02
     seed: int = 0
 
@@ -74,7 +76,12 @@ def train_tokenizer(vocab: int, *, documents: int = 30_000) -> PreTrainedTokeniz
 
 
 def new_model(recipe: Recipe, tokenizer) -> GPT2LMHeadModel:
-    """Return an untrained GPT-2 of the recipe's size, without dropout."""
+    """Return an untrained GPT-2 of the recipe's size, without dropout.
+
+    Its embeddings start large, so that the blocks' outputs do not drown which token
+    stands where: without that the model learns to write long before it learns to copy.
+    The last norm starts small in return, or the first logits would be huge.
+    """
     torch.manual_seed(recipe.seed)
     config = GPT2Config(
         vocab_size=len(tokenizer),
@@ -88,7 +95,12 @@ def new_model(recipe: Recipe, tokenizer) -> GPT2LMHeadModel:
         embd_pdrop=0.0,
         attn_pdrop=0.0,
     )
-    return GPT2LMHeadModel(config)
+    model = GPT2LMHeadModel(config)
+    with torch.no_grad():
+        model.transformer.wte.weight.normal_(0, recipe.embedding)
+        model.transformer.wpe.weight.normal_(0, recipe.embedding / 3)
+        model.transformer.ln_f.weight.fill_(0.06 / recipe.embedding)
+    return model
 
 
 def documents(tokenizer, seed: int, run: int = 0) -> Iterator[tuple[str, list[int]]]:
@@ -110,19 +122,18 @@ def documents(tokenizer, seed: int, run: int = 0) -> Iterator[tuple[str, list[in
 def batches(tokenizer, recipe: Recipe, run: int = 0) -> Iterator[list[list[int]]]:
     """Yield batches of rows for ever: mostly whole documents of similar length."""
     stream, choose = documents(tokenizer, recipe.seed, run), random.Random(recipe.seed)
-    room = recipe.rows * 150  # tokens in a batch, about
     while True:
-        pool = sorted((next(stream)[1] for _ in range(recipe.rows * 64)), key=len)
+        pool = sorted((next(stream)[1] for _ in range(2048)), key=len)
         made, batch = [], []
         for row in pool:
-            if batch and (len(batch) + 1) * len(row) > room:
+            if batch and (len(batch) + 1) * len(row) > recipe.batch:
                 made.append(batch)
                 batch = []
             bare = choose.random() < recipe.bare
             batch.append(row[bare : CONTEXT + bare])
         made.append(batch)
         packed = round(len(made) * recipe.packed / (1 - recipe.packed))
-        made += [_pack(stream, room // CONTEXT) for _ in range(packed)]
+        made += [_pack(stream, recipe.batch // CONTEXT) for _ in range(packed)]
         choose.shuffle(made)
         yield from made
 
@@ -146,15 +157,49 @@ def collate(batch: list[list[int]], pad: int) -> tuple[torch.Tensor, torch.Tenso
     return torch.tensor(ids), torch.tensor(labels)
 
 
-def optimizers(model, recipe: Recipe) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices inside the blocks, AdamW for everything else."""
-    inside = {id(p) for p in model.transformer.h.parameters() if p.ndim == 2}
-    matrices = [p for p in model.parameters() if id(p) in inside]
+class Matrix(NamedTuple):
+    """A matrix for Muon: a weight of a block, or the query, key or value part of one.
+
+    Orthogonalised together, the large gradients of the values would leave next to
+    nothing for queries and keys.
+    """
+
+    part: torch.nn.Parameter  # shares its memory with the weight
+    weight: torch.nn.Parameter
+    columns: slice
+
+    def take_gradient(self) -> None:
+        """Give the part its share of the weight's gradient."""
+        self.part.grad = self.weight.grad[:, self.columns]
+
+
+def block_matrices(model) -> list[Matrix]:
+    """Return the matrices inside the blocks, ``c_attn`` in its three parts."""
+    found = []
+    for name, weight in model.transformer.h.named_parameters():
+        if weight.ndim == 2:
+            width = weight.shape[1] // (3 if "c_attn" in name else 1)
+            for start in range(0, weight.shape[1], width):
+                columns = slice(start, start + width)
+                part = torch.nn.Parameter(weight.data[:, columns])
+                found.append(Matrix(part, weight, columns))
+    return found
+
+
+def optimizers(model, matrices: list[Matrix], recipe: Recipe) -> list:
+    """Return Muon for the matrices inside the blocks, AdamW for everything else."""
+    inside = {id(matrix.weight) for matrix in matrices}
     others = [p for p in model.parameters() if id(p) not in inside]
     muon = torch.optim.Muon(
-        matrices, lr=recipe.muon, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"
+        [matrix.part for matrix in matrices],
+        lr=recipe.muon,
+        weight_decay=0.0,
+        adjust_lr_fn="match_rms_adamw",
     )
-    return [muon, torch.optim.AdamW(others, lr=recipe.adamw, weight_decay=0.0)]
+    adamw = torch.optim.AdamW(
+        others, lr=recipe.adamw, betas=(0.9, 0.95), weight_decay=0.0
+    )
+    return [muon, adamw]
 
 
 def learning_rate(done: float, warmup: float) -> float:
@@ -177,7 +222,8 @@ def pretrain(output: Path, recipe: Recipe, *, report=print) -> Path:
     if log["tokens"] >= recipe.tokens:
         return output
     model.to(device).train()
-    stepping, rates = optimizers(model, recipe), (recipe.muon, recipe.adamw)
+    matrices, rates = block_matrices(model), (recipe.muon, recipe.adamw)
+    stepping = optimizers(model, matrices, recipe)
     start, first, losses = time.time() - log["seconds"], log["steps"], []
     rows = batches(tokenizer, recipe, len(log["runs"]) - 1)
     for step, batch in enumerate(rows, first + 1):
@@ -190,9 +236,11 @@ def pretrain(output: Path, recipe: Recipe, *, report=print) -> Path:
             loss = model(ids.to(device), labels=labels.to(device)).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for matrix in matrices:
+            matrix.take_gradient()
         for optimizer in stepping:
             optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+        model.zero_grad()
         losses.append(loss.item())
         log["steps"] = step
         log["tokens"] += int((labels[:, 1:] != -100).sum())

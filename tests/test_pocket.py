@@ -25,7 +25,7 @@ def shipped():
 
 @pytest.fixture(scope="module")
 def small():
-    return pocket.Recipe(tokens=20_000, rows=8, layers=1, heads=2, width=32, vocab=600)
+    return pocket.Recipe(tokens=20_000, layers=1, heads=2, width=32, vocab=600)
 
 
 @pytest.fixture(scope="module")
@@ -121,11 +121,27 @@ def test_training_and_measuring_never_share_a_seed(monkeypatch, tokenizer):
 
 def test_muon_gets_the_matrices_and_adamw_the_rest(tokenizer, small):
     model = pocket.new_model(small, tokenizer)
-    muon, adamw = pocket.optimizers(model, small)
-    matrices = muon.param_groups[0]["params"]
-    assert {p.ndim for p in matrices} == {2} and len(matrices) == 4 * small.layers
-    everything = len(matrices) + len(adamw.param_groups[0]["params"])
-    assert everything == len(list(model.parameters()))
+    matrices = pocket.block_matrices(model)
+    muon, adamw = pocket.optimizers(model, matrices, small)
+    parts = muon.param_groups[0]["params"]
+    assert {p.ndim for p in parts} == {2} and len(parts) == 6 * small.layers
+    rest = adamw.param_groups[0]["params"]
+    count = sum(p.numel() for p in [*parts, *rest])
+    assert count == model.num_parameters()
+
+
+def test_a_part_of_a_weight_shares_its_memory_and_its_gradient(tokenizer, small):
+    model = pocket.new_model(small, tokenizer)
+    query, key, value, *_ = pocket.block_matrices(model)
+    weight = model.transformer.h[0].attn.c_attn.weight
+    assert query.weight is key.weight is value.weight is weight
+    weight.grad = torch.arange(weight.numel()).view_as(weight).float()
+    value.take_gradient()
+    assert value.part.grad.equal(weight.grad[:, 2 * small.width :])
+    with torch.no_grad():
+        key.part.fill_(7)
+    assert (weight[:, small.width : 2 * small.width] == 7).all()
+    assert not (weight[:, : small.width] == 7).any()
 
 
 def test_the_rate_rises_to_one_and_falls_to_zero():
