@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import time
 from dataclasses import replace
 from itertools import islice
@@ -15,6 +16,7 @@ from helpers.card import write_card
 from helpers.evaluation import sample_texts
 from helpers.measure import STRATEGIES
 from helpers.models import load_model
+from helpers.templates import words
 from helpers.worlds import END, FRESH, load_world
 
 
@@ -65,8 +67,13 @@ def test_its_card_is_written_from_its_measurements():
 
 def test_it_tells_stories_the_world_accepts(shipped):
     world, nucleus = load_world("stories"), STRATEGIES["top-p 0.9"]
-    texts = sample_texts(*shipped, 24, **nucleus)
-    assert sum(world.first_error(text) is None for text in texts) >= 16
+    prompts = [words(world.sample(FRESH + i))[0] for i in range(48)]
+    texts = sample_texts(*shipped, 48, prompts=prompts, **nucleus)
+    card = json.loads((pocket.POCKET / "measurements.json").read_text())
+    share = card["stories"]["strategies"]["top-p 0.9"]["accepted"]
+    right = sum(world.first_error(text) is None for text in texts)
+    margin = 3.5 * math.sqrt(48 * share * (1 - share))
+    assert max(1, 48 * share - margin) <= right <= 48 * share + margin
 
 
 def test_every_position_was_trained(shipped):
