@@ -133,7 +133,7 @@ def batches(tokenizer, recipe: Recipe, run: int = 0) -> Iterator[list[list[int]]
             batch.append(row[bare : CONTEXT + bare])
         made.append(batch)
         packed = round(len(made) * recipe.packed / (1 - recipe.packed))
-        made += [_pack(stream, recipe.batch // CONTEXT) for _ in range(packed)]
+        made += [_pack(stream, max(1, recipe.batch // CONTEXT)) for _ in range(packed)]
         choose.shuffle(made)
         yield from made
 

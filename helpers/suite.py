@@ -49,7 +49,6 @@ def variables() -> dict:
         "PYTHONHASHSEED": "0",
         "OMP_NUM_THREADS": "1",
         "TOKENIZERS_PARALLELISM": "false",
-        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "GRADIO_ANALYTICS_ENABLED": "False",
         "IPYTHONDIR": str(ipython),

@@ -27,7 +27,8 @@ def shipped():
 
 @pytest.fixture(scope="module")
 def small():
-    return pocket.Recipe(tokens=20_000, layers=1, heads=2, width=32, vocab=600)
+    size = {"layers": 1, "heads": 2, "width": 32, "vocab": 600, "embedding": 0.1}
+    return pocket.Recipe(tokens=30_000, batch=400, muon=1e-2, adamw=1e-2, **size)
 
 
 @pytest.fixture(scope="module")

@@ -60,6 +60,7 @@ socket.gethostbyname = gethostbyname
 
 if "notebooks" in Path.cwd().parts[-2:]:  # a notebook's kernel starts in its folder
     os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     for kind in ("http_proxy", "https_proxy", "all_proxy"):  # for what is not Python
         os.environ[kind] = os.environ[kind.upper()] = "http://127.0.0.1:9"
     os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1,localhost"
