@@ -7,26 +7,24 @@ copying needs; some hold several, packed to the full context, so that every posi
 is trained and ``<|endoftext|>`` learns to mean "forget what came before". One document
 in ten comes without that token in front, since people forget it in their prompts.
 
-The matrices inside the blocks are trained with Muon (Jordan et al. 2024, as in
-``torch.optim.Muon``), everything else with AdamW.
+``helpers.optimizers`` says what the weights are trained with.
 """
 
 import argparse
 import hashlib
 import json
-import math
 import os
 import random
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
+from helpers.optimizers import block_matrices, learning_rate, optimizers
 from helpers.worlds import END, load_world
 
 POCKET = Path(__file__).resolve().parent.parent / "data" / "pocket-gpt2"
@@ -38,7 +36,7 @@ SHARES = {"stories": 0.5, "code": 0.22, "lists": 0.28}  # of the documents
 class Recipe:
     """Everything that decides the outcome of a run."""
 
-    tokens: int = 6_200_000
+    tokens: int = 8_200_000
     batch: int = 2_000  # tokens, about: small batches make many steps
     packed: float = 0.08  # share of the steps whose rows are packed
     bare: float = 0.1  # share of the documents without an end token before them
@@ -157,58 +155,6 @@ def collate(batch: list[list[int]], pad: int) -> tuple[torch.Tensor, torch.Tenso
     return torch.tensor(ids), torch.tensor(labels)
 
 
-class Matrix(NamedTuple):
-    """A matrix for Muon: a weight of a block, or the query, key or value part of one.
-
-    Orthogonalised together, the large gradients of the values would leave next to
-    nothing for queries and keys.
-    """
-
-    part: torch.nn.Parameter  # shares its memory with the weight
-    weight: torch.nn.Parameter
-    columns: slice
-
-    def take_gradient(self) -> None:
-        """Give the part its share of the weight's gradient."""
-        self.part.grad = self.weight.grad[:, self.columns]
-
-
-def block_matrices(model) -> list[Matrix]:
-    """Return the matrices inside the blocks, ``c_attn`` in its three parts."""
-    found = []
-    for name, weight in model.transformer.h.named_parameters():
-        if weight.ndim == 2:
-            width = weight.shape[1] // (3 if "c_attn" in name else 1)
-            for start in range(0, weight.shape[1], width):
-                columns = slice(start, start + width)
-                part = torch.nn.Parameter(weight.data[:, columns])
-                found.append(Matrix(part, weight, columns))
-    return found
-
-
-def optimizers(model, matrices: list[Matrix], recipe: Recipe) -> list:
-    """Return Muon for the matrices inside the blocks, AdamW for everything else."""
-    inside = {id(matrix.weight) for matrix in matrices}
-    others = [p for p in model.parameters() if id(p) not in inside]
-    muon = torch.optim.Muon(
-        [matrix.part for matrix in matrices],
-        lr=recipe.muon,
-        weight_decay=0.0,
-        adjust_lr_fn="match_rms_adamw",
-    )
-    adamw = torch.optim.AdamW(
-        others, lr=recipe.adamw, betas=(0.9, 0.95), weight_decay=0.0
-    )
-    return [muon, adamw]
-
-
-def learning_rate(done: float, warmup: float) -> float:
-    """Return the share of the peak rate: up in a line, down in a cosine to zero."""
-    if done < warmup:
-        return done / warmup
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, (done - warmup) / (1 - warmup))))
-
-
 def pretrain(output: Path, recipe: Recipe, *, report=print) -> Path:
     """Train the pocket model and its tokenizer into ``output``; return the folder.
 
@@ -223,7 +169,7 @@ def pretrain(output: Path, recipe: Recipe, *, report=print) -> Path:
         return output
     model.to(device).train()
     matrices, rates = block_matrices(model), (recipe.muon, recipe.adamw)
-    stepping = optimizers(model, matrices, recipe)
+    stepping = optimizers(model, matrices, muon=recipe.muon, adamw=recipe.adamw)
     start, first, losses = time.time() - log["seconds"], log["steps"], []
     rows = batches(tokenizer, recipe, len(log["runs"]) - 1)
     for step, batch in enumerate(rows, first + 1):

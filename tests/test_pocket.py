@@ -127,37 +127,6 @@ def test_training_and_measuring_never_share_a_seed(monkeypatch, tokenizer):
     assert len(set(seeds)) == len(seeds) and max(seeds) < FRESH
 
 
-def test_muon_gets_the_matrices_and_adamw_the_rest(tokenizer, small):
-    model = pocket.new_model(small, tokenizer)
-    matrices = pocket.block_matrices(model)
-    muon, adamw = pocket.optimizers(model, matrices, small)
-    parts = muon.param_groups[0]["params"]
-    assert {p.ndim for p in parts} == {2} and len(parts) == 6 * small.layers
-    rest = adamw.param_groups[0]["params"]
-    count = sum(p.numel() for p in [*parts, *rest])
-    assert count == model.num_parameters()
-
-
-def test_a_part_of_a_weight_shares_its_memory_and_its_gradient(tokenizer, small):
-    model = pocket.new_model(small, tokenizer)
-    query, key, value, *_ = pocket.block_matrices(model)
-    weight = model.transformer.h[0].attn.c_attn.weight
-    assert query.weight is key.weight is value.weight is weight
-    weight.grad = torch.arange(weight.numel()).view_as(weight).float()
-    value.take_gradient()
-    assert value.part.grad.equal(weight.grad[:, 2 * small.width :])
-    with torch.no_grad():
-        key.part.fill_(7)
-    assert (weight[:, small.width : 2 * small.width] == 7).all()
-    assert not (weight[:, : small.width] == 7).any()
-
-
-def test_the_rate_rises_to_one_and_falls_to_zero():
-    assert pocket.learning_rate(0.01, 0.02) == pytest.approx(0.5)
-    assert pocket.learning_rate(0.02, 0.02) == pytest.approx(1.0)
-    assert pocket.learning_rate(1.0, 0.02) == pytest.approx(0.0)
-
-
 def test_a_short_run_learns_and_goes_on_where_it_stopped(tmp_path, small):
     folder = pocket.pretrain(tmp_path / "out", small, report=lambda line: None)
     log = json.loads((folder / "training.json").read_text())
