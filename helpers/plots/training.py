@@ -14,10 +14,10 @@ def loss_curve(history: list[list[float]], *, floor: float | None = None, ax=Non
     ax = new_axes(ax)
     ax.plot([row[1] / 1e6 for row in history], [row[2] for row in history])
     ax.set(xlabel="tokens seen (millions)", ylabel="training loss (nats per token)")
-    ax.set_title("The loss falls to the floor and stays there")
+    ax.set_title("The loss falls fast at first, then ever more slowly")
     if floor is not None:
         ax.axhline(floor, color="black", linewidth=1, linestyle="--")
         end = history[-1][1] / 1e6
-        ax.text(end, floor + 0.1, "entropy of stories", ha="right", va="bottom")
+        ax.text(end, floor + 0.1, "entropy of stories (the mix of worlds has less)", ha="right", va="bottom")
     ax.set_ylim(0, 6)
     return ax
