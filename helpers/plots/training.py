@@ -18,6 +18,7 @@ def loss_curve(history: list[list[float]], *, floor: float | None = None, ax=Non
     if floor is not None:
         ax.axhline(floor, color="black", linewidth=1, linestyle="--")
         end = history[-1][1] / 1e6
-        ax.text(end, floor + 0.1, "entropy of stories (the mix of worlds has less)", ha="right", va="bottom")
+        label = "entropy of stories (the mix of worlds has less)"
+        ax.text(end, floor + 0.1, label, ha="right", va="bottom")
     ax.set_ylim(0, 6)
     return ax
