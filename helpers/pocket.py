@@ -155,19 +155,24 @@ def collate(batch: list[list[int]], pad: int) -> tuple[torch.Tensor, torch.Tenso
     return torch.tensor(ids), torch.tensor(labels)
 
 
-def pretrain(output: Path, recipe: Recipe, *, report=print) -> Path:
+def pretrain(
+    output: Path, recipe: Recipe, *, compiled: bool = False, report=print
+) -> Path:
     """Train the pocket model and its tokenizer into ``output``; return the folder.
 
     ``training.json`` beside the weights keeps the recipe, the seed, the loss after
     every twenty steps (nats per token), the tokens seen and the seconds taken. A run
     that was stopped goes on from its last weights, with new documents and with new
     states of the optimizers, which a few steps of a smaller rate let settle.
+    ``compiled`` needs a C++ compiler and makes each step about a tenth faster.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     log, model, tokenizer = _begin(output, recipe)
     if log["tokens"] >= recipe.tokens:
         return output
     model.to(device).train()
+    model.set_attn_implementation("eager")  # on short rows faster than the fused one
+    forward = torch.compile(model, dynamic=True) if compiled else model
     matrices, rates = block_matrices(model), (recipe.muon, recipe.adamw)
     stepping = optimizers(model, matrices, muon=recipe.muon, adamw=recipe.adamw)
     start, first, losses = time.time() - log["seconds"], log["steps"], []
@@ -179,7 +184,7 @@ def pretrain(output: Path, recipe: Recipe, *, report=print) -> Path:
         for optimizer, rate in zip(stepping, rates, strict=True):
             optimizer.param_groups[0]["lr"] = rate * max(scale, 1e-4)
         with torch.autocast(device, dtype=torch.bfloat16):
-            loss = model(ids.to(device), labels=labels.to(device)).loss
+            loss = forward(ids.to(device), labels=labels.to(device)).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for matrix in matrices:
@@ -243,6 +248,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--output", type=Path, default=Path("runs/pocket-gpt2"))
     parser.add_argument("--tokens", type=int, default=Recipe.tokens)
     parser.add_argument("--seed", type=int, default=Recipe.seed)
+    parser.add_argument("--compile", action="store_true", help="needs a C++ compiler")
     options = parser.parse_args(arguments)
-    pretrain(options.output, Recipe(tokens=options.tokens, seed=options.seed))
+    recipe = Recipe(tokens=options.tokens, seed=options.seed)
+    pretrain(options.output, recipe, compiled=options.compile)
     return 0

@@ -1,0 +1,218 @@
+"""GPT-2 from scratch: the engine that the course generates, scores and trains with.
+
+Its weights have the names and shapes of the library's, its logits are the library's
+too. Shapes are written batch, seq, head, d_model; ``d_head`` is d_model / heads.
+
+    tokens + positions -> [norm, attention, add; norm, feed-forward, add] per layer
+                       -> norm -> one logit per token of the vocabulary
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+IN_OUT, OUT_IN = "in, out", "out, in"  # the order of a matrix's numbers in memory
+
+
+class Projection(nn.Module):
+    """x W + b, with W stored (in, out), as GPT-2's checkpoints store it."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(inputs, outputs))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map (batch, seq, in) to (batch, seq, out)."""
+        flat = torch.addmm(self.bias, x.flatten(0, 1), self.weight)
+        return flat.unflatten(0, x.shape[:2])
+
+
+class Cache:
+    """The keys and values of every token read so far, in memory taken beforehand."""
+
+    def __init__(self, model: "GPT2", batch: int, room: int):
+        heads, d_model = model.config.n_head, model.config.n_embd
+        shape = (batch, heads, room, d_model // heads)
+        like = model.wte.weight
+        self.keys = [like.new_empty(shape) for _ in model.h]
+        self.values = [like.new_empty(shape) for _ in model.h]
+        self.room, self.length = room, 0  # tokens that fit, tokens read
+
+    def append(self, layer: int, key: torch.Tensor, value: torch.Tensor):
+        """Write (batch, head, seq, d_head) behind what is there; return all so far."""
+        start, end = self.length, self.length + key.shape[2]
+        self.keys[layer][:, :, start:end] = key
+        self.values[layer][:, :, start:end] = value
+        return self.keys[layer][:, :, :end], self.values[layer][:, :, :end]
+
+    def select(self, rows: torch.Tensor) -> None:
+        """Go on with these rows of the batch, in this order; a row may come twice."""
+        used = slice(self.length)
+        for tensors in (self.keys, self.values):
+            for i, old in enumerate(tensors):
+                if len(rows) != len(old):
+                    tensors[i] = old.new_empty(len(rows), *old.shape[1:])
+                tensors[i][:, :, used] = old[rows, :, used]
+
+
+class Attention(nn.Module):
+    """Causal self-attention over several heads."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.heads = config.n_head
+        self.c_attn = Projection(config.n_embd, 3 * config.n_embd)
+        self.c_proj = Projection(config.n_embd, config.n_embd)
+
+    def forward(self, x, mask, cache: Cache | None, layer: int) -> torch.Tensor:
+        """Let each position gather from those it may see: (batch, seq, d_model)."""
+        batch, seq, d_model = x.shape
+        split = self.c_attn(x).view(batch, seq, 3, self.heads, d_model // self.heads)
+        query, key, value = split.permute(2, 0, 3, 1, 4)  # (batch, head, seq, d_head)
+        if cache is not None:
+            key, value = cache.append(layer, key, value)
+        causal = mask is None and seq > 1
+        gathered = F.scaled_dot_product_attention(
+            query, key, value, attn_mask=mask, is_causal=causal
+        )  # (batch, head, seq, d_head)
+        return self.c_proj(gathered.transpose(1, 2).reshape(batch, seq, d_model))
+
+
+class FeedForward(nn.Module):
+    """Two projections with GPT-2's tanh form of GELU between them."""
+
+    def __init__(self, config):
+        super().__init__()
+        inner = config.n_inner or 4 * config.n_embd
+        self.c_fc = Projection(config.n_embd, inner)
+        self.c_proj = Projection(inner, config.n_embd)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map each position by itself: (batch, seq, d_model) to the same."""
+        return self.c_proj(F.gelu(self.c_fc(x), approximate="tanh"))
+
+
+class Block(nn.Module):
+    """One layer: attention, then feed-forward, each added to what came in."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.ln_1 = nn.LayerNorm(config.n_embd, config.layer_norm_epsilon)
+        self.attn = Attention(config)
+        self.ln_2 = nn.LayerNorm(config.n_embd, config.layer_norm_epsilon)
+        self.mlp = FeedForward(config)
+
+    def forward(self, x, mask, cache: Cache | None, layer: int) -> torch.Tensor:
+        """Map (batch, seq, d_model) to the same."""
+        x = x + self.attn(self.ln_1(x), mask, cache, layer)
+        return x + self.mlp(self.ln_2(x))
+
+
+class GPT2(nn.Module):
+    """GPT-2 with its head tied to the token embedding."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config  # a GPT2Config of transformers
+        self.wte = nn.Embedding(config.vocab_size, config.n_embd)
+        self.wpe = nn.Embedding(config.n_positions, config.n_embd)
+        self.h = nn.ModuleList(Block(config) for _ in range(config.n_layer))
+        self.ln_f = nn.LayerNorm(config.n_embd, config.layer_norm_epsilon)
+
+    @classmethod
+    def from_hf(cls, model, dtype: torch.dtype = torch.float32) -> "GPT2":
+        """Return the engine with the weights of a GPT2LMHeadModel, in eval mode.
+
+        Weights that already have the dtype and the layout are shared, not copied.
+
+        Raises:
+            ValueError: for a GPT-2 with options that this engine does not have.
+        """
+        check_config(model.config)
+        with torch.device("meta"):  # no memory for weights that are replaced at once
+            engine = cls(model.config)
+        weights = model.transformer.state_dict()
+        layout = IN_OUT if dtype == torch.float32 else OUT_IN
+        for name, weight in weights.items():
+            weight = weight.detach().to(dtype)
+            if weight.dim() == 2 and name.startswith("h.") and layout == OUT_IN:
+                weight = weight.t().contiguous().t()  # same matrix, other order
+            weights[name] = weight
+        engine.load_state_dict(weights, assign=True)
+        return engine.eval()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.wte.weight.device
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        *,
+        cache: Cache | None = None,
+        attention_mask: torch.Tensor | None = None,
+        logits_to_keep: int = 0,
+    ) -> torch.Tensor:
+        """Return the logits of the next token at each position, in float32.
+
+        Args:
+            input_ids: (batch, seq), the tokens behind those in the cache.
+            cache: what was read before; these tokens are added to it.
+            attention_mask: (batch, cached + seq), 0 for pads, which are on the left.
+            logits_to_keep: how many of the last positions; 0 is all.
+
+        Returns:
+            (batch, seq or logits_to_keep, vocab).
+
+        Raises:
+            ValueError: for more tokens than the context, or than fit in the cache.
+        """
+        past = cache.length if cache is not None else 0
+        self._check_room(past + input_ids.shape[1], cache)
+        positions, mask = see(input_ids, past, attention_mask)
+        x = self.wte(input_ids) + self.wpe(positions)  # (batch, seq, d_model)
+        for layer, block in enumerate(self.h):
+            x = block(x, mask, cache, layer)
+        if cache is not None:
+            cache.length += input_ids.shape[1]
+        x = self.ln_f(x[:, -logits_to_keep:])  # 0 keeps all
+        return F.linear(x, self.wte.weight).float()  # (batch, kept, vocab)
+
+    def _check_room(self, length: int, cache: Cache | None) -> None:
+        room = self.config.n_positions if cache is None else cache.room
+        if length > min(room, self.config.n_positions):
+            raise ValueError(f"{length} tokens, but only {room} fit: give fewer")
+
+
+def see(input_ids, past: int, attention_mask):
+    """Return the positions (1 or batch, seq) and who sees whom; None: all before.
+
+    The mask is (seq, cached + seq) or (batch, 1, seq, cached + seq), True where a
+    query may look. A pad sees itself, since a softmax over nothing is not a number.
+    """
+    batch, seq = input_ids.shape
+    order = torch.arange(past + seq, device=input_ids.device)
+    ahead = order <= order[past:, None]  # (seq, cached + seq)
+    if attention_mask is None:
+        return order[None, past:], ahead if past and seq > 1 else None
+    positions = (attention_mask.cumsum(-1) - 1).clamp(min=0)[:, past:]
+    itself = order == order[past:, None]
+    mask = ahead & attention_mask.bool()[:, None, None] | itself
+    return positions, mask  # (batch, seq), (batch, 1, seq, cached + seq)
+
+
+def check_config(config) -> None:
+    """Raise ValueError for a GPT-2 that differs from the published ones in kind."""
+    wanted = {
+        "activation_function": ("gelu_new", "gelu_pytorch_tanh"),
+        "scale_attn_weights": (True,),
+        "scale_attn_by_inverse_layer_idx": (False,),
+        "add_cross_attention": (False,),
+        "tie_word_embeddings": (True,),
+    }
+    for name, known in wanted.items():
+        value = getattr(config, name)
+        if value not in known:
+            raise ValueError(f"the engine knows {name} {known[0]}, not {value}")
