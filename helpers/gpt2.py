@@ -169,6 +169,15 @@ class GPT2(nn.Module):
         Raises:
             ValueError: for more tokens than the context, or than fit in the cache.
         """
+        hidden = self.hidden_states(
+            input_ids, cache=cache, attention_mask=attention_mask
+        )
+        return self.head(hidden[:, -logits_to_keep:])  # 0 keeps all
+
+    def hidden_states(
+        self, input_ids: torch.Tensor, *, cache: Cache | None, attention_mask=None
+    ) -> torch.Tensor:
+        """Return what the head reads, behind the last norm: (batch, seq, d_model)."""
         past = cache.length if cache is not None else 0
         self._check_room(past + input_ids.shape[1], cache)
         positions, mask = see(input_ids, past, attention_mask)
@@ -177,8 +186,11 @@ class GPT2(nn.Module):
             x = block(x, mask, cache, layer)
         if cache is not None:
             cache.length += input_ids.shape[1]
-        x = self.ln_f(x[:, -logits_to_keep:])  # 0 keeps all
-        return F.linear(x, self.wte.weight).float()  # (batch, kept, vocab)
+        return self.ln_f(x)
+
+    def head(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Map (batch, seq, d_model) to logits (batch, seq, vocab) in float32."""
+        return F.linear(hidden, self.wte.weight).float()
 
     def _check_room(self, length: int, cache: Cache | None) -> None:
         room = self.config.n_positions if cache is None else cache.room
