@@ -178,6 +178,7 @@ def pretrain(
     start, first, losses = time.time() - log["seconds"], log["steps"], []
     rows = batches(tokenizer, recipe, len(log["runs"]) - 1)
     for step, batch in enumerate(rows, first + 1):
+        _use_all_cores()
         ids, labels = collate(batch, tokenizer.eos_token_id)
         scale = learning_rate(log["tokens"] / recipe.tokens, recipe.warmup)
         scale *= min(1.0, (step - first) / 40) if first else 1.0
@@ -197,8 +198,6 @@ def pretrain(
         log["tokens"] += int((labels[:, 1:] != -100).sum())
         log["seconds"] = round(time.time() - start)
         if step % 20 == 0:
-            if hasattr(os, "sched_getaffinity"):  # cores may come and go
-                torch.set_num_threads(len(os.sched_getaffinity(0)))
             mean = round(sum(losses) / len(losses), 4)
             log["history"].append([step, log["tokens"], mean])
             report(f"step {step}  {log['tokens']:,} tokens  loss {mean}")
@@ -207,6 +206,14 @@ def pretrain(
             save(model, tokenizer, output, log)
         if log["tokens"] >= recipe.tokens:
             return output
+
+
+def _use_all_cores() -> None:
+    """Run as many threads as there are cores for us: they may come and go."""
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+        if cores != torch.get_num_threads():
+            torch.set_num_threads(cores)
 
 
 def _begin(output: Path, recipe: Recipe) -> tuple[dict, GPT2LMHeadModel, object]:
