@@ -11,12 +11,13 @@ from collections import Counter
 from pathlib import Path
 
 from helpers import tasks
+from helpers.batches import SHARES
 from helpers.card import write_card
 from helpers.evaluation import accepted, gap_to_floor, sample_texts
 from helpers.execution import check_many
 from helpers.models import load_model
 from helpers.plots.training import loss_curve
-from helpers.pocket import POCKET, SHARES
+from helpers.pocket import POCKET
 from helpers.templates import words
 from helpers.worlds import FRESH, load_world
 

@@ -1,22 +1,15 @@
 """How the pocket GPT-2 was made: ``python -m helpers pretrain`` makes it again.
 
 A byte-level BPE and a small ``GPT2LMHeadModel`` learn three of the worlds: stories,
-code and lists (verse is kept for fine-tuning). Most rows hold one whole document
-from position 0, because a story cut in the middle hides the introductions that
-copying needs; some hold several, packed to the full context, so that every position
-is trained and ``<|endoftext|>`` learns to mean "forget what came before". One document
-in ten comes without that token in front, since people forget it in their prompts.
-
-``helpers.optimizers`` says what the weights are trained with.
+code and lists (verse is kept for fine-tuning). ``helpers.batches`` says in which form,
+``helpers.optimizers`` what the weights are trained with.
 """
 
 import argparse
 import hashlib
 import json
 import os
-import random
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,12 +17,11 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
+from helpers.batches import CONTEXT, SHARES, batches, collate
 from helpers.optimizers import block_matrices, learning_rate, optimizers
 from helpers.worlds import END, load_world
 
 POCKET = Path(__file__).resolve().parent.parent / "data" / "pocket-gpt2"
-CONTEXT = 512
-SHARES = {"stories": 0.5, "code": 0.22, "lists": 0.28}  # of the documents
 
 
 @dataclass(frozen=True)
@@ -101,60 +93,6 @@ def new_model(recipe: Recipe, tokenizer) -> GPT2LMHeadModel:
     return model
 
 
-def documents(tokenizer, seed: int, run: int = 0) -> Iterator[tuple[str, list[int]]]:
-    """Yield (world, ids) for ever, the end token before and after each document.
-
-    Each ``run`` of a training that was stopped draws documents of its own.
-    """
-    number = seed * 10_000_000 + run * 1_000_000  # below worlds.FRESH
-    choose, eos = random.Random(number), tokenizer.eos_token_id
-    names, weights = [*SHARES], [*SHARES.values()]
-    while True:
-        drawn = choose.choices(names, weights, k=256)
-        texts = [load_world(w).sample(number + i) for i, w in enumerate(drawn)]
-        number += len(drawn)
-        for world, ids in zip(drawn, tokenizer(texts)["input_ids"], strict=True):
-            yield world, [eos, *ids, eos]
-
-
-def batches(tokenizer, recipe: Recipe, run: int = 0) -> Iterator[list[list[int]]]:
-    """Yield batches of rows for ever: mostly whole documents of similar length."""
-    stream, choose = documents(tokenizer, recipe.seed, run), random.Random(recipe.seed)
-    while True:
-        pool = sorted((next(stream)[1] for _ in range(2048)), key=len)
-        made, batch = [], []
-        for row in pool:
-            if batch and (len(batch) + 1) * len(row) > recipe.batch:
-                made.append(batch)
-                batch = []
-            bare = choose.random() < recipe.bare
-            batch.append(row[bare : CONTEXT + bare])
-        made.append(batch)
-        packed = round(len(made) * recipe.packed / (1 - recipe.packed))
-        made += [_pack(stream, max(1, recipe.batch // CONTEXT)) for _ in range(packed)]
-        choose.shuffle(made)
-        yield from made
-
-
-def _pack(stream, rows: int) -> list[list[int]]:
-    """Fill rows of the full context with whole documents, the last one cut."""
-    packed = []
-    for _ in range(rows):
-        row = next(stream)[1]
-        while len(row) < CONTEXT:
-            row = row + next(stream)[1][1:]
-        packed.append(row[:CONTEXT])
-    return packed
-
-
-def collate(batch: list[list[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return input_ids and labels (batch, seq); pads are labelled -100."""
-    longest = max(map(len, batch))
-    ids = [row + [pad] * (longest - len(row)) for row in batch]
-    labels = [row + [-100] * (longest - len(row)) for row in batch]
-    return torch.tensor(ids), torch.tensor(labels)
-
-
 def pretrain(
     output: Path, recipe: Recipe, *, compiled: bool = False, report=print
 ) -> Path:
@@ -176,7 +114,8 @@ def pretrain(
     matrices, rates = block_matrices(model), (recipe.muon, recipe.adamw)
     stepping = optimizers(model, matrices, muon=recipe.muon, adamw=recipe.adamw)
     start, first, losses = time.time() - log["seconds"], log["steps"], []
-    rows = batches(tokenizer, recipe, len(log["runs"]) - 1)
+    form = {"size": recipe.batch, "packed": recipe.packed, "bare": recipe.bare}
+    rows = batches(tokenizer, **form, seed=recipe.seed, run=len(log["runs"]) - 1)
     for step, batch in enumerate(rows, first + 1):
         _use_all_cores()
         ids, labels = collate(batch, tokenizer.eos_token_id)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from transformers import GPT2LMHeadModel
 
-from helpers import pocket
+from helpers import batches, pocket
 from helpers.card import write_card
 from helpers.evaluation import sample_texts
 from helpers.measure import STRATEGIES
@@ -79,8 +79,8 @@ def test_it_tells_stories_the_world_accepts(shipped):
 
 def test_every_position_was_trained(shipped):
     model, tokenizer = shipped
-    stream = pocket.documents(tokenizer, 99)
-    rows = torch.tensor(pocket._pack(stream, 4))
+    stream = batches.documents(tokenizer, 99)
+    rows = torch.tensor(batches.pack(stream, 4))
     with torch.no_grad():
         logits = model(rows).logits
     losses = torch.nn.functional.cross_entropy(
@@ -90,7 +90,7 @@ def test_every_position_was_trained(shipped):
 
 
 def test_the_tokenizer_gives_every_document_back(tokenizer):
-    texts = [load_world(name).sample(i) for name in pocket.SHARES for i in range(20)]
+    texts = [load_world(name).sample(i) for name in batches.SHARES for i in range(20)]
     texts += ["naïve 🙂\n\t x", "日本"]
     assert [tokenizer.decode(ids) for ids in tokenizer(texts)["input_ids"]] == texts
     assert tokenizer.convert_ids_to_tokens(len(tokenizer) - 1) == END
@@ -98,16 +98,18 @@ def test_the_tokenizer_gives_every_document_back(tokenizer):
 
 def test_rows_hold_whole_documents_or_the_full_context(tokenizer, small):
     eos = tokenizer.eos_token_id
-    rows = [r for b in islice(pocket.batches(tokenizer, small), 60) for r in b]
+    form = {"size": small.batch, "packed": small.packed, "bare": small.bare}
+    made = batches.batches(tokenizer, **form, seed=0)
+    rows = [row for batch in islice(made, 60) for row in batch]
     for row in rows:
-        assert len(row) <= pocket.CONTEXT
-        assert row[-1] == eos or len(row) == pocket.CONTEXT
+        assert len(row) <= batches.CONTEXT
+        assert row[-1] == eos or len(row) == batches.CONTEXT
     bare = sum(row[0] != eos for row in rows) / len(rows)
     assert 0.05 < bare < 0.15
 
 
 def test_pads_are_never_labels():
-    ids, labels = pocket.collate([[9, 1, 9], [9, 1, 2, 3, 9]], pad=9)
+    ids, labels = batches.collate([[9, 1, 9], [9, 1, 2, 3, 9]], pad=9)
     assert ids.tolist() == [[9, 1, 9, 9, 9], [9, 1, 2, 3, 9]]
     assert labels.tolist() == [[9, 1, 9, -100, -100], [9, 1, 2, 3, 9]]
 
@@ -121,8 +123,8 @@ def test_training_and_measuring_never_share_a_seed(monkeypatch, tokenizer):
             seeds.append(seed)
             return world.sample(seed)
 
-    monkeypatch.setattr(pocket, "load_world", lambda name: Spy())
-    for _ in islice(pocket.documents(tokenizer, 3), 600):
+    monkeypatch.setattr(batches, "load_world", lambda name: Spy())
+    for _ in islice(batches.documents(tokenizer, 3), 600):
         pass
     assert len(set(seeds)) == len(seeds) and max(seeds) < FRESH
 
@@ -147,6 +149,6 @@ def test_a_short_run_learns_and_goes_on_where_it_stopped(tmp_path, small):
 
 
 def test_every_run_has_documents_of_its_own(tokenizer):
-    first, second = (pocket.documents(tokenizer, 0, run) for run in (0, 1))
+    first, second = (batches.documents(tokenizer, 0, run) for run in (0, 1))
     first = {tuple(ids) for _, ids in islice(first, 300)}
     assert not first & {tuple(ids) for world, ids in islice(second, 300)}

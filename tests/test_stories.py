@@ -2,8 +2,8 @@
 
 import pytest
 
+from helpers.batches import SHARES
 from helpers.models import load_model
-from helpers.pocket import SHARES
 from helpers.templates import words
 from helpers.worlds import load_spec, load_world
 

@@ -1,0 +1,83 @@
+"""What the pocket GPT-2 read: documents of the worlds, gathered into batches.
+
+Most rows hold one whole document from position 0, because a story cut in the middle
+hides the introductions that copying needs; some hold several, packed to the full
+context, so that every position is trained and ``<|endoftext|>`` learns to mean
+"forget what came before". One document in ten comes without that token in front,
+since people forget it in their prompts.
+"""
+
+import random
+from collections.abc import Iterator
+
+import torch
+
+from helpers.worlds import load_world
+
+CONTEXT = 512
+SHARES = {"stories": 0.5, "code": 0.22, "lists": 0.28}  # of the documents
+
+
+def documents(tokenizer, seed: int, run: int = 0) -> Iterator[tuple[str, list[int]]]:
+    """Yield (world, ids) for ever, the end token before and after each document.
+
+    Each ``run`` of a training that was stopped draws documents of its own.
+    """
+    number = seed * 10_000_000 + run * 1_000_000  # below worlds.FRESH
+    choose, eos = random.Random(number), tokenizer.eos_token_id
+    names, weights = [*SHARES], [*SHARES.values()]
+    while True:
+        drawn = choose.choices(names, weights, k=256)
+        texts = [load_world(w).sample(number + i) for i, w in enumerate(drawn)]
+        number += len(drawn)
+        for world, ids in zip(drawn, tokenizer(texts)["input_ids"], strict=True):
+            yield world, [eos, *ids, eos]
+
+
+def batches(
+    tokenizer, *, size: int, packed: float, bare: float, seed: int, run: int = 0
+) -> Iterator[list[list[int]]]:
+    """Yield batches of rows for ever: mostly whole documents of similar length.
+
+    Args:
+        tokenizer: with an end token.
+        size: tokens in a batch, about.
+        packed: share of the batches whose rows are packed.
+        bare: share of the documents without an end token before them.
+        seed: of the documents and of their order.
+        run: as in ``documents``.
+    """
+    stream, choose = documents(tokenizer, seed, run), random.Random(seed)
+    while True:
+        pool = sorted((next(stream)[1] for _ in range(2048)), key=len)
+        made, batch = [], []
+        for row in pool:
+            if batch and (len(batch) + 1) * len(row) > size:
+                made.append(batch)
+                batch = []
+            start = choose.random() < bare
+            batch.append(row[start : CONTEXT + start])
+        made.append(batch)
+        more = round(len(made) * packed / (1 - packed))
+        made += [pack(stream, max(1, size // CONTEXT)) for _ in range(more)]
+        choose.shuffle(made)
+        yield from made
+
+
+def pack(stream, rows: int) -> list[list[int]]:
+    """Fill rows of the full context with whole documents, the last one cut."""
+    packed = []
+    for _ in range(rows):
+        row = next(stream)[1]
+        while len(row) < CONTEXT:
+            row = row + next(stream)[1][1:]
+        packed.append(row[:CONTEXT])
+    return packed
+
+
+def collate(batch: list[list[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return input_ids and labels (batch, seq); pads are labelled -100."""
+    longest = max(map(len, batch))
+    ids = [row + [pad] * (longest - len(row)) for row in batch]
+    labels = [row + [-100] * (longest - len(row)) for row in batch]
+    return torch.tensor(ids), torch.tensor(labels)
