@@ -17,6 +17,7 @@ tasks         prompts with any number of shots, from the world of lists
 prediction    what a model expects next: tokens, words, whole texts
 evaluation    how good a model is: losses, and the share of its texts that is right
 pocket        how the pocket GPT-2 was made
+batches       what it read: documents of the worlds, in batches
 optimizers    what it was trained with: Muon and AdamW
 measure       the figures in the pocket GPT-2's model card
 card          the card itself

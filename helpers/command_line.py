@@ -23,6 +23,7 @@ ABOUT = {
     "doctor": "say what is there, what is missing, what to do",
     "pretrain": "make the pocket model again",
     "measure": "measure the pocket model again",
+    "bench": "the engine's speed beside the library's",
 }
 MODULES = {
     "start": "helpers.lab",
@@ -31,6 +32,7 @@ MODULES = {
     "doctor": "helpers.doctor",
     "pretrain": "helpers.pocket",
     "measure": "helpers.measure",
+    "bench": "helpers.bench",
 }
 NEEDED = ("torch", "transformers", "jupyterlab", "pytest", "nbval")
 
@@ -119,7 +121,7 @@ def parse(command: str, rest: list[str]) -> argparse.Namespace | None:
     """Return a command's options; None where its module reads them itself."""
     about = ABOUT[command]
     parser = Parser(prog=f"python -m helpers {command}", description=about)
-    if command in ("pretrain", "measure"):
+    if command in ("pretrain", "measure", "bench"):
         return None
     if command in ("start", "test"):
         parser.add_argument(

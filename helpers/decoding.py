@@ -4,9 +4,9 @@ Each step reads logits, lets the rules change them, and picks a token:
 
     input_ids -> model -> next_logits (batch, vocab) -> rules -> pick -> ids (batch,)
 
-The rules are in ``helpers.rules``, the searches in ``helpers.searching``; all of them
-can be imported from here. A model is the engine of ``helpers.gpt2`` or one of
-transformers.
+The rules are in ``helpers.rules``, the searches in ``helpers.searching``, what ends a
+text in ``helpers.stopping``; all of them can be imported from here. A model is the
+engine of ``helpers.gpt2`` or one of transformers.
 """
 
 from collections import deque
@@ -15,9 +15,17 @@ from typing import NamedTuple
 
 import torch
 
-from helpers.reading import Reader, check_prompt
+from helpers.inputs import (
+    INTEGERS,
+    check_choice,
+    check_end,
+    check_functions,
+    check_prompt,
+)
+from helpers.reading import Reader
 from helpers.rules import (
     Rule,
+    apply,
     min_p,
     no_repeat_ngram,
     repetition_penalty,
@@ -27,6 +35,7 @@ from helpers.rules import (
     typical_p,
 )
 from helpers.searching import Hypothesis, beam_search, contrastive_search
+from helpers.stopping import Stop, stop_string
 
 __all__ = [
     "Hypothesis",
@@ -51,14 +60,13 @@ __all__ = [
 ]
 
 Picker = Callable[[torch.Tensor], torch.Tensor]  # next_logits to ids (batch,)
-Stop = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # as StoppingCriteria
 
 
 class Step(NamedTuple):
     """One token being chosen."""
 
     token: int
-    prob: float  # the probability it was chosen with
+    prob: float  # its probability after the rules
     before: torch.Tensor  # (vocab,), the model's distribution
     after: torch.Tensor  # (vocab,), the same after the rules
 
@@ -71,39 +79,30 @@ def greedy(next_logits: torch.Tensor) -> torch.Tensor:
 def sample(generator: torch.Generator | int) -> Picker:
     """Return a picker that draws from the distribution; an int is a new seed.
 
-    The same seed gives the same ids only for the same calls in the same order.
+    The picker goes on in its sequence of random numbers from call to call, so the
+    same seed gives the same ids only for the same calls in the same order.
+
+    Raises:
+        TypeError: for anything else, such as the logits themselves.
     """
+    seed = isinstance(generator, int) and not isinstance(generator, bool)
+    if not seed and not isinstance(generator, torch.Generator):
+        came = type(generator).__name__
+        raise TypeError(
+            f"sample takes a seed, as sample(0), or a Generator: not {came}"
+        )
 
     def pick(next_logits: torch.Tensor) -> torch.Tensor:
         nonlocal generator
         if isinstance(generator, int):
             generator = torch.Generator(next_logits.device).manual_seed(generator)
-        probs = next_logits.softmax(dim=-1)
-        return probs.multinomial(1, generator=generator).squeeze(-1)
+        probs = next_logits.softmax(dim=-1).to(generator.device)
+        ids = probs.multinomial(1, generator=generator).squeeze(-1)
+        return ids.to(next_logits.device)
 
     return pick
 
 
-def stop_string(tokenizer, text: str) -> Stop:
-    """Return a criterion that is met when the last token completes ``text``.
-
-    A token that goes on beyond ``text`` completes it too. Raises ValueError for "".
-    """
-    if not text:
-        raise ValueError("the string to stop at is empty: every text contains it")
-    enough = len(text.encode())  # tokens, as none is shorter than a byte
-
-    def met(input_ids: torch.Tensor, next_logits: torch.Tensor) -> torch.Tensor:
-        before = tokenizer.batch_decode(input_ids[:, -enough:-1])
-        until = tokenizer.batch_decode(input_ids[:, -enough:])
-        pairs = zip(before, until, strict=True)
-        found = [text not in short and text in long for short, long in pairs]
-        return torch.tensor(found, device=input_ids.device)
-
-    return met
-
-
-@torch.inference_mode()
 def generate(
     model,
     input_ids: torch.Tensor,
@@ -133,13 +132,15 @@ def generate(
     Raises:
         ValueError: for a prompt that is empty, too long or padded on the right, ids
             outside the vocabulary, or logits that leave no token to choose.
+        TypeError: for what is no rule, picker or criterion.
     """
     options = (rules, pick, max_new_tokens, eos_token_id, attention_mask, stop)
-    last = deque(_steps(model, input_ids, *options), maxlen=1)
-    return last[0][0]
+    _check(model, input_ids, *options)
+    with torch.inference_mode():
+        last = deque(_steps(model, input_ids, *options), maxlen=1)
+    return last[0][0].clone()  # a tensor that can be trained on, too
 
 
-@torch.no_grad()
 def stream(
     model,
     input_ids: torch.Tensor,
@@ -155,31 +156,36 @@ def stream(
     Raises:
         ValueError: as ``generate``, and for more than one row.
     """
-    if input_ids.dim() == 2 and len(input_ids) > 1:
+    options = (rules, pick, max_new_tokens, eos_token_id, None, stop)
+    _check(model, input_ids, *options)
+    if len(input_ids) > 1:
         raise ValueError(f"expected one text to stream, got {len(input_ids)} rows")
-    for ids, logits, allowed in _steps(
-        model, input_ids, rules, pick, max_new_tokens, eos_token_id, None, stop
-    ):
+    return _stream(model, input_ids, options)
+
+
+@torch.no_grad()
+def _stream(model, input_ids, options) -> Iterator[Step]:
+    for ids, logits, allowed in _steps(model, input_ids, *options):
         token, after = ids[0, -1].item(), allowed[0].softmax(dim=-1)
         yield Step(token, after[token].item(), logits[0].softmax(dim=-1), after)
 
 
 def _steps(model, input_ids, rules, pick, max_new_tokens, eos_token_id, mask, stop):
     """Yield (ids so far, next_logits, next_logits after the rules) at every step."""
-    check_prompt(model, input_ids, mask, max_new_tokens)
     batch, prompt = input_ids.shape
+    mask = None if mask is None else mask.long()
     reader = Reader(model, batch, prompt + max_new_tokens, mask)
-    ids = input_ids.new_empty(batch, prompt + max_new_tokens)
-    ids[:, :prompt] = unread = input_ids
+    ids = input_ids.new_empty(batch, prompt + max_new_tokens, dtype=torch.long)
+    ids[:, :prompt] = unread = input_ids.long()
     done = torch.zeros(batch, dtype=torch.bool, device=ids.device)
     may_end = eos_token_id is not None or bool(stop)
     end_id = model.config.eos_token_id if eos_token_id is None else eos_token_id
     for end in range(prompt, prompt + max_new_tokens):
-        logits = allowed = reader.read(unread)  # (batch, vocab)
-        for rule in rules:
-            allowed = rule(ids[:, :end], allowed)
+        logits = reader.read(unread)  # (batch, vocab)
+        allowed = apply(rules, ids[:, :end], logits)
         check_choice(allowed)
         chosen = pick(allowed)  # (batch,)
+        _check_picked(chosen, batch)
         if may_end:
             chosen = chosen.masked_fill(done, end_id)  # ended rows are filled up
         ids[:, end] = chosen
@@ -193,10 +199,20 @@ def _steps(model, input_ids, rules, pick, max_new_tokens, eos_token_id, mask, st
         unread = chosen[:, None]
 
 
-def check_choice(next_logits: torch.Tensor) -> None:
-    """Raise ValueError for logits from which no token can be chosen."""
-    largest = next_logits.amax(dim=-1)  # (batch,), NaN where one logit is
-    if not largest.isfinite().all():
-        kind = "NaN among the logits" if largest.isnan().any() else "no token allowed"
-        row = (~largest.isfinite()).nonzero()[0].item()
-        raise ValueError(f"{kind} in row {row}: a rule forbade all, or the model broke")
+def _check_picked(chosen, batch: int) -> None:
+    if not isinstance(chosen, torch.Tensor):
+        raise TypeError(f"pick returned {type(chosen).__name__}, not ids ({batch},)")
+    if chosen.shape != (batch,) or chosen.dtype not in INTEGERS:
+        came = f"{chosen.dtype} {tuple(chosen.shape)}"
+        raise TypeError(f"pick returned {came}, not ids ({batch},)")
+
+
+def _check(model, input_ids, rules, pick, max_new_tokens, eos_token_id, mask, stop):
+    check_prompt(model, input_ids, mask, max_new_tokens)
+    check_end(model, eos_token_id)
+    check_functions("rules", rules)
+    check_functions("stop", stop)
+    if not callable(pick):
+        raise TypeError(f"pick is {pick!r}, expected greedy or sample(seed)")
+    if stop and eos_token_id is None and len(input_ids) > 1:
+        check_end(model, model.config.eos_token_id)  # fills up the rows that ended

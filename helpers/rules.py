@@ -13,6 +13,8 @@ from functools import wraps
 
 import torch
 
+from helpers.inputs import above_0, expect, whole
+
 Rule = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 FORBIDDEN = -math.inf
 
@@ -23,7 +25,7 @@ def temperature(t: float) -> Rule:
     Raises:
         ValueError: unless ``t`` is a finite number above 0. For 0, choose greedily.
     """
-    _expect("temperature", t, 0 < t < math.inf, "a number above 0; for 0 use greedy")
+    expect("temperature", t, above_0, "a number above 0; for 0 use greedy")
     return _rule(lambda input_ids, logits: logits / t)
 
 
@@ -33,12 +35,11 @@ def top_k(k: int) -> Rule:
     Source: Fan et al. 2018. Raises ValueError unless ``k`` is 1 or more; more than the
     vocabulary is an error where the rule is applied.
     """
-    whole = isinstance(k, int) and not isinstance(k, bool)
-    _expect("k", k, whole and k >= 1, "a whole number from 1 to the vocabulary's size")
+    expect("k", k, whole(), "a whole number from 1 to the vocabulary's size")
 
     def rule(input_ids, logits):
         vocab = logits.shape[-1]
-        _expect("k", k, k <= vocab, f"at most the vocabulary's {vocab} tokens")
+        expect("k", k, whole(vocab), f"at most the vocabulary's {vocab} tokens")
         least = logits.topk(k).values[:, -1:]  # (batch, 1)
         return logits.masked_fill(logits < least, FORBIDDEN)
 
@@ -51,7 +52,7 @@ def top_p(p: float) -> Rule:
     The token that crosses the threshold is kept, so at least ``p`` remains.
     Source: Holtzman et al. 2020, "nucleus". Raises ValueError unless 0 < p <= 1.
     """
-    _expect("p", p, 0 < p <= 1, "a probability in (0, 1]")
+    expect("p", p, lambda p: 0 < p <= 1, "a probability in (0, 1]")
 
     def rule(input_ids, logits):
         rising, order = logits.sort(dim=-1)  # (batch, vocab) both
@@ -68,7 +69,8 @@ def min_p(p: float) -> Rule:
 
     Source: Nguyen et al. 2024. Raises ValueError unless 0 < p <= 1.
     """
-    _expect("p", p, 0 < p <= 1, "a share of the largest probability, in (0, 1]")
+    wanted = "a share of the largest probability, in (0, 1]"
+    expect("p", p, lambda p: 0 < p <= 1, wanted)
 
     def rule(input_ids, logits):
         probs = logits.softmax(dim=-1)
@@ -84,7 +86,7 @@ def typical_p(p: float) -> Rule:
 
     Source: Meister et al. 2023, "locally typical". Raises ValueError unless 0 < p < 1.
     """
-    _expect("p", p, 0 < p < 1, "a probability in (0, 1)")
+    expect("p", p, lambda p: 0 < p < 1, "a probability in (0, 1)")
 
     def rule(input_ids, logits):
         log_probs = logits.log_softmax(dim=-1)
@@ -107,9 +109,10 @@ def repetition_penalty(r: float) -> Rule:
     probability, changes what this rule does.
     Source: Keskar et al. 2019. Raises ValueError unless ``r`` is above 0.
     """
-    _expect("penalty", r, 0 < r < math.inf, "a number above 0; 1 changes nothing")
+    expect("penalty", r, above_0, "a number above 0; 1 changes nothing")
 
     def rule(input_ids, logits):
+        _check_ids(input_ids, logits)
         seen = logits.gather(1, input_ids)  # (batch, seq)
         return logits.scatter(1, input_ids, torch.where(seen < 0, seen * r, seen / r))
 
@@ -121,10 +124,10 @@ def no_repeat_ngram(n: int) -> Rule:
 
     Source: Paulus et al. 2018. Raises ValueError unless ``n`` is 1 or more.
     """
-    whole = isinstance(n, int) and not isinstance(n, bool)
-    _expect("n", n, whole and n >= 1, "a whole number from 1")
+    expect("n", n, whole(), "a whole number from 1")
 
     def rule(input_ids, logits):
+        _check_ids(input_ids, logits)
         if input_ids.shape[1] < n:
             return logits
         grams = input_ids.unfold(1, n, 1)  # (batch, seq - n + 1, n)
@@ -136,6 +139,25 @@ def no_repeat_ngram(n: int) -> Rule:
         return logits
 
     return _rule(rule)
+
+
+def apply(rules, input_ids: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+    """Return what the rules, in their order, make of the logits (batch, vocab).
+
+    A rule may write into the tensor that it is given: it is a copy.
+
+    Raises:
+        TypeError: for a rule that does not return logits of the same shape.
+    """
+    allowed = logits.clone() if rules else logits
+    for rule in rules:
+        allowed = rule(input_ids, allowed)
+        if not isinstance(allowed, torch.Tensor):
+            raise TypeError(f"a rule returned {type(allowed).__name__}, not logits")
+        if allowed.shape != logits.shape or not allowed.is_floating_point():
+            came = f"{allowed.dtype} {tuple(allowed.shape)}"
+            raise TypeError(f"a rule returned {came}, not logits {tuple(logits.shape)}")
+    return allowed
 
 
 def _rule(function: Rule) -> Rule:
@@ -151,6 +173,8 @@ def _rule(function: Rule) -> Rule:
     return checked
 
 
-def _expect(name: str, value, right: bool, wanted: str) -> None:
-    if not right:
-        raise ValueError(f"{name} is {value!r}, expected {wanted}")
+def _check_ids(input_ids: torch.Tensor, logits: torch.Tensor) -> None:
+    rows, shape = len(logits), tuple(input_ids.shape)
+    if input_ids.dtype != torch.int64 or len(shape) != 2 or len(input_ids) != rows:
+        came = f"{input_ids.dtype} {shape}"
+        raise ValueError(f"expected input_ids ({rows}, seq), torch.int64, got {came}")

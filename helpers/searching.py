@@ -9,7 +9,16 @@ from typing import NamedTuple
 
 import torch
 
-from helpers.reading import Reader, check_prompt
+from helpers.inputs import (
+    check_choice,
+    check_end,
+    check_functions,
+    check_prompt,
+    expect,
+    whole,
+)
+from helpers.reading import Reader
+from helpers.rules import apply
 
 
 class Hypothesis(NamedTuple):
@@ -40,7 +49,6 @@ class Finished:
         return not self.full or score > self.kept[-1].score
 
 
-@torch.inference_mode()
 def beam_search(
     model,
     input_ids: torch.Tensor,
@@ -62,33 +70,51 @@ def beam_search(
         max_new_tokens: at most so many.
         length_penalty: the score is divided by the number of new tokens to this power.
             Log-probabilities are negative: above 0 favours longer texts.
-        num_return_sequences: how many, at most ``num_beams``.
+        num_return_sequences: how many, at most ``num_beams``. Fewer come back only
+            where the rules leave too few continuations.
         eos_token_id: ends a hypothesis and counts as one of its tokens.
         early_stopping: True ends the search with ``num_beams`` ended hypotheses; False
             when the best running one, scored as if it ended now, would not be kept;
             "never" only when no running one can be kept at any length.
-        rules: change the log-probabilities, in this order.
+        rules: change the log-probabilities, in this order; each hypothesis has a row.
 
     Raises:
-        ValueError: as ``generate``, for several rows, and for numbers out of range.
+        ValueError: as ``generate``, for several rows, and for numbers out of range;
+            ``num_beams`` is at most half the vocabulary, since the first step must
+            have two continuations for each.
+        TypeError: for what is no rule.
 
     Source: the choices where texts end are those of transformers' ``generate``.
     """
-    check_prompt(model, input_ids, None, max_new_tokens)
-    _check_search(model, input_ids, num_beams, num_return_sequences, early_stopping)
-    prompt = input_ids.shape[1]
-    reader = Reader(model, 1, prompt + max_new_tokens)
-    beams, scores = input_ids, torch.zeros(1, device=input_ids.device)
-    unread, ended = input_ids, Finished(num_beams)
+    _check_search(model, input_ids, max_new_tokens, eos_token_id)
+    _check_beams(model, num_beams, num_return_sequences, early_stopping)
+    wanted = "a finite number; 0 compares sums, 1 means"
+    expect("length_penalty", length_penalty, math.isfinite, wanted)
+    check_functions("rules", rules)
+    lengths = (max_new_tokens, length_penalty, eos_token_id, early_stopping)
+    found = _beam_search(model, input_ids.long(), num_beams, rules, *lengths)
+    # Copies can be trained on; what was made in inference mode cannot.
+    return [h._replace(ids=h.ids.clone()) for h in found[:num_return_sequences]]
+
+
+@torch.inference_mode()
+def _beam_search(
+    model, ids, num_beams, rules, max_new_tokens, length_penalty, eos, early_stopping
+) -> list[Hypothesis]:
+    """Return the hypotheses that ended and were kept, best first."""
+    reader = Reader(model, 1, ids.shape[1] + max_new_tokens)
+    beams = unread = ids
+    scores, ended = torch.zeros(1, device=beams.device), Finished(num_beams)
     for new in range(1, max_new_tokens + 1):
         log_probs = reader.read(unread).log_softmax(dim=-1)  # (beam, vocab)
-        for rule in rules:
-            log_probs = rule(beams, log_probs)
-        total = log_probs + scores[:, None]
+        total = apply(rules, beams, log_probs) + scores[:, None]
+        if ended.kept and total.amax() == -math.inf:  # the rules let none go on
+            break
+        check_choice(total.view(1, -1))
         # Twice as many as needed: at most half of them end here.
         best, places = total.flatten().topk(2 * num_beams)
         origins, tokens = places // total.shape[1], places % total.shape[1]
-        stops = tokens == eos_token_id if eos_token_id is not None else tokens < 0
+        stops = tokens == eos if eos is not None else tokens < 0
         if new == max_new_tokens:
             stops = torch.ones_like(stops)
         for i in stops[:num_beams].nonzero().flatten().tolist():
@@ -106,10 +132,9 @@ def beam_search(
         beams = torch.cat([beams[origins], tokens[:, None]], dim=1)
         reader.select(origins)
         unread = tokens[:, None]
-    return ended.kept[:num_return_sequences]
+    return ended.kept
 
 
-@torch.inference_mode()
 def contrastive_search(
     model,
     input_ids: torch.Tensor,
@@ -138,16 +163,25 @@ def contrastive_search(
 
     Source: Su et al. 2022.
     """
-    check_prompt(model, input_ids, None, max_new_tokens)
-    _check_one_row(input_ids)
+    _check_search(model, input_ids, max_new_tokens, eos_token_id)
     vocab = model.config.vocab_size
-    _expect("k", k, isinstance(k, int) and 1 <= k <= vocab, f"1 to {vocab} candidates")
-    _expect("alpha", alpha, 0 <= alpha <= 1, "a weight from 0 to 1")
-    reader = Reader(model, 1, input_ids.shape[1] + max_new_tokens)
-    logits, states = reader.read_states(input_ids)  # (1, vocab), (1, seq, d_model)
+    wanted = f"a whole number of candidates, 1 to {vocab}"
+    expect("k", k, whole(vocab), wanted)
+    expect("alpha", alpha, lambda alpha: 0 <= alpha <= 1, "a weight from 0 to 1")
+    ids = input_ids.long()
+    return _contrastive_search(
+        model, ids, k, alpha, max_new_tokens, eos_token_id
+    ).clone()
+
+
+@torch.inference_mode()
+def _contrastive_search(model, ids, k, alpha, max_new_tokens, eos_token_id):
+    reader = Reader(model, 1, ids.shape[1] + max_new_tokens)
+    logits, states = reader.read_states(ids)  # (1, vocab), (1, seq, d_model)
     known = torch.nn.functional.normalize(states[0].float(), dim=-1)
-    ids, every = input_ids, torch.zeros(k, dtype=torch.long, device=input_ids.device)
+    every = torch.zeros(k, dtype=torch.long, device=ids.device)
     for _ in range(max_new_tokens):
+        check_choice(logits)
         probs, tokens = logits[0].softmax(dim=-1).topk(k)  # (k,) both
         reader.select(every)  # the same text, k times
         logits, states = reader.read_states(tokens[:, None])
@@ -163,22 +197,19 @@ def contrastive_search(
     return ids
 
 
-def _check_search(model, input_ids, num_beams, returned, early_stopping) -> None:
-    _check_one_row(input_ids)
-    most = model.config.vocab_size // 2
-    right = isinstance(num_beams, int) and 1 <= num_beams <= most
-    _expect("num_beams", num_beams, right, f"1 to {most}, half of the vocabulary")
-    right = isinstance(returned, int) and 1 <= returned <= num_beams
-    _expect("num_return_sequences", returned, right, f"1 to the {num_beams} beams")
-    known = early_stopping in (True, False, "never")
-    _expect("early_stopping", early_stopping, known, 'True, False or "never"')
-
-
-def _check_one_row(input_ids: torch.Tensor) -> None:
+def _check_search(model, input_ids, max_new_tokens, eos_token_id) -> None:
+    check_prompt(model, input_ids, None, max_new_tokens)
+    check_end(model, eos_token_id)
     if len(input_ids) != 1:
         raise ValueError(f"expected one text to search from, got {len(input_ids)} rows")
 
 
-def _expect(name: str, value, right: bool, wanted: str) -> None:
-    if not right:
-        raise ValueError(f"{name} is {value!r}, expected {wanted}")
+def _check_beams(model, num_beams, returned, early_stopping) -> None:
+    most = model.config.vocab_size // 2
+    wanted = f"a whole number, 1 to {most}, half of the vocabulary"
+    expect("num_beams", num_beams, whole(most), wanted)
+    wanted = f"a whole number, 1 to the {num_beams} beams"
+    expect("num_return_sequences", returned, whole(num_beams), wanted)
+    if not isinstance(early_stopping, bool) and early_stopping != "never":
+        wanted = 'expected True, False or "never"'
+        raise ValueError(f"early_stopping is {early_stopping!r}, {wanted}")

@@ -6,6 +6,7 @@ A strategy is a set of rules with a picker, or a search; ``helpers.decoding`` ha
 parts.
 """
 
+import os
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -13,8 +14,8 @@ import torch
 
 from helpers import decoding
 from helpers.gpt2 import GPT2
+from helpers.inputs import context_length
 from helpers.models import load_model
-from helpers.reading import context_length
 
 DEFAULTS = {
     "greedy": {},
@@ -36,6 +37,7 @@ RULES = {
     "min_p": decoding.min_p,
     "typical_p": decoding.typical_p,
 }
+MOST_NEW = 250  # tokens, where the context has room for them
 REPETITION = ("repetition_penalty", "no_repeat_ngram")  # for every strategy but one
 SEARCHES = ("beam", "contrastive")
 
@@ -51,33 +53,32 @@ def generate_text(
         model: a name for ``load_model``, or a pair (model, tokenizer).
         strategy: greedy, sample, top_k, top_p, min_p, typical, beam or contrastive.
         seed: of the draws; the searches and greedy draw nothing.
-        options: ``max_new_tokens`` (250, or what fits), ``stop`` (a string), and what
-            the strategy takes, see ``DEFAULTS``; ``repetition_penalty`` and
-            ``no_repeat_ngram`` go with all but contrastive.
+        options: ``max_new_tokens`` (250, or what fits), and what the strategy takes,
+            see ``DEFAULTS``; ``repetition_penalty`` and ``no_repeat_ngram`` go with
+            all but contrastive, ``stop`` (a string) with all but the two searches.
+            None leaves an option as it is by default.
 
     Raises:
         ValueError: for a strategy or a value that makes no sense.
         TypeError: for an option that the strategy does not take.
     """
-    options = strategy_options(strategy, options)
     if strategy not in SEARCHES:
         pieces = stream_text(
             prompt, model=model, strategy=strategy, seed=seed, **options
         )
         return prompt + "".join(pieces)
+    options = strategy_options(strategy, options)
     model, tokenizer = engine(model)
-    input_ids, new = _prompt_ids(model, tokenizer, prompt, options)
-    if options.pop("stop", None) is not None:
-        raise TypeError(f"strategy {strategy!r} cannot stop at a string: leave it out")
+    ids, new = _prompt_ids(model, tokenizer, prompt, options)
     end = {"max_new_tokens": new, "eos_token_id": tokenizer.eos_token_id}
     if strategy == "contrastive":
-        ids = decoding.contrastive_search(model, input_ids, **options, **end)[0]
+        found = decoding.contrastive_search(model, ids, **options, **end)[0]
     else:
         rules = _rules(options)
-        options = {k: v for k, v in options.items() if k not in RULES}
-        found = decoding.beam_search(model, input_ids, rules=rules, **options, **end)
-        ids = found[0].ids
-    return tokenizer.decode(ids, skip_special_tokens=True)
+        options = {name: options[name] for name in options if name not in RULES}
+        found = decoding.beam_search(model, ids, rules=rules, **options, **end)[0].ids
+    shown = len(tokenizer.decode(ids[0], skip_special_tokens=True))
+    return prompt + tokenizer.decode(found, skip_special_tokens=True)[shown:]
 
 
 def stream_text(
@@ -86,6 +87,10 @@ def stream_text(
     """Yield the continuation of a text piece by piece, as ``generate_text`` makes it.
 
     A piece ends where no character is cut: several tokens may make one emoji.
+
+    Raises:
+        ValueError: as ``generate_text``, and for a search, whose choice comes last.
+        TypeError: as ``generate_text``.
     """
     options = strategy_options(strategy, options)
     if strategy in SEARCHES:
@@ -100,29 +105,47 @@ def stream_text(
         pick=decoding.greedy if strategy == "greedy" else decoding.sample(seed),
         max_new_tokens=new,
         eos_token_id=tokenizer.eos_token_id,
-        stop=[decoding.stop_string(tokenizer, stop)] if stop is not None else (),
+        stop=[] if stop is None else [decoding.stop_string(tokenizer, stop)],
     )
-    ids = input_ids[0].tolist()
-    shown = prompt_end = len(tokenizer.decode(ids, skip_special_tokens=True))
+    return _pieces(steps, tokenizer, input_ids[0].tolist(), stop)
+
+
+def _pieces(steps, tokenizer, ids: list[int], stop: str | None) -> Iterator[str]:
+    """Yield what each step adds to the text of ``ids``, up to the string to stop at."""
+    text = tokenizer.decode(ids, skip_special_tokens=True)
+    shown = len(text)
+    first = max(0, shown - len(stop or "") + 1)  # where that string may begin
     for step in steps:
         ids.append(step.token)
         text = tokenizer.decode(ids, skip_special_tokens=True)
-        if stop is not None and (place := text.find(stop, prompt_end)) >= 0:
+        if stop is not None and (place := text.find(stop, first)) >= 0:
             text = text[: place + len(stop)]
-        if not text.endswith("\ufffd"):  # half a character
+        if len(text) > shown and not text.endswith("\ufffd"):  # half a character
             yield text[shown:]
             shown = len(text)
 
 
+def engine(model=None):
+    """Return (model, tokenizer) for a name, None or such a pair.
+
+    A model that is loaded by name is the course's engine, where that knows its kind.
+    """
+    if isinstance(model, tuple):
+        return model
+    if model is not None and not isinstance(model, (str, os.PathLike)):
+        kind = type(model).__name__
+        wanted = "expected model as a name or (model, tokenizer)"
+        raise TypeError(f"{wanted}, got {kind}")
+    return _load(str(model or os.environ.get("COURSE_MODEL") or "pocket"))
+
+
 @lru_cache(maxsize=2)
-def _load(name: str | None):
+def _load(name: str):
     model, tokenizer = load_model(name)
-    return GPT2.from_hf(model), tokenizer
-
-
-def engine(model):
-    """Return (model, tokenizer) for a name, None or such a pair."""
-    return model if isinstance(model, tuple) else _load(model)
+    try:
+        return GPT2.from_hf(model), tokenizer
+    except ValueError:  # options that the engine does not have
+        return model, tokenizer
 
 
 def strategy_options(strategy: str, options: dict) -> dict:
@@ -135,13 +158,16 @@ def strategy_options(strategy: str, options: dict) -> dict:
     if strategy not in DEFAULTS:
         known = ", ".join(DEFAULTS)
         raise ValueError(f"strategy {strategy!r} is unknown: expected one of {known}")
-    known = {"max_new_tokens", "stop", *DEFAULTS[strategy]}
+    known = ["max_new_tokens", *DEFAULTS[strategy]]
     if strategy != "contrastive":
-        known |= set(REPETITION)
-    if wrong := sorted(options.keys() - known):
-        takes = ", ".join(sorted(known))
-        raise TypeError(f"strategy {strategy!r} takes {takes}; not {', '.join(wrong)}")
-    return DEFAULTS[strategy] | options
+        known += REPETITION
+    if strategy not in SEARCHES:
+        known.append("stop")
+    if wrong := [name for name in options if name not in known]:
+        takes = f"takes {', '.join(known)}; not {', '.join(wrong)}"
+        raise TypeError(f"strategy {strategy!r} {takes}")
+    given = {name: value for name, value in options.items() if value is not None}
+    return DEFAULTS[strategy] | given
 
 
 def _rules(options: dict) -> list[decoding.Rule]:
@@ -150,8 +176,11 @@ def _rules(options: dict) -> list[decoding.Rule]:
 
 def _prompt_ids(model, tokenizer, prompt: str, options: dict):
     """Return the prompt's ids (1, seq) and how many new tokens there may be."""
+    if not isinstance(prompt, str):
+        kind = type(prompt).__name__
+        raise TypeError(f"expected prompt as a string, got {kind}")
     ids = [tokenizer.eos_token_id, *tokenizer(prompt)["input_ids"]]
-    left = context_length(model) - len(ids)
     new = options.pop("max_new_tokens", None)
-    new = max(1, min(250, left)) if new is None else new
+    if new is None:
+        new = max(1, min(MOST_NEW, context_length(model) - len(ids)))
     return torch.tensor([ids], device=model.device), new

@@ -1,0 +1,148 @@
+"""The quality-diversity frontier: many stories per strategy, written and measured.
+
+Quality is what the world says of a story, diversity what the stories of one strategy
+say of one another. Stories go on from the beginnings of fresh stories, so that every
+strategy, the searches too, has something different to say each time.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import torch
+
+from helpers.decoding import generate, greedy
+from helpers.diversity import distinct_n, self_bleu
+from helpers.gpt2 import GPT2
+from helpers.templates import words
+from helpers.worlds import FRESH, World
+
+MOST = 220  # new tokens of a story; the world's own seldom have more than 200
+SPOKEN = 80  # words of each story, the beginning left out, that diversity is counted in
+
+
+class Verdict(NamedTuple):
+    """What the world says of one story."""
+
+    words: int  # in the story
+    right: int  # of these, before the first slip; all of them if there is none
+    kind: str | None  # of the first slip: grammar, coherence …; None if there is none
+
+
+class Measured(NamedTuple):
+    """A mean and its standard error, NaN where there is only one value."""
+
+    mean: float
+    error: float
+
+
+class Point(NamedTuple):
+    """One strategy on the frontier; every measure is a share from 0 to 1."""
+
+    stories: int
+    accepted: Measured  # stories that are right from beginning to end
+    right: Measured  # share of a story that is told before its first slip
+    distinct: Measured  # different word pairs, per pair: high is diverse
+    self_bleu: Measured  # likeness of the stories to one another: low is diverse
+
+
+def beginnings(world: World, n: int, *, given: int = 8, seed: int = FRESH) -> list[str]:
+    """Return the first ``given`` words of ``n`` stories that were never trained on."""
+    return ["".join(words(world.sample(seed + i))[:given]) for i in range(n)]
+
+
+def write(
+    model: GPT2,
+    tokenizer,
+    prompts: Sequence[str],
+    *,
+    rules=(),
+    pick=greedy,
+    max_new_tokens: int = MOST,
+) -> list[str]:
+    """Let the model finish every beginning, all of them in one batch.
+
+    Args:
+        model: the engine, or a causal language model of transformers.
+        tokenizer: its end token stands before and after a document.
+        prompts: beginnings of documents, of any lengths.
+        rules: change the logits, in this order.
+        pick: chooses the tokens.
+        max_new_tokens: at most so many; a story not ended by then is cut.
+
+    Returns:
+        The texts, each with its beginning.
+    """
+    eos = tokenizer.eos_token_id
+    rows = [[eos, *tokenizer(prompt)["input_ids"]] for prompt in prompts]
+    longest = max(map(len, rows))
+    ids = [[eos] * (longest - len(row)) + row for row in rows]
+    mask = [[0] * (longest - len(row)) + [1] * len(row) for row in rows]
+    found = generate(
+        model,
+        torch.tensor(ids, device=model.device),  # (batch, seq), padded on the left
+        attention_mask=torch.tensor(mask, device=model.device),
+        rules=rules,
+        pick=pick,
+        max_new_tokens=max_new_tokens,
+        eos_token_id=eos,
+    )[:, longest:].tolist()
+    ends = [row.index(eos) if eos in row else len(row) for row in found]
+    news = [tokenizer.decode(row[:end]) for row, end in zip(found, ends, strict=True)]
+    return [prompt + new for prompt, new in zip(prompts, news, strict=True)]
+
+
+def judge(world: World, text: str) -> Verdict:
+    """Return how far a story is right, and how it first goes wrong."""
+    slip, length = world.first_error(text), len(words(text))
+    if slip is None:
+        return Verdict(length, length, None)
+    return Verdict(length, len(words(text[: slip.position])), slip.kind)
+
+
+def measure(
+    texts: Sequence[str],
+    verdicts: Sequence[Verdict],
+    prompts: Sequence[str],
+    *,
+    group: int = 8,
+) -> Point:
+    """Return quality and diversity of the stories that one strategy wrote.
+
+    Diversity is that of ``group`` stories, as a larger set is always less diverse:
+    the mean over all groups that the stories make, of what comes after the prompts.
+
+    Raises:
+        ValueError: for fewer stories than a group has.
+    """
+    if len(texts) < group:
+        raise ValueError(f"{len(texts)} stories make no group of {group}: write more")
+    pairs = zip(texts, prompts, strict=True)
+    news = [words(text)[len(words(prompt)) :][:SPOKEN] for text, prompt in pairs]
+    groups = [news[i : i + group] for i in range(0, len(news) - group + 1, group)]
+    return Point(
+        len(texts),
+        average(v.kind is None for v in verdicts),
+        average(v.right / max(v.words, 1) for v in verdicts),
+        average(distinct_n(texts, 2) for texts in groups),
+        average(self_bleu([text for text in texts if text]) for texts in groups),
+    )
+
+
+def average(values: Iterable[float]) -> Measured:
+    """Return the mean of some values and its standard error."""
+    values = [float(value) for value in values]
+    n, mean = len(values), sum(values) / len(values)
+    if n == 1:
+        return Measured(mean, math.nan)
+    squares = sum((value - mean) ** 2 for value in values)
+    return Measured(mean, math.sqrt(squares / (n - 1) / n))
+
+
+def still_right(verdicts: Sequence[Verdict], most: int = 150) -> list[float]:
+    """Return the share of stories without a slip in their first 0, 1, … most words.
+
+    A story that ended before without a slip stays right.
+    """
+    slips = [v.right if v.kind else math.inf for v in verdicts]
+    return [sum(s >= n for s in slips) / len(slips) for n in range(most + 1)]

@@ -1,0 +1,593 @@
+"""helpers.decoding: the library's greedy texts, exact distributions, every stop."""
+
+import math
+
+import pytest
+import torch
+from scipy.stats import chisquare
+from transformers import GPT2Config, GPT2LMHeadModel
+from transformers.generation import stopping_criteria as library
+
+from helpers.decoding import (
+    beam_search,
+    contrastive_search,
+    generate,
+    greedy,
+    min_p,
+    no_repeat_ngram,
+    repetition_penalty,
+    sample,
+    stop_string,
+    stream,
+    temperature,
+    top_k,
+    top_p,
+    typical_p,
+)
+from helpers.gpt2 import GPT2
+from helpers.models import load_model
+
+VOCAB, END, CONTEXT = 24, 0, 40
+
+
+def random_model(seed=0, **options):
+    """A GPT-2 so small that its texts end often, with distributions far from flat."""
+    torch.manual_seed(seed)
+    size = {"n_layer": 1, "n_head": 2, "n_embd": 8, "n_positions": CONTEXT}
+    end = {"bos_token_id": END, "eos_token_id": END, "pad_token_id": END}
+    shape = {"vocab_size": VOCAB, "initializer_range": 0.7, **size, **end, **options}
+    return without_end(GPT2LMHeadModel(GPT2Config(**shape)).eval())
+
+
+def without_end(model):
+    model.generation_config.eos_token_id = None  # each call says it
+    return model
+
+
+def random_ids(seed=0, rows=1, seq=5, vocab=VOCAB):
+    draw = torch.Generator().manual_seed(seed)
+    return torch.randint(1, vocab, (rows, seq), generator=draw)
+
+
+def left_padding(ids, seed):
+    """Return ids with pads in front of each row but the first, and their mask."""
+    draw = torch.Generator().manual_seed(seed)
+    pads = torch.randint(ids.shape[1], (len(ids), 1), generator=draw)
+    pads[0] = 0
+    mask = (torch.arange(ids.shape[1]) >= pads).long()  # (batch, seq)
+    return ids.masked_fill(mask == 0, END), mask
+
+
+@pytest.fixture(scope="module")
+def pocket():
+    model, tokenizer = load_model("pocket", device="cpu")
+    return without_end(model), tokenizer
+
+
+def by_the_library(model, ids, mask=None, **options):
+    mask = torch.ones_like(ids) if mask is None else mask
+    end = {"pad_token_id": model.config.eos_token_id, **options}
+    return model.generate(ids, attention_mask=mask, do_sample=False, **end)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("end", [END, None])
+def test_greedy_is_the_library_s_on_random_models(seed, end):
+    """Forty-eight texts alone, and as many in batches with pads on the left."""
+    model = random_model(seed)
+    ids, mask = left_padding(random_ids(seed, rows=6), seed)
+    options = {"max_new_tokens": 12, "eos_token_id": end}
+    wanted = by_the_library(model, ids, mask, **options)
+    for ours in (model, GPT2.from_hf(model)):
+        assert torch.equal(generate(ours, ids, attention_mask=mask, **options), wanted)
+        for row, padded in zip(ids, mask, strict=True):
+            alone = row[padded.bool()][None]
+            text = generate(ours, alone, **options)
+            assert torch.equal(text, by_the_library(model, alone, **options))
+
+
+def test_greedy_is_the_library_s_on_the_pocket_model(pocket):
+    model, tokenizer = pocket
+    prompts = ["Once upon a time", "def", "fox: 7, owl: 2, fox:", "There"]
+    tokenizer.padding_side = "left"
+    batch = tokenizer(prompts, return_tensors="pt", padding=True)
+    ids, mask = batch["input_ids"], batch["attention_mask"]
+    options = {"max_new_tokens": 20, "eos_token_id": tokenizer.eos_token_id}
+    wanted = by_the_library(model, ids, mask, **options)
+    engine = GPT2.from_hf(model)
+    for ours in (model, engine):
+        assert torch.equal(generate(ours, ids, attention_mask=mask, **options), wanted)
+    for row, padded in zip(ids, mask, strict=True):
+        alone = row[padded.bool()][None]
+        wanted = by_the_library(model, alone, **options)
+        assert torch.equal(generate(engine, alone, **options), wanted)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_greedy_is_the_library_s_in_low_precision(dtype):
+    model = random_model(1).to(dtype)
+    options = {"max_new_tokens": 8, "eos_token_id": END}
+    ids = random_ids(1, rows=3)
+    wanted = by_the_library(model, ids, **options)
+    assert torch.equal(generate(model, ids, **options), wanted)
+    engine = GPT2.from_hf(model, dtype=dtype)  # rounds elsewhere: other texts at times
+    assert generate(engine, ids, max_new_tokens=8).shape == (3, 13)
+
+
+def test_mask_of_ones_and_smaller_integers_change_nothing():
+    model, ids = random_model(), random_ids(rows=3)
+    wanted = generate(model, ids, max_new_tokens=6)
+    for ones in (torch.ones_like(ids), torch.ones(3, 5), torch.ones(3, 5).bool()):
+        for ours in (model, GPT2.from_hf(model)):
+            made = generate(ours, ids, max_new_tokens=6, attention_mask=ones)
+            assert torch.equal(made, wanted)
+    penalty = [repetition_penalty(1.2)]
+    small = generate(model, ids.int(), rules=penalty, max_new_tokens=6)
+    assert torch.equal(small, generate(model, ids, rules=penalty, max_new_tokens=6))
+
+
+def test_text_may_fill_the_context_to_its_last_position():
+    model = random_model()
+    ids = random_ids(seq=CONTEXT - 1)
+    assert generate(model, ids, max_new_tokens=1).shape == (1, CONTEXT)
+    whole = generate(GPT2.from_hf(model), ids[:, :1], max_new_tokens=CONTEXT - 1)
+    assert torch.equal(whole, by_the_library(model, ids[:, :1], max_new_tokens=39))
+
+
+def test_row_that_ended_is_filled_up_with_the_end():
+    model = random_model(2)
+    ids = random_ids(2, rows=40)
+    options = {"rules": [temperature(3.0)], "max_new_tokens": 12, "eos_token_id": 3}
+    ended = generate(model, ids, pick=sample(0), **options)[:, 5:] == 3
+    after = ended.cumsum(dim=1) > 0
+    assert ended.any(dim=1).float().mean() > 0.1
+    assert torch.equal(after, ended)  # nothing but the end behind the end
+
+
+def test_generation_ends_when_all_rows_have():
+    model, ids = random_model(), random_ids(rows=2)
+    force = scripted([[5, END, 7, 7, 7], [5, 6, END, 7, 7]], prompt=5)
+    made = generate(model, ids, rules=[force], max_new_tokens=5, eos_token_id=END)
+    assert made[:, 5:].tolist() == [[5, END, END], [5, 6, END]]
+
+
+def scripted(rows, prompt):
+    """A rule that allows only the token of a script."""
+
+    def rule(input_ids, next_logits):
+        allowed = torch.full_like(next_logits, -math.inf)
+        for i, row in enumerate(rows):
+            allowed[i, row[input_ids.shape[1] - prompt]] = 0
+        return allowed
+
+    return rule
+
+
+@pytest.mark.parametrize("rules", [[], [temperature(0.7), top_p(0.8)]])
+def test_stream_yields_what_generate_returns(rules):
+    for seed in range(5):
+        model = random_model(seed)
+        options = {"rules": rules, "max_new_tokens": 10, "eos_token_id": END}
+        for ours in (model, GPT2.from_hf(model)):
+            ids = generate(ours, random_ids(seed), pick=sample(seed), **options)
+            steps = stream(ours, random_ids(seed), pick=sample(seed), **options)
+            assert [step.token for step in steps] == ids[0, 5:].tolist()
+
+
+def test_steps_show_the_distribution_before_and_after_the_rules():
+    def in_place(input_ids, next_logits):
+        next_logits[:, 12:] = -math.inf
+        return next_logits.div_(0.5)
+
+    model, ids = random_model(), random_ids()
+    steps = stream(
+        GPT2.from_hf(model), ids, rules=[in_place], pick=sample(1), max_new_tokens=6
+    )
+    for step in steps:
+        with torch.no_grad():
+            probs = model(ids).logits[0, -1].softmax(dim=-1)
+        after = probs[:12] ** 2 / (probs[:12] ** 2).sum()
+        assert torch.allclose(step.before, probs, atol=1e-5)
+        assert torch.allclose(step.after[:12], after, atol=1e-5)
+        assert step.after[12:].count_nonzero() == 0
+        assert step.prob == step.after[step.token].item() > 0
+        ids = torch.cat([ids, torch.tensor([[step.token]])], dim=1)
+
+
+def test_steps_come_as_soon_as_they_are_made():
+    read = []
+    model = random_model()
+    model.register_forward_hook(lambda *inputs: read.append(1))
+    steps = stream(model, random_ids(), max_new_tokens=6)
+    assert not read
+    next(steps)
+    assert len(read) == 1
+
+
+LOGITS = torch.linspace(-2, 2, 8)[torch.randperm(8, generator=torch.manual_seed(0))]
+PROBS = LOGITS.double().softmax(0)
+
+
+def renormalised(keep, probs=PROBS):
+    kept = torch.where(keep, probs, 0.0)
+    return kept / kept.sum()
+
+
+def nucleus(probs, p):
+    rank = probs.argsort(descending=True)
+    size = (probs[rank].cumsum(0) < p).sum() + 1
+    return torch.zeros(8).bool().index_fill(0, rank[:size], True)
+
+
+COLD = (2 * LOGITS.double()).softmax(0)
+SEEN = torch.tensor([[1, 5]])
+HELD = LOGITS.double().clone()
+HELD[[1, 5]] = torch.where(HELD[[1, 5]] < 0, HELD[[1, 5]] * 2, HELD[[1, 5]] / 2)
+SURPRISE = (PROBS.log() + (-PROBS * PROBS.log()).sum()).abs()
+TYPICAL = SURPRISE.argsort()[: (PROBS[SURPRISE.argsort()].cumsum(0) < 0.6).sum() + 1]
+EXACT = {
+    "pure": ([], PROBS),
+    "temperature": ([temperature(0.5)], COLD),
+    "top_k": ([top_k(3)], renormalised(PROBS >= PROBS.sort().values[-3])),
+    "top_p": ([top_p(0.7)], renormalised(nucleus(PROBS, 0.7))),
+    "min_p": ([min_p(0.3)], renormalised(PROBS >= 0.3 * PROBS.max())),
+    "typical_p": (
+        [typical_p(0.6)],
+        renormalised(torch.zeros(8).bool().index_fill(0, TYPICAL, True)),
+    ),
+    "penalty": ([repetition_penalty(2.0)], HELD.softmax(0)),
+    "ngram": (
+        [no_repeat_ngram(1)],
+        renormalised(torch.ones(8).bool().index_fill(0, SEEN[0], False)),
+    ),
+    "cold top_p": (
+        [temperature(0.5), top_p(0.7)],
+        renormalised(nucleus(COLD, 0.7), COLD),
+    ),
+    "top_p, then cold": (
+        [top_p(0.7), temperature(0.5)],
+        renormalised(nucleus(PROBS, 0.7), COLD),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_a_hundred_thousand_draws_follow_the_exact_distribution(name):
+    rules, exact = EXACT[name]
+    allowed = LOGITS[None]
+    for rule in rules:
+        allowed = rule(SEEN, allowed)
+    drawn = sample(1)(allowed.expand(100_000, -1))
+    counts = drawn.bincount(minlength=8).double()
+    possible = exact > 0
+    assert counts[~possible].sum() == 0
+    test = chisquare(counts[possible], exact[possible] * 100_000)
+    assert test.pvalue > 1e-4
+    if name != "pure":  # so many draws tell it from the next best guess
+        assert chisquare(counts + 1, PROBS * counts.add(1).sum()).pvalue < 1e-9
+
+
+def test_generated_pairs_follow_the_exact_distribution():
+    """Ten thousand texts of two tokens against P(first) P(second | first)."""
+    model = random_model(4, vocab_size=6, initializer_range=0.4)
+    ids = torch.tensor([[1, 2]])
+    made = generate(
+        GPT2.from_hf(model), ids.expand(10_000, -1), pick=sample(0), max_new_tokens=2
+    )[:, 2:]
+    counts = (made[:, 0] * 6 + made[:, 1]).bincount(minlength=36)
+    pairs = torch.cartesian_prod(torch.arange(6), torch.arange(6))
+    texts = torch.cat([ids.expand(36, -1), pairs], dim=1)
+    with torch.no_grad():
+        log_probs = model(texts[:, :-1]).logits[:, -2:].double().log_softmax(-1)
+    exact = log_probs.gather(2, pairs[:, :, None]).sum(dim=(1, 2)).exp()
+    assert chisquare(counts, exact / exact.sum() * 10_000).pvalue > 1e-4
+
+
+def test_greedy_picks_the_likeliest():
+    assert greedy(torch.tensor([[1.0, 3.0, 2.0], [0.0, -1.0, -2.0]])).tolist() == [1, 0]
+
+
+def test_seed_is_reproducible_and_a_shared_generator_goes_on():
+    model, ids = random_model(), random_ids()
+
+    def made(generator):
+        text = generate(model, ids, pick=sample(generator), max_new_tokens=20)
+        return text[0].tolist()
+
+    assert made(3) == made(3) == made(torch.Generator().manual_seed(3))
+    assert len({tuple(made(seed)) for seed in range(10)}) == 10
+    shared = torch.Generator().manual_seed(3)
+    assert made(shared) == made(3)
+    assert made(shared) != made(3)
+    pick = sample(3)  # the picker goes on, too
+    twice = [generate(model, ids, pick=pick, max_new_tokens=20) for _ in range(2)]
+    assert not torch.equal(*twice)
+    torch.manual_seed(0)
+    before = torch.random.get_rng_state()
+    made(5)
+    assert torch.equal(torch.random.get_rng_state(), before)  # nobody else's luck
+
+
+def ids_of(tokenizer, *pieces):
+    """Token ids, piece by piece, so that the test says where tokens end."""
+    ids = [tokenizer(piece)["input_ids"] for piece in pieces]
+    return [i for piece in ids for i in piece]
+
+
+def written(pocket, prompt, script, text):
+    """Return what is generated after a prompt when the script is followed."""
+    model, tokenizer = pocket
+    ids = torch.tensor([ids_of(tokenizer, prompt)])
+    made = generate(
+        model,
+        ids,
+        rules=[scripted([script], ids.shape[1])],
+        max_new_tokens=len(script),
+        stop=[stop_string(tokenizer, text)],
+    )
+    return tokenizer.decode(made[0, ids.shape[1] :])
+
+
+@pytest.mark.parametrize(
+    ("prompt", "pieces", "text", "wanted"),
+    [
+        ("A fox.", [" One", " day", ".", " The"], ".", " One day."),
+        ("A fox", [" One", " day", " in", " June"], "ne day", " One day"),
+        ("A fox", [" One", " day", " in", " June"], "day i", " One day in"),
+        ("A fox", [" One", " day", " in", " June"], "a", " One day"),
+        ("One day", [" in", " June", ".", " One", " day"], "One day", None),
+        ("A day", [".", " A", " day", ".", " A"], " day", ". A day"),
+        ("The e", ["n", "d", " was", " it"], "end", "nd"),
+        ("A fox", [" One", " day"], "June", " One day"),
+        ("A day", [" day", " day", "."], " day", " day"),
+        ("aa", ["a", "a", "a"], "aaa", "a"),
+        ("A fox", [" One", "<|endoftext|>", " day"], "ne<|end", " One<|endoftext|>"),
+    ],
+)
+def test_text_stops_at_a_string(pocket, prompt, pieces, text, wanted):
+    script = ids_of(pocket[1], *pieces)
+    assert written(pocket, prompt, script, text) == (wanted or "".join(pieces))
+
+
+def test_text_stops_at_a_character_of_several_tokens(pocket):
+    script = ids_of(pocket[1], " ab", "🦊", " cd")
+    assert len(pocket[1]("🦊")["input_ids"]) > 1
+    assert written(pocket, "A fox", script, "🦊") == " ab🦊"
+    assert written(pocket, "A 🦊", script, "b🦊") == " ab🦊"
+
+
+def test_rows_stop_at_their_own_time(pocket):
+    model, tokenizer = pocket
+    ids = torch.tensor([ids_of(tokenizer, "A.")] * 3)
+    scripts = [
+        [" B", ".", " C", " D"],
+        [" B", " C", ".", " D"],
+        [" B", " C", " D", " E"],
+    ]
+    scripts = [ids_of(tokenizer, *script) for script in scripts]
+    assert {len(script) for script in scripts} == {4}
+    rule = scripted(scripts, ids.shape[1])
+    options = {"rules": [rule], "max_new_tokens": 4}
+    stop = [stop_string(tokenizer, ".")]
+    end = tokenizer.eos_token_id
+    for eos in (None, end, 7):  # what fills up the rows: the model's end, or this
+        made = generate(model, ids, stop=stop, eos_token_id=eos, **options)
+        fill = end if eos is None else eos
+        b, c, d, e = (
+            ids_of(tokenizer, letter)[0] for letter in (" B", " C", " D", " E")
+        )
+        dot = ids_of(tokenizer, ".")[0]
+        rows = [[b, dot, fill, fill], [b, c, dot, fill], [b, c, d, e]]
+        assert made[:, ids.shape[1] :].tolist() == rows
+
+
+def test_stops_are_drop_in_both_ways(pocket):
+    model, tokenizer = pocket
+    ids = torch.tensor([ids_of(tokenizer, "<|endoftext|>", "Once upon a time")])
+    theirs = library.StopStringCriteria(tokenizer, ["."])
+    options = {"max_new_tokens": 40}
+    made = [
+        generate(model, ids, stop=[stop_string(tokenizer, ".")], **options),
+        generate(model, ids, stop=[theirs], **options),
+        generate(model, ids, stop=library.StoppingCriteriaList([theirs]), **options),
+        by_the_library(
+            model, ids, stopping_criteria=[stop_string(tokenizer, ".")], **options
+        ),
+        by_the_library(model, ids, stopping_criteria=[theirs], **options),
+    ]
+    for other in made[1:]:
+        assert torch.equal(made[0], other)
+    assert tokenizer.decode(made[0][0]).endswith(".")
+    ends = [library.EosTokenCriteria(3)]
+    same = generate(random_model(), random_ids(), stop=ends, max_new_tokens=9)
+    alike = generate(random_model(), random_ids(), eos_token_id=3, max_new_tokens=9)
+    assert torch.equal(same, alike)
+
+
+def words_of(**options):
+    return {"max_new_tokens": 3, **options}
+
+
+def bad(message, ids=None, kind=ValueError, model=None, **options):
+    return pytest.param(ids, model, words_of(**options), kind, message)
+
+
+ONES = torch.ones(1, 5, dtype=torch.long)
+BATCH = "begin with the end-of-text token if there is no prompt"
+PADS = (
+    "the pads are not on the left, so the text would go on from a pad: "
+    "set tokenizer.padding_side = 'left'"
+)
+BAD = [
+    bad(f"expected input_ids (batch, seq), got (1, 0): {BATCH}", ONES[:, :0]),
+    bad(f"expected input_ids (batch, seq), got (0, 5): {BATCH}", ONES[:0]),
+    bad(f"expected input_ids (batch, seq), got (5,): {BATCH}", ONES[0]),
+    bad("expected input_ids as a tensor of token ids, got torch.float32", ONES.float()),
+    bad("expected input_ids as a tensor of token ids, got torch.bool", ONES.bool()),
+    bad("expected input_ids as a tensor of token ids, got list", [[1, 2]]),
+    bad("expected input_ids as a tensor of token ids, got str", "Once"),
+    bad("token id 24 is outside the vocabulary, 0 … 23", 24 * ONES),
+    bad("token id -1 is outside the vocabulary, 0 … 23", -ONES),
+    bad(
+        "input_ids are on meta, the model is on cpu: use input_ids.to(model.device)",
+        ONES.to("meta"),
+    ),
+    bad(
+        "the prompt has 41 tokens, but the model reads at most 40, new ones included: "
+        "shorten it",
+        ONES[:, :1].expand(1, 41),
+    ),
+    bad(
+        "the prompt has 40 tokens, but the model reads at most 40, new ones included: "
+        "shorten it",
+        ONES[:, :1].expand(1, 40),
+    ),
+    bad(
+        "5 tokens of prompt and 36 new ones, but the model reads at most 40: "
+        "shorten the prompt or lower max_new_tokens",
+        max_new_tokens=36,
+    ),
+    *[
+        bad(
+            f"max_new_tokens is {n!r}, expected a whole number from 1", max_new_tokens=n
+        )
+        for n in (0, -1, 2.0, True, None, "3")
+    ],
+    *[
+        bad(
+            f"eos_token_id is {n!r}, expected one token's id, 0 … 23, or None",
+            eos_token_id=n,
+        )
+        for n in (24, -1, True, [1, 2])
+    ],
+    bad(
+        "expected rules as a list of functions, got function",
+        kind=TypeError,
+        rules=top_k(2),
+    ),
+    bad("rules has 5 in it, expected functions", kind=TypeError, rules=[top_k(2), 5]),
+    bad("expected stop as a list of functions, got str", kind=TypeError, stop="."),
+    bad("stop has '.' in it, expected functions", kind=TypeError, stop=["."]),
+    bad(
+        "pick is 'greedy', expected greedy or sample(seed)",
+        kind=TypeError,
+        pick="greedy",
+    ),
+    bad(
+        "sample takes a seed, as sample(0), or a Generator: not Tensor",
+        kind=TypeError,
+        pick=sample,
+    ),
+    bad(
+        "pick returned torch.int64 (1, 1), not ids (1,)",
+        kind=TypeError,
+        pick=lambda logits: logits.argmax(-1, keepdim=True),
+    ),
+    bad("pick returned int, not ids (1,)", kind=TypeError, pick=lambda logits: 3),
+    bad(
+        "pick returned torch.float32 (1,), not ids (1,)",
+        kind=TypeError,
+        pick=lambda logits: logits.amax(-1),
+    ),
+    bad(
+        "a rule returned NoneType, not logits",
+        kind=TypeError,
+        rules=[lambda ids, logits: None],
+    ),
+    bad(
+        "no token allowed in row 0: a rule forbade all, or the model broke",
+        rules=[lambda ids, logits: logits - math.inf],
+    ),
+    bad(
+        "NaN among the logits in row 0: a rule forbade all, or the model broke",
+        rules=[lambda ids, logits: logits * math.nan],
+    ),
+    bad(
+        "k is 25, expected at most the vocabulary's 24 tokens",
+        rules=[top_k(25)],
+    ),
+    bad(
+        "the model is in train mode, with dropout: call model.eval()",
+        model=random_model().train(),
+    ),
+]
+MASKS = [
+    bad(PADS, attention_mask=torch.tensor([[1, 1, 1, 1, 0]])),
+    bad(PADS, attention_mask=torch.tensor([[1, 0, 1, 1, 1]])),
+    bad(PADS, attention_mask=torch.tensor([[1, 0, 1, 1, 1]]).bool()),
+    bad(PADS, attention_mask=torch.zeros(1, 5)),
+    bad(
+        "attention_mask has another shape than input_ids: (1, 4) beside (1, 5)",
+        attention_mask=ONES[:, :4],
+    ),
+    bad(
+        "attention_mask has other values than 1 and 0, 0 for pads",
+        attention_mask=torch.tensor([[-math.inf, 0, 0, 0, 0]]),
+    ),
+    bad("expected attention_mask as a tensor, got list", attention_mask=[[1] * 5]),
+]
+
+
+@pytest.mark.parametrize(("ids", "model", "options", "kind", "message"), BAD + MASKS)
+def test_bad_input_to_generate_has_its_own_line(ids, model, options, kind, message):
+    with pytest.raises(kind) as error:
+        generate(model or random_model(), ONES if ids is None else ids, **options)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(("ids", "model", "options", "kind", "message"), BAD)
+def test_bad_input_to_stream_has_the_same_line(ids, model, options, kind, message):
+    with pytest.raises(kind) as error:
+        list(stream(model or random_model(), ONES if ids is None else ids, **options))
+    assert str(error.value) == message
+
+
+def test_stream_complains_when_it_is_called():
+    with pytest.raises(ValueError) as error:
+        stream(random_model(), ONES.expand(2, 5), max_new_tokens=3)
+    assert str(error.value) == "expected one text to stream, got 2 rows"
+
+
+@pytest.mark.parametrize("seed", ["7", 1.0, None, True])
+def test_sample_wants_a_seed(seed):
+    with pytest.raises(TypeError) as error:
+        sample(seed)
+    line = "sample takes a seed, as sample(0), or a Generator: not "
+    assert str(error.value) == line + type(seed).__name__
+
+
+@pytest.mark.parametrize("text", ["", None, 5])
+def test_string_to_stop_at_has_characters(pocket, text):
+    with pytest.raises(ValueError) as error:
+        stop_string(pocket[1], text)
+    line = f"the string to stop at is {text!r}, expected some characters"
+    assert str(error.value) == line
+
+
+def test_generated_ids_can_be_trained_on():
+    model = random_model()
+    ids = generate(model, random_ids(), max_new_tokens=4)
+    (found,) = beam_search(model, random_ids(), num_beams=2, max_new_tokens=4)
+    other = contrastive_search(model, random_ids(), k=2, alpha=0.5, max_new_tokens=4)
+    for made in (ids, found.ids[None], other):
+        model(made, labels=made).loss.backward()
+    assert model.transformer.wte.weight.grad.abs().sum() > 0
+    assert not any(p.grad is None for p in model.parameters())
+
+
+def test_model_in_train_mode_without_dropout_is_fine():
+    none = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
+    model = random_model(**none)
+    wanted = generate(model, random_ids(), max_new_tokens=4)
+    made = generate(model.train(), random_ids(), max_new_tokens=4)
+    assert torch.equal(made, wanted)
+
+
+def test_rows_that_stop_are_filled_with_a_token_of_the_vocabulary():
+    model = random_model(eos_token_id=50256)
+    never = [lambda ids, logits: torch.zeros(len(ids), dtype=torch.bool)]
+    with pytest.raises(
+        ValueError, match="^eos_token_id is 50256, expected one token's"
+    ):
+        generate(model, random_ids(rows=2), stop=never, max_new_tokens=3)
+    assert generate(model, random_ids(), stop=never, max_new_tokens=3).shape == (1, 8)

@@ -1,0 +1,284 @@
+"""helpers.rules: equal to the library's processors, number for number."""
+
+import math
+
+import pytest
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel
+from transformers.generation import logits_process as library
+
+from helpers.decoding import generate, sample
+from helpers.inputs import check_choice
+from helpers.rules import (
+    apply,
+    min_p,
+    no_repeat_ngram,
+    repetition_penalty,
+    temperature,
+    top_k,
+    top_p,
+    typical_p,
+)
+
+VOCAB, ROWS, SEQ = 40, 1000, 12
+INF = math.inf
+PAIRS = [
+    *[(temperature(t), library.TemperatureLogitsWarper(t)) for t in (1e-3, 0.7, 1.5)],
+    *[(top_k(k), library.TopKLogitsWarper(k)) for k in (1, 2, 10, VOCAB - 1, VOCAB)],
+    *[(top_p(p), library.TopPLogitsWarper(p)) for p in (1e-9, 0.1, 0.5, 0.9, 1.0)],
+    *[(min_p(p), library.MinPLogitsWarper(p)) for p in (1e-9, 0.05, 0.5, 1.0)],
+    *[
+        (typical_p(p), library.TypicalLogitsWarper(p))
+        for p in (1e-9, 0.2, 0.9, 1 - 1e-9)
+    ],
+    *[
+        (repetition_penalty(r), library.RepetitionPenaltyLogitsProcessor(r))
+        for r in (0.5, 1.0, 1.2, 10.0)
+    ],
+    *[
+        (no_repeat_ngram(n), library.NoRepeatNGramLogitsProcessor(n))
+        for n in (1, 2, 3, 4, SEQ, SEQ + 1)
+    ],
+]
+NAMES = [
+    f"{ours.__qualname__.partition('.')[0]}-{theirs.__dict__}" for ours, theirs in PAIRS
+]
+
+
+def random_inputs():
+    """1,000 rows: a hundred of each kind, the awkward kinds among them."""
+    draw = torch.Generator().manual_seed(0)
+    logits = torch.randn(ROWS, VOCAB, generator=draw)
+    kinds = logits.view(10, -1, VOCAB)  # views: what is written there is in logits
+    kinds[1] *= 100  # one token has all the probability
+    kinds[2] *= 1e-3  # nearly uniform
+    kinds[3] = kinds[3].round()  # many ties
+    kinds[4] = kinds[4, :, :1]  # all are equal
+    kinds[5].scatter_(1, kinds[5].argmax(1, keepdim=True), -INF)  # one is forbidden
+    kinds[6][kinds[6] < 1] = -INF  # few are allowed
+    kinds[6, :, 0] = 0  # at least one
+    kinds[7, :, 1:] = -INF  # only one is
+    kinds[8] = (kinds[8] - 1e4) * 1e3  # far from 0
+    kinds[9, :, ::2] = 0.0
+    kinds[9, :, 1::2] = -0.0
+    ids = torch.randint(VOCAB, (ROWS, SEQ), generator=draw)
+    ids[::2] %= 3  # repetitive
+    ids[::10] = 7  # nothing but repetition
+    return ids, logits
+
+
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=NAMES)
+def test_rule_equals_the_library_on_a_thousand_inputs(ours, theirs):
+    ids, logits = random_inputs()
+    before = logits.clone()
+    assert torch.equal(ours(ids, logits), theirs(ids, logits.clone()))
+    assert torch.equal(logits, before)  # nothing is written into what was given
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_rules_equal_the_library_in_other_precisions(dtype):
+    ids, logits = random_inputs()
+    logits = logits.clamp(-60_000).to(dtype)  # the least float16 is -65504
+    for ours, theirs in PAIRS:
+        made = ours(ids, logits)
+        assert made.dtype == dtype
+        assert torch.equal(made, theirs(ids, logits.clone()))
+
+
+def test_order_of_rules_is_the_given_one_and_matters():
+    ids, logits = random_inputs()
+    for order in (1, -1):
+        ours = [temperature(0.5), top_p(0.8), repetition_penalty(1.3)][::order]
+        theirs = library.LogitsProcessorList(
+            [
+                library.TemperatureLogitsWarper(0.5),
+                library.TopPLogitsWarper(0.8),
+                library.RepetitionPenaltyLogitsProcessor(1.3),
+            ][::order]
+        )
+        assert torch.equal(apply(ours, ids, logits), theirs(ids, logits))
+    cold = apply([temperature(0.5), top_p(0.8)], ids, logits)
+    warm = apply([top_p(0.8), temperature(0.5)], ids, logits)
+    assert (cold > -INF).sum() < (warm > -INF).sum()  # a smaller nucleus
+
+
+def test_short_text_has_no_ngrams_to_repeat():
+    logits = torch.randn(2, VOCAB)
+    for length in (1, 2):
+        ids = torch.zeros(2, length, dtype=torch.long)
+        assert torch.equal(no_repeat_ngram(3)(ids, logits), logits)
+
+
+def test_top_p_keeps_at_least_p_and_top_k_keeps_ties():
+    probs = torch.tensor([[0.5, 0.3, 0.15, 0.05]])
+    kept = top_p(0.7)(None, probs.log()) > -INF
+    assert kept.tolist() == [[True, True, False, False]]
+    tied = torch.tensor([[3.0, 2.0, 2.0, 1.0]])
+    assert (top_k(2)(None, tied) > -INF).sum() == 3
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    size = {"n_layer": 1, "n_head": 2, "n_embd": 8, "n_positions": 32}
+    end = {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0}
+    config = GPT2Config(vocab_size=VOCAB, initializer_range=1.0, **size, **end)
+    return GPT2LMHeadModel(config).eval()
+
+
+@pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=NAMES)
+def test_rules_are_drop_in_both_ways(model, ours, theirs):
+    ids = torch.randint(1, VOCAB, (8, 4), generator=torch.Generator().manual_seed(1))
+    options = {"attention_mask": torch.ones_like(ids), "max_new_tokens": 6}
+    made = [
+        model.generate(ids, logits_processor=[rule], do_sample=False, **options)
+        for rule in (ours, theirs)
+    ]
+    lists = ([ours], [theirs], library.LogitsProcessorList([theirs]))
+    made += [
+        generate(model, ids, rules=rules, eos_token_id=0, **options) for rules in lists
+    ]
+    for other in made[1:]:
+        assert torch.equal(made[0], other)
+
+
+def test_rule_may_write_into_what_it_is_given(model):
+    def in_place(input_ids, next_logits):
+        next_logits[:, 5:] = -INF
+        return next_logits
+
+    logits = torch.randn(2, VOCAB)
+    before = logits.clone()
+    allowed = apply([in_place], None, logits)
+    assert torch.equal(logits, before)
+    assert (allowed > -INF).sum() == 10
+    assert apply([], None, logits) is logits
+
+
+A, P = "a probability in (0, 1]", "a share of the largest probability, in (0, 1]"
+
+
+@pytest.mark.parametrize(
+    ("make", "value", "wanted"),
+    [
+        *[
+            (
+                temperature,
+                t,
+                "temperature is {}, expected a number above 0; for 0 use greedy",
+            )
+            for t in (0, -1.0, INF, math.nan, True, "1", None)
+        ],
+        *[
+            (
+                top_k,
+                k,
+                "k is {}, expected a whole number from 1 to the vocabulary's size",
+            )
+            for k in (0, -1, 2.0, True, "5", None)
+        ],
+        *[
+            (top_p, p, f"p is {{}}, expected {A}")
+            for p in (0, 1.1, -0.1, math.nan, True, "x")
+        ],
+        *[(min_p, p, f"p is {{}}, expected {P}") for p in (0, 1.1, math.nan, True)],
+        *[
+            (typical_p, p, "p is {}, expected a probability in (0, 1)")
+            for p in (0, 1, 1.0, math.nan, False)
+        ],
+        *[
+            (
+                repetition_penalty,
+                r,
+                "penalty is {}, expected a number above 0; 1 changes nothing",
+            )
+            for r in (0, -1.2, INF, math.nan, True)
+        ],
+        *[
+            (no_repeat_ngram, n, "n is {}, expected a whole number from 1")
+            for n in (0, -1, 2.0, True)
+        ],
+    ],
+)
+def test_value_that_makes_no_sense_has_its_own_line(make, value, wanted):
+    with pytest.raises(ValueError) as error:
+        make(value)
+    assert str(error.value) == wanted.format(repr(value))
+
+
+def test_k_above_the_vocabulary_is_an_error_where_it_is_applied():
+    with pytest.raises(ValueError) as error:
+        top_k(VOCAB + 1)(None, torch.zeros(1, VOCAB))
+    assert str(error.value) == "k is 41, expected at most the vocabulary's 40 tokens"
+
+
+@pytest.mark.parametrize("rule", [pair[0] for pair in PAIRS[::4]])
+@pytest.mark.parametrize(
+    ("logits", "came"),
+    [
+        (torch.zeros(VOCAB), "torch.float32 (40,)"),
+        (torch.zeros(1, 1, VOCAB), "torch.float32 (1, 1, 40)"),
+        (torch.zeros(1, VOCAB, dtype=torch.long), "torch.int64 (1, 40)"),
+    ],
+)
+def test_logits_of_another_shape_or_kind_are_refused(rule, logits, came):
+    with pytest.raises(ValueError) as error:
+        rule(torch.zeros(1, 2, dtype=torch.long), logits)
+    assert str(error.value) == f"expected floating logits (batch, vocab), got {came}"
+
+
+@pytest.mark.parametrize("rule", [repetition_penalty(1.2), no_repeat_ngram(2)])
+@pytest.mark.parametrize(
+    ("ids", "came"),
+    [
+        (torch.zeros(4, dtype=torch.long), "torch.int64 (4,)"),
+        (torch.zeros(2, 4, dtype=torch.long), "torch.int64 (2, 4)"),
+        (torch.zeros(1, 4), "torch.float32 (1, 4)"),
+    ],
+)
+def test_ids_of_another_shape_or_kind_are_refused(rule, ids, came):
+    with pytest.raises(ValueError) as error:
+        rule(ids, torch.zeros(1, VOCAB))
+    assert str(error.value) == f"expected input_ids (1, seq), torch.int64, got {came}"
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (math.nan, "NaN among the logits"),
+        (INF, "an infinite logit"),
+        (-INF, "no token allowed"),
+    ],
+)
+def test_logits_without_a_choice_name_their_row(value, kind):
+    logits = torch.zeros(3, VOCAB)
+    check_choice(logits)
+    if value < 0:
+        logits[1] = value
+    else:
+        logits[1, 7] = value
+    with pytest.raises(ValueError) as error:
+        check_choice(logits)
+    why = "a rule forbade all, or the model broke"
+    assert str(error.value) == f"{kind} in row 1: {why}"
+
+
+@pytest.mark.parametrize(
+    ("rule", "came"),
+    [
+        (lambda ids, logits: None, "NoneType, not logits"),
+        (lambda ids, logits: logits[:, :5], "torch.float32 (2, 5), not logits (2, 40)"),
+        (lambda ids, logits: logits > 0, "torch.bool (2, 40), not logits (2, 40)"),
+    ],
+)
+def test_rule_that_does_not_return_logits_is_refused(rule, came):
+    with pytest.raises(TypeError) as error:
+        apply([rule], None, torch.zeros(2, VOCAB))
+    assert str(error.value) == f"a rule returned {came}"
+
+
+def test_sampling_after_a_rule_draws_what_the_rule_allows():
+    logits = torch.randn(1, VOCAB).expand(5000, VOCAB)
+    allowed = top_k(3)(None, logits)
+    drawn = sample(0)(allowed)
+    assert set(drawn.tolist()) == set(logits[0].topk(3).indices.tolist())

@@ -1,0 +1,374 @@
+"""helpers.searching: the library's beam search, and a slow contrastive search."""
+
+import math
+from itertools import product
+
+import pytest
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel
+from transformers.generation import logits_process as library
+
+from helpers.decoding import beam_search, contrastive_search, generate
+from helpers.gpt2 import GPT2
+from helpers.models import load_model
+from helpers.rules import no_repeat_ngram, repetition_penalty
+
+VOCAB, END = 24, 0
+ENDINGS = [(END, False), (END, True), (END, "never"), (None, False)]
+GRID = list(product((2, 4, 8), (-1.0, 0.0, 1.0, 2.0), ENDINGS))
+
+
+def random_model(seed, vocab=VOCAB):
+    """A GPT-2 so small that its texts end often, with distributions far from flat."""
+    torch.manual_seed(seed)
+    size = {"n_layer": 1, "n_head": 2, "n_embd": 8, "n_positions": 40}
+    end = {"bos_token_id": END, "eos_token_id": END, "pad_token_id": END}
+    config = GPT2Config(vocab_size=vocab, initializer_range=0.7, **size, **end)
+    return without_end(GPT2LMHeadModel(config).eval())
+
+
+def without_end(model):
+    model.generation_config.eos_token_id = None  # each call says it
+    return model
+
+
+def random_ids(seed, rows=1, seq=5, vocab=VOCAB):
+    draw = torch.Generator().manual_seed(seed)
+    return torch.randint(1, vocab, (rows, seq), generator=draw)
+
+
+@pytest.fixture(scope="module")
+def pocket():
+    return without_end(load_model("pocket", device="cpu")[0])
+
+
+@pytest.fixture(scope="module")
+def engine(pocket):
+    return GPT2.from_hf(pocket)
+
+
+def searched_by_the_library(model, ids, *, num_beams, eos_token_id, **options):
+    """Return [(ids, score), …] of model.generate for each row, best first."""
+    found = model.generate(
+        ids,
+        attention_mask=torch.ones_like(ids),
+        num_beams=num_beams,
+        num_return_sequences=num_beams,
+        eos_token_id=eos_token_id,
+        pad_token_id=model.config.eos_token_id,
+        do_sample=False,
+        output_scores=True,
+        return_dict_in_generate=True,
+        **options,
+    )
+    texts = []
+    for row in found.sequences.tolist():
+        new = row[ids.shape[1] :]
+        end = new.index(eos_token_id) + 1 if eos_token_id in new else len(new)
+        texts.append(row[: ids.shape[1] + end])  # the rest fills up the row
+    texts = list(zip(texts, found.sequences_scores.tolist(), strict=True))
+    return [texts[i : i + num_beams] for i in range(0, len(texts), num_beams)]
+
+
+def assert_equal(found, wanted):
+    assert [h.ids.tolist() for h in found] == [text for text, _ in wanted]
+    assert [h.score for h in found] == pytest.approx([s for _, s in wanted], abs=1e-4)
+
+
+def compare(reference, models, ids, setting, *, rules=(), processors=(), **options):
+    """Search from each row in each model; return how many searches were equal."""
+    num_beams, length_penalty, (eos_token_id, early_stopping) = setting
+    options |= {"num_beams": num_beams, "length_penalty": length_penalty}
+    options |= {"eos_token_id": eos_token_id, "early_stopping": early_stopping}
+    wanted = searched_by_the_library(
+        reference, ids, logits_processor=list(processors), **options
+    )
+    for model, (row, texts) in product(models, zip(ids, wanted, strict=True)):
+        found = beam_search(
+            model, row[None], num_return_sequences=num_beams, rules=rules, **options
+        )
+        assert_equal(found, texts)
+    return len(models) * len(ids)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_beam_search_is_the_library_s_on_random_models(seed):
+    """Five prompts a model, an eighth of the grid a model: 240 searches in all."""
+    model = random_model(seed)
+    models = [GPT2.from_hf(model)] if seed % 4 else [model]
+    ids = random_ids(seed, rows=5)
+    for setting in GRID[seed::8]:
+        compare(model, models, ids, setting, max_new_tokens=8)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_beam_search_is_the_library_s_on_the_pocket_model(pocket, engine, seed):
+    """Two prompts a time, so that with the random models it is fifty."""
+    end = pocket.config.eos_token_id
+    ids = random_ids(seed, rows=2, vocab=pocket.config.vocab_size)
+    ids[:, 0] = end
+    models = [engine] if seed else [engine, pocket]
+    for setting in GRID[seed :: len(GRID) // 2]:
+        num_beams, length_penalty, (eos, stopping) = setting
+        setting = (
+            num_beams,
+            length_penalty,
+            (end if eos is not None else None, stopping),
+        )
+        compare(pocket, models, ids, setting, max_new_tokens=8)
+
+
+@pytest.mark.parametrize("setting", GRID[1::11])
+def test_beam_search_with_rules_is_the_library_s(setting):
+    model = random_model(3)
+    rules = [repetition_penalty(1.4), no_repeat_ngram(2)]
+    processors = [
+        library.RepetitionPenaltyLogitsProcessor(1.4),
+        library.NoRepeatNGramLogitsProcessor(2),
+    ]
+    engine, ids = GPT2.from_hf(model), random_ids(7, rows=3)
+    ids %= 4
+    for inside in (rules, processors):  # theirs in ours, too
+        compare(
+            model, [engine], ids, setting, rules=inside, processors=processors,
+            max_new_tokens=8,
+        )  # fmt: skip
+
+
+def test_one_beam_is_greedy_and_the_first_is_the_best():
+    model = random_model(0)
+    for seed in range(5):
+        ids = random_ids(seed)
+        options = {"max_new_tokens": 8, "eos_token_id": END}
+        (only,) = beam_search(model, ids, num_beams=1, **options)
+        assert only.ids.tolist() == generate(model, ids, **options)[0].tolist()
+        some = beam_search(model, ids, num_beams=4, num_return_sequences=3, **options)
+        assert len(some) == 3
+        assert [h.score for h in some] == sorted((h.score for h in some), reverse=True)
+        assert len({tuple(h.ids.tolist()) for h in some}) == 3
+
+
+def test_score_is_the_log_probability_by_the_length():
+    model = random_model(1)
+    ids = random_ids(1)
+    for penalty in (0.0, 1.0, 2.0):
+        for found in beam_search(
+            model,
+            ids,
+            num_beams=4,
+            num_return_sequences=4,
+            max_new_tokens=6,
+            eos_token_id=END,
+            length_penalty=penalty,
+        ):
+            new = found.ids[ids.shape[1] :]
+            with torch.no_grad():
+                log_probs = model(found.ids[None, :-1]).logits[0].log_softmax(-1)
+            total = log_probs[-len(new) :].gather(1, new[:, None]).sum().item()
+            assert found.score == pytest.approx(total / len(new) ** penalty, abs=1e-4)
+
+
+def test_enough_beams_find_the_most_probable_text():
+    model = random_model(2, vocab=6)
+    ids = random_ids(2, vocab=6)
+    every = torch.cartesian_prod(*[torch.arange(6)] * 3)  # (216, 3)
+    texts = torch.cat([ids.expand(len(every), -1), every], dim=1)
+    with torch.no_grad():
+        log_probs = model(texts[:, :-1]).logits[:, -3:].log_softmax(-1)
+    total = log_probs.gather(2, every[:, :, None]).sum(dim=(1, 2))
+    best = max(
+        beam_search(model, ids, num_beams=3, max_new_tokens=3, num_return_sequences=3),
+        key=lambda h: h.score,
+    )
+    assert best.score * 3 <= total.max().item() + 1e-5
+    wide = random_model(2, vocab=80)  # 80 beams of 80 tokens: two steps are exhaustive
+    ids = random_ids(2, vocab=80)
+    found = beam_search(
+        wide, ids, num_beams=40, max_new_tokens=1, num_return_sequences=40
+    )
+    with torch.no_grad():
+        first = wide(ids).logits[0, -1].log_softmax(-1).topk(40)
+    assert [h.ids[-1].item() for h in found] == first.indices.tolist()
+
+
+def test_rules_may_leave_fewer_texts_than_asked_for():
+    def only_7(input_ids, next_logits):
+        allowed = torch.full_like(next_logits, -math.inf)
+        allowed[:, 7] = next_logits[:, 7]
+        return allowed
+
+    model, ids = random_model(0), random_ids(0)
+    found = beam_search(
+        model,
+        ids,
+        num_beams=4,
+        num_return_sequences=4,
+        max_new_tokens=3,
+        rules=[only_7],
+    )
+    assert [h.ids[ids.shape[1] :].tolist() for h in found] == [[7, 7, 7]]
+
+
+def test_beam_search_ends_where_the_rules_let_nothing_go_on():
+    def end_or_nothing(input_ids, next_logits):
+        allowed = torch.full_like(next_logits, -math.inf)
+        allowed[:, END] = next_logits[:, END]
+        return allowed
+
+    model, ids = random_model(0), random_ids(0)
+    options = {"num_beams": 2, "max_new_tokens": 5, "rules": [end_or_nothing]}
+    (found,) = beam_search(
+        model, ids, num_return_sequences=2, eos_token_id=END, **options
+    )
+    assert found.ids.tolist() == [*ids[0].tolist(), END]
+
+
+def slow_contrastive(model, ids, *, k, alpha, max_new_tokens, eos_token_id=None):
+    """Su et al. 2022, equation 5, with a whole forward pass for each candidate."""
+    for _ in range(max_new_tokens):
+        probs, tokens = model(ids).logits[0, -1].softmax(-1).topk(k)
+        scores = []
+        for prob, token in zip(probs, tokens, strict=True):
+            longer = torch.cat([ids, token.view(1, 1)], dim=1)
+            states = model(longer, output_hidden_states=True).hidden_states[-1][0]
+            alike = [torch.cosine_similarity(states[-1], s, dim=0) for s in states[:-1]]
+            scores.append((1 - alpha) * prob - alpha * max(alike))
+        token = tokens[torch.stack(scores).argmax()]
+        ids = torch.cat([ids, token.view(1, 1)], dim=1)
+        if token == eos_token_id:
+            break
+    return ids
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.3, 0.6, 1.0])
+def test_contrastive_search_is_a_slow_one(alpha):
+    for seed, k in enumerate((1, 2, 5, VOCAB)):
+        model = random_model(seed)
+        options = {"k": k, "alpha": alpha, "max_new_tokens": 6, "eos_token_id": END}
+        with torch.no_grad():
+            slow = slow_contrastive(model, random_ids(seed), **options)
+        for ours in (model, GPT2.from_hf(model)):
+            assert torch.equal(
+                contrastive_search(ours, random_ids(seed), **options), slow
+            )
+
+
+def test_contrastive_search_is_a_slow_one_on_the_pocket_model(pocket, engine):
+    ids = torch.tensor([[pocket.config.eos_token_id, 5, 300]])
+    options = {"k": 4, "alpha": 0.6, "max_new_tokens": 6}
+    with torch.no_grad():
+        slow = slow_contrastive(pocket, ids, **options)
+    assert torch.equal(contrastive_search(engine, ids, **options), slow)
+    assert torch.equal(contrastive_search(pocket, ids, **options), slow)
+
+
+def test_contrastive_search_without_weight_is_greedy():
+    for seed in range(5):
+        model = random_model(seed)
+        options = {"max_new_tokens": 8, "eos_token_id": END}
+        found = contrastive_search(model, random_ids(seed), k=5, alpha=0, **options)
+        assert torch.equal(found, generate(model, random_ids(seed), **options))
+
+
+def beams(model, ids, **options):
+    return beam_search(model, ids, **{"num_beams": 2, "max_new_tokens": 3, **options})
+
+
+def contrast(model, ids, **options):
+    options = {"k": 2, "alpha": 0.5, "max_new_tokens": 3, **options}
+    return contrastive_search(model, ids, **options)
+
+
+HALF = "a whole number, 1 to 12, half of the vocabulary"
+LINES = [
+    *[
+        (beams, {"num_beams": n}, f"num_beams is {n}, expected {HALF}")
+        for n in (0, 13, 2.0)
+    ],
+    (beams, {"num_beams": True}, f"num_beams is True, expected {HALF}"),
+    *[
+        (
+            beams,
+            {"num_return_sequences": n},
+            f"num_return_sequences is {n}, expected a whole number, 1 to the 2 beams",
+        )
+        for n in (0, 3, 1.0)
+    ],
+    *[
+        (
+            beams,
+            {"early_stopping": word},
+            f'early_stopping is {word!r}, expected True, False or "never"',
+        )
+        for word in ("always", 1, None)
+    ],
+    *[
+        (
+            beams,
+            {"length_penalty": x},
+            f"length_penalty is {x!r}, expected a finite number; 0 compares sums, "
+            "1 means",
+        )
+        for x in (math.nan, math.inf, "1", None)
+    ],
+    *[
+        (
+            contrast,
+            {"k": k},
+            f"k is {k}, expected a whole number of candidates, 1 to 24",
+        )
+        for k in (0, 25, 2.0, True)
+    ],
+    *[
+        (contrast, {"alpha": a}, f"alpha is {a}, expected a weight from 0 to 1")
+        for a in (-0.1, 1.1, math.nan)
+    ],
+    *[
+        (
+            search,
+            {"max_new_tokens": n},
+            f"max_new_tokens is {n}, expected a whole number from 1",
+        )
+        for search in (beams, contrast)
+        for n in (0, 1.0)
+    ],
+    *[
+        (
+            search,
+            {"eos_token_id": 24},
+            "eos_token_id is 24, expected one token's id, 0 … 23, or None",
+        )
+        for search in (beams, contrast)
+    ],
+]
+
+
+@pytest.mark.parametrize(("search", "options", "line"), LINES)
+def test_option_that_makes_no_sense_has_its_own_line(search, options, line):
+    with pytest.raises(ValueError) as error:
+        search(random_model(0), random_ids(0), **options)
+    assert str(error.value) == line
+
+
+@pytest.mark.parametrize("search", [beams, contrast])
+def test_search_takes_one_text_and_finite_logits(search):
+    model = random_model(0)
+    with pytest.raises(ValueError) as error:
+        search(model, random_ids(0, rows=2))
+    assert str(error.value) == "expected one text to search from, got 2 rows"
+    with torch.no_grad():
+        model.transformer.ln_f.bias.fill_(math.nan)
+    with pytest.raises(ValueError, match="^NaN among the logits in row 0: "):
+        search(model, random_ids(0))
+
+
+def test_rules_come_in_a_list():
+    with pytest.raises(TypeError) as error:
+        beams(random_model(0), random_ids(0), rules=no_repeat_ngram(2))
+    assert str(error.value) == "expected rules as a list of functions, got function"
+
+
+def test_rule_that_forbids_all_is_named():
+    with pytest.raises(ValueError, match="^no token allowed in row 0: "):
+        forbid = [lambda ids, logits: torch.full_like(logits, -math.inf)]
+        beams(random_model(0), random_ids(0), rules=forbid)

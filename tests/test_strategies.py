@@ -1,0 +1,278 @@
+"""helpers.strategies: what a beginner calls, each strategy by its name."""
+
+import pytest
+import torch
+from tokenizers import ByteLevelBPETokenizer
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+from helpers import strategies
+from helpers.decoding import generate, sample, temperature, top_p
+from helpers.gpt2 import GPT2
+from helpers.strategies import DEFAULTS, engine, generate_text, stream_text
+
+EOS = "<|endoftext|>"
+TEXT = "Tom had a kite. Ann had a fox 🦊. The kite flew over the fox."
+PROMPT = "Tom had"
+DRAWN = ("sample", "top_k", "top_p", "min_p", "typical")
+SEARCHES = ("beam", "contrastive")
+
+
+def tokenizer_of(size):
+    bpe = ByteLevelBPETokenizer()
+    bpe.train_from_iterator([TEXT], vocab_size=size, special_tokens=[EOS])
+    return PreTrainedTokenizerFast(tokenizer_object=bpe._tokenizer, eos_token=EOS)
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """A random GPT-2 whose tokens are words, letters and halves of an emoji."""
+    torch.manual_seed(0)
+    tokenizer = tokenizer_of(265)
+    size = {"n_layer": 1, "n_head": 2, "n_embd": 16, "n_positions": 64}
+    end = {"bos_token_id": 0, "eos_token_id": 0, "initializer_range": 0.3}
+    config = GPT2Config(vocab_size=len(tokenizer), **size, **end)
+    return GPT2.from_hf(GPT2LMHeadModel(config).eval()), tokenizer
+
+
+@pytest.mark.parametrize("strategy", DEFAULTS)
+def test_strategy_continues_the_prompt_reproducibly(pair, strategy):
+    made = [
+        generate_text(PROMPT, model=pair, strategy=strategy, seed=3, max_new_tokens=12)
+        for _ in range(2)
+    ]
+    assert made[0] == made[1]
+    assert made[0].startswith(PROMPT)
+    assert len(made[0]) > len(PROMPT)
+
+
+@pytest.mark.parametrize("strategy", DRAWN)
+def test_seeds_differ_where_something_is_drawn(pair, strategy):
+    options = {"model": pair, "strategy": strategy, "max_new_tokens": 12}
+    assert len({generate_text(PROMPT, seed=s, **options) for s in range(5)}) > 1
+
+
+@pytest.mark.parametrize("strategy", ["greedy", *SEARCHES])
+def test_seed_is_nothing_to_greedy_and_to_the_searches(pair, strategy):
+    options = {"model": pair, "strategy": strategy, "max_new_tokens": 12}
+    assert len({generate_text(PROMPT, seed=s, **options) for s in range(3)}) == 1
+
+
+@pytest.mark.parametrize("strategy", ["greedy", *DRAWN])
+def test_pieces_join_to_the_text_and_cut_no_character(pair, strategy):
+    for seed in range(5):
+        options = {"model": pair, "strategy": strategy, "seed": seed}
+        pieces = list(stream_text(PROMPT, max_new_tokens=30, **options))
+        text = generate_text(PROMPT, max_new_tokens=30, **options)
+        assert PROMPT + "".join(pieces) == text
+        assert all(pieces)
+        assert not any(piece.endswith("\ufffd") for piece in pieces)
+
+
+def test_top_p_is_its_rules_and_its_picker(pair):
+    model, tokenizer = pair
+    ids = torch.tensor([[0, *tokenizer(PROMPT)["input_ids"]]])
+    options = {"max_new_tokens": 12, "eos_token_id": 0}
+    rules = [temperature(0.8), top_p(0.9)]
+    made = generate(model, ids, rules=rules, pick=sample(5), **options)
+    text = tokenizer.decode(made[0], skip_special_tokens=True)
+    assert generate_text(PROMPT, model=pair, seed=5, max_new_tokens=12) == text.rstrip(
+        "\ufffd"
+    )
+
+
+@pytest.mark.parametrize(
+    ("strategy", "options"),
+    [
+        ("sample", {"temperature": 1e-4}),
+        ("top_k", {"top_k": 1}),
+        ("top_p", {"top_p": 1e-9}),
+        ("min_p", {"min_p": 1.0}),
+        ("beam", {"num_beams": 1}),
+        ("contrastive", {"k": 1}),
+        ("contrastive", {"alpha": 0}),
+        ("top_p", {"temperature": 1e-4, "top_p": None}),  # None is the default
+    ],
+)
+def test_narrowest_of_each_strategy_is_greedy(pair, strategy, options):
+    greedy = generate_text(PROMPT, model=pair, strategy="greedy", max_new_tokens=8)
+    made = generate_text(
+        PROMPT, model=pair, strategy=strategy, max_new_tokens=8, **options
+    )
+    assert made.startswith(greedy)
+
+
+def test_repetition_rules_reach_all_strategies_but_one(pair):
+    for strategy in set(DEFAULTS) - {"contrastive"}:
+        options = {"strategy": strategy, "no_repeat_ngram": 1, "max_new_tokens": 20}
+        text = generate_text(PROMPT, model=pair, **options)
+        assert text != generate_text(
+            PROMPT, model=pair, **{**options, "no_repeat_ngram": None}
+        )
+
+
+class Scripted(GPT2LMHeadModel):
+    """Writes the same text whatever it reads."""
+
+    def __init__(self, tokenizer, text):
+        size = {"n_layer": 1, "n_head": 1, "n_embd": 2, "n_positions": 64}
+        config = GPT2Config(vocab_size=len(tokenizer), eos_token_id=0, **size)
+        super().__init__(config)
+        self.script, self.read = tokenizer(text)["input_ids"], 0
+        self.eval()
+
+    def forward(self, input_ids, **options):
+        output = super().forward(input_ids, **options)
+        output.logits[:] = 0
+        output.logits[:, -1, self.script[self.read]] = 50
+        self.read += 1
+        return output
+
+
+@pytest.mark.parametrize(
+    ("prompt", "stop", "wanted"),
+    [
+        ("Tom", ".", "Tom had a kite."),
+        ("Tom", "d a k", "Tom had a k"),  # in the middle of two tokens
+        ("Tom", "it", "Tom had a kit"),
+        ("Tom.", ".", "Tom. had a kite."),  # the prompt's own does not stop it
+        ("Tom h", "h had", "Tom h had"),  # it may begin in the prompt
+        ("Tom", "🦊", "Tom had a kite. 🦊"),
+        ("Tom", "owl", "Tom had a kite. 🦊"),
+        ("Tom", None, "Tom had a kite. 🦊"),
+    ],
+)
+def test_text_ends_with_the_string_it_stops_at(prompt, stop, wanted):
+    tokenizer = tokenizer_of(265)
+    model = Scripted(tokenizer, f" had a kite. 🦊{EOS}")
+    for call in (generate_text, lambda *a, **b: prompt + "".join(stream_text(*a, **b))):
+        model.read = 0
+        options = {"model": (model, tokenizer), "strategy": "greedy", "stop": stop}
+        assert call(prompt, **options) == wanted
+
+
+def test_text_that_ends_in_half_a_character_ends_before_it():
+    tokenizer = tokenizer_of(262)  # nothing but bytes
+    model = Scripted(tokenizer, "ab🦊")
+    options = {"model": (model, tokenizer), "strategy": "greedy"}
+    assert generate_text("x", max_new_tokens=4, **options) == "xab"
+    model.read = 0
+    assert generate_text("x", max_new_tokens=6, **options) == "xab🦊"
+
+
+def test_prompt_is_kept_as_it_is_typed(pair):
+    for strategy in DEFAULTS:
+        prompt = f" Tom {EOS} had  a\tkite"
+        made = generate_text(prompt, model=pair, strategy=strategy, max_new_tokens=5)
+        assert made.startswith(prompt)
+    assert generate_text("", model=pair, max_new_tokens=5) is not None
+
+
+def test_text_fills_the_context_where_nothing_is_said(pair):
+    never_ends = {"model": pair, "strategy": "greedy", "repetition_penalty": 1.0}
+    model, tokenizer = pair
+    prompt = "Tom had a kite. " * 4
+    left = 64 - 1 - len(tokenizer(prompt)["input_ids"])
+    assert len(list(stream_text(prompt, **never_ends))) <= left
+    with pytest.raises(ValueError, match=r"^the prompt has \d+ tokens, but the model"):
+        generate_text(prompt * 5, **never_ends)
+
+
+def test_names_load_the_engine_once_and_follow_the_environment(monkeypatch):
+    loaded = []
+
+    def load_model(name):
+        loaded.append(name)
+        torch.manual_seed(0)
+        size = {"n_layer": 1, "n_head": 1, "n_embd": 2, "n_positions": 8}
+        odd = {"scale_attn_by_inverse_layer_idx": name == "odd"}
+        config = GPT2Config(vocab_size=10, eos_token_id=0, **size, **odd)
+        return GPT2LMHeadModel(config).eval(), "tokenizer"
+
+    monkeypatch.setattr(strategies, "load_model", load_model)
+    monkeypatch.delenv("COURSE_MODEL", raising=False)
+    strategies._load.cache_clear()
+    try:
+        assert engine("pocket") is engine() is engine(None)
+        assert isinstance(engine()[0], GPT2)
+        monkeypatch.setenv("COURSE_MODEL", "odd")
+        assert isinstance(engine()[0], GPT2LMHeadModel)  # what the engine cannot do
+        assert loaded == ["pocket", "odd"]
+        assert engine(("model", "tokenizer")) == ("model", "tokenizer")
+    finally:
+        strategies._load.cache_clear()
+
+
+KNOWN = "greedy, sample, top_k, top_p, min_p, typical, beam, contrastive"
+BAD = [
+    (
+        {"strategy": "nucleus"},
+        ValueError,
+        f"strategy 'nucleus' is unknown: expected one of {KNOWN}",
+    ),
+    (
+        {"topp": 0.9},
+        TypeError,
+        "strategy 'top_p' takes max_new_tokens, temperature, top_p, "
+        "repetition_penalty, no_repeat_ngram, stop; not topp",
+    ),
+    (
+        {"strategy": "greedy", "temperature": 1.0, "top_k": 5},
+        TypeError,
+        "strategy 'greedy' takes max_new_tokens, repetition_penalty, "
+        "no_repeat_ngram, stop; not temperature, top_k",
+    ),
+    (
+        {"strategy": "beam", "stop": "."},
+        TypeError,
+        "strategy 'beam' takes max_new_tokens, num_beams, length_penalty, "
+        "repetition_penalty, no_repeat_ngram; not stop",
+    ),
+    (
+        {"strategy": "contrastive", "repetition_penalty": 1.2},
+        TypeError,
+        "strategy 'contrastive' takes max_new_tokens, k, alpha; not repetition_penalty",
+    ),
+    ({"top_p": 0}, ValueError, "p is 0, expected a probability in (0, 1]"),
+    (
+        {"temperature": 0},
+        ValueError,
+        "temperature is 0, expected a number above 0; for 0 use greedy",
+    ),
+    (
+        {"strategy": "top_k", "top_k": 999},
+        ValueError,
+        "k is 999, expected at most the vocabulary's 265 tokens",
+    ),
+    (
+        {"max_new_tokens": 0},
+        ValueError,
+        "max_new_tokens is 0, expected a whole number from 1",
+    ),
+    ({"stop": ""}, ValueError, "the string to stop at is '', expected some characters"),
+    (
+        {"seed": "7"},
+        TypeError,
+        "sample takes a seed, as sample(0), or a Generator: not str",
+    ),
+    ({"prompt": 5}, TypeError, "expected prompt as a string, got int"),
+    (
+        {"model": GPT2},
+        TypeError,
+        "expected model as a name or (model, tokenizer), got type",
+    ),
+]
+
+
+@pytest.mark.parametrize(("options", "kind", "line"), BAD)
+def test_bad_input_has_its_own_line(pair, options, kind, line):
+    with pytest.raises(kind) as error:
+        generate_text(**{"prompt": PROMPT, "model": pair, **options})
+    assert str(error.value) == line
+
+
+def test_stream_complains_when_it_is_called(pair):
+    with pytest.raises(ValueError) as error:
+        stream_text(PROMPT, model=pair, strategy="beam")
+    assert str(error.value) == "strategy 'beam' cannot stream: its choice comes last"
+    with pytest.raises(TypeError):
+        stream_text(PROMPT, model=pair, strategy="greedy", top_k=4)

@@ -1,0 +1,70 @@
+"""The explorers answer to their sliders."""
+
+import matplotlib
+import pytest
+import torch
+
+matplotlib.use("Agg")
+
+from helpers.decoding import greedy, temperature, top_k  # noqa: E402
+from helpers.models import load_model  # noqa: E402
+from helpers.prediction import document_ids  # noqa: E402
+from helpers.widgets import TokenExplorer, choices  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def prompt():
+    model, tokenizer = load_model("pocket", device="cpu")
+    return model, tokenizer, document_ids(tokenizer, "Once upon a time")
+
+
+@pytest.fixture
+def explorer(prompt):
+    return TokenExplorer(*prompt, max_new_tokens=4)
+
+
+def test_choices_carry_the_logits_before_and_after_the_rules(prompt):
+    model, _, input_ids = prompt
+    rules = [temperature(2.0), top_k(3)]
+    first = next(choices(model, input_ids, rules=rules, pick=greedy, max_new_tokens=2))
+    with torch.no_grad():
+        logits = model(input_ids).logits[0, -1]
+    torch.testing.assert_close(first.logits, logits)
+    assert first.allowed.isfinite().sum() == 3
+    kept = first.allowed.isfinite()
+    torch.testing.assert_close(first.allowed[kept], logits[kept] / 2)
+    assert first.token == logits.argmax()
+
+
+def test_the_figure_follows_the_step_and_the_rules(explorer):
+    pictures = [bytes(explorer.figure.value)]
+    explorer.step.value = 3
+    pictures.append(bytes(explorer.figure.value))
+    explorer.top_k.value = 2
+    pictures.append(bytes(explorer.figure.value))
+    assert len(set(pictures)) == 3 and all(p.startswith(b"\x89PNG") for p in pictures)
+    assert not matplotlib.pyplot.get_fignums()  # none is left open, to be shown twice
+
+
+def test_rules_change_what_may_be_drawn_and_seeds_repeat(explorer):
+    explorer.pick.value = "sample"
+    explorer.temperature.value, explorer.seed.value = 2.0, 1
+    first = [choice.token for choice in explorer.choices]
+    explorer.seed.value = 2
+    assert [choice.token for choice in explorer.choices] != first
+    explorer.seed.value = 1
+    assert [choice.token for choice in explorer.choices] == first
+    explorer.top_k.value = 1  # leaves nothing to draw
+    drawn = [choice.token for choice in explorer.choices]
+    explorer.pick.value = "greedy"
+    assert [choice.token for choice in explorer.choices] == drawn
+
+
+def test_the_text_is_escaped_with_the_chosen_token_in_bold(prompt):
+    model, tokenizer, _ = prompt
+    explorer = TokenExplorer(
+        model, tokenizer, document_ids(tokenizer, "a < b"), max_new_tokens=1
+    )
+    token = tokenizer.decode([explorer.choices[0].token])
+    assert "&lt;|endoftext|&gt;a &lt; b" in explorer.text.value
+    assert f"<b>{token}</b>" in explorer.text.value.replace("&quot;", '"')
