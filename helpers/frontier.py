@@ -7,6 +7,7 @@ strategy, the searches too, has something different to say each time.
 
 import math
 from collections.abc import Iterable, Sequence
+from statistics import fmean, stdev
 from typing import NamedTuple
 
 import torch
@@ -17,7 +18,7 @@ from helpers.gpt2 import GPT2
 from helpers.templates import words
 from helpers.worlds import FRESH, World
 
-MOST = 220  # new tokens of a story; the world's own seldom have more than 200
+MOST = 200  # new tokens of a story; the world's own seldom have more
 SPOKEN = 80  # words of each story, the beginning left out, that diversity is counted in
 
 
@@ -60,7 +61,7 @@ def write(
     pick=greedy,
     max_new_tokens: int = MOST,
 ) -> list[str]:
-    """Let the model finish every beginning, all of them in one batch.
+    """Let the model finish every beginning, all in one batch; return whole texts.
 
     Args:
         model: the engine, or a causal language model of transformers.
@@ -69,9 +70,6 @@ def write(
         rules: change the logits, in this order.
         pick: chooses the tokens.
         max_new_tokens: at most so many; a story not ended by then is cut.
-
-    Returns:
-        The texts, each with its beginning.
     """
     eos = tokenizer.eos_token_id
     rows = [[eos, *tokenizer(prompt)["input_ids"]] for prompt in prompts]
@@ -117,26 +115,24 @@ def measure(
     """
     if len(texts) < group:
         raise ValueError(f"{len(texts)} stories make no group of {group}: write more")
-    pairs = zip(texts, prompts, strict=True)
-    news = [words(text)[len(words(prompt)) :][:SPOKEN] for text, prompt in pairs]
+    starts = [len(words(prompt)) for prompt in prompts]
+    pairs = zip(texts, starts, strict=True)
+    news = [words(text)[start : start + SPOKEN] for text, start in pairs]
     groups = [news[i : i + group] for i in range(0, len(news) - group + 1, group)]
     return Point(
         len(texts),
         average(v.kind is None for v in verdicts),
         average(v.right / max(v.words, 1) for v in verdicts),
-        average(distinct_n(texts, 2) for texts in groups),
-        average(self_bleu([text for text in texts if text]) for texts in groups),
+        average(_distinct(texts) for texts in groups),
+        average(_likeness(texts) for texts in groups),
     )
 
 
 def average(values: Iterable[float]) -> Measured:
     """Return the mean of some values and its standard error."""
     values = [float(value) for value in values]
-    n, mean = len(values), sum(values) / len(values)
-    if n == 1:
-        return Measured(mean, math.nan)
-    squares = sum((value - mean) ** 2 for value in values)
-    return Measured(mean, math.sqrt(squares / (n - 1) / n))
+    error = stdev(values) / len(values) ** 0.5 if len(values) > 1 else math.nan
+    return Measured(fmean(values), error)
 
 
 def still_right(verdicts: Sequence[Verdict], most: int = 150) -> list[float]:
@@ -146,3 +142,14 @@ def still_right(verdicts: Sequence[Verdict], most: int = 150) -> list[float]:
     """
     slips = [v.right if v.kind else math.inf for v in verdicts]
     return [sum(s >= n for s in slips) / len(slips) for n in range(most + 1)]
+
+
+def _distinct(texts: list[list[str]]) -> float:
+    """Return distinct-2; texts without two words say nothing, so nothing different."""
+    return distinct_n(texts, 2) if any(len(text) > 1 for text in texts) else 0.0
+
+
+def _likeness(texts: list[list[str]]) -> float:
+    """Return self-BLEU of the texts that say something; silence is like silence."""
+    some = [text for text in texts if text]
+    return self_bleu(some) if len(some) > 1 else 1.0

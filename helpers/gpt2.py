@@ -11,6 +11,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from helpers.cache import Cache
+
+__all__ = ["GPT2", "Cache"]
+
 
 class Projection(nn.Module):
     """x W + b, with W stored (in, out), as GPT-2's checkpoints store it."""
@@ -23,48 +27,6 @@ class Projection(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (batch, seq, in) to (batch, seq, out)."""
         return F.linear(x, self.weight.t(), self.bias)
-
-
-class Cache:
-    """The keys and values of every token read so far, in memory taken beforehand.
-
-    They are kept in float32: with one query at a time, a CPU attends several times
-    faster in it than in bfloat16.
-    """
-
-    def __init__(self, model: "GPT2", batch: int, room: int):
-        layers, heads = model.config.n_layer, model.config.n_head
-        shape = (layers, 2, batch, heads, room, model.config.n_embd // heads)
-        self.memory = torch.empty(shape, device=model.device)
-        self.room, self.length = room, 0  # tokens that fit, tokens read
-        self.alike = torch.zeros(batch, batch, dtype=torch.long, device=model.device)
-
-    def append(self, layer: int, key: torch.Tensor, value: torch.Tensor):
-        """Write (batch, head, seq, d_head) behind what is there; return all so far."""
-        seq = key.shape[2]
-        keys, values = self.memory[layer].unbind()  # (batch, head, room, d_head)
-        keys.narrow(2, self.length, seq).copy_(key)
-        values.narrow(2, self.length, seq).copy_(value)
-        end = self.length + seq
-        return keys.narrow(2, 0, end), values.narrow(2, 0, end)
-
-    def select(self, rows: torch.Tensor) -> None:
-        """Go on with these rows of the batch, in this order; a row may come twice.
-
-        Rows that come from one row are alike up to there, as the beams of a search
-        mostly are: ``alike`` says how far for each two rows, and only what lies behind
-        is copied.
-        """
-        old, start = self.memory, 0
-        self.alike.fill_diagonal_(self.length)
-        if len(rows) == len(self.alike):
-            start = self.alike.gather(1, rows[:, None]).min().item()
-        else:
-            self.memory = old.new_empty(*old.shape[:2], len(rows), *old.shape[3:])
-        if start < self.length:
-            new = slice(start, self.length)
-            self.memory[..., new, :] = old[:, :, rows, :, new]
-        self.alike = self.alike[rows][:, rows]
 
 
 class Attention(nn.Module):
@@ -80,7 +42,7 @@ class Attention(nn.Module):
         """Let each position gather from those it may see: (batch, seq, d_model)."""
         batch, seq, d_model = x.shape
         split = self.c_attn(x).view(batch, seq, 3, self.heads, d_model // self.heads)
-        query, key, value = split.permute(2, 0, 3, 1, 4)  # (batch, head, seq, d_head)
+        query, key, value = split.permute(2, 0, 3, 1, 4).unbind()  # (…, seq, d_head)
         if cache is not None:
             key, value = cache.append(layer, key, value)
             query = query.to(key.dtype)

@@ -6,36 +6,36 @@ token. For reading and writing texts, not for training: the copies do not learn.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from helpers.gpt2 import GPT2
+from helpers.gpt2 import GPT2, Projection
 
+linear = torch.ops.mkldnn._linear_pointwise.default  # what torch.compile calls too
 ROWS = 8  # the blocks are chosen for so many rows, and serve any number
 
 
-class PackedMatrix(nn.Module):
+class PackedMatrix:
     """x W + b with W in oneDNN's blocks, from W (in, out) in any layout.
 
     In float32 a single row goes faster through W as it is, in rows of outputs.
     """
 
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None):
-        super().__init__()
-        rows = weight.detach().t().contiguous()  # (out, in), as oneDNN expects it
+        rows = weight.t().contiguous()  # (out, in), as oneDNN expects it
         self.packed = torch.ops.mkldnn._reorder_linear_weight(rows, ROWS)
         plain = weight.dtype == torch.float32
-        self.weight = weight.detach().contiguous().t() if plain else None
+        self.weight = weight.contiguous().t() if plain else None
         self.bias = bias
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Map (batch, seq, in) to (batch, seq, out)."""
-        if self.weight is not None and x.shape[:2].numel() == 1:
+        if self.weight is not None and x.shape[0] * x.shape[1] == 1:
             return F.linear(x, self.weight, self.bias)
-        multiply = torch.ops.mkldnn._linear_pointwise
-        return multiply(x, self.packed, self.bias, "none", [], "")
+        return linear(x, self.packed, self.bias, "none", [], "")
 
 
 class PackedGPT2(GPT2):
@@ -53,26 +53,48 @@ def pack(engine: GPT2) -> GPT2:
     it came from is trained. Where there is no oneDNN, or the weights are elsewhere
     than on a CPU, the engine itself is returned.
     """
-    half = engine.wte.weight.dtype == torch.bfloat16
-    known = torch.backends.mkldnn.is_available() and engine.device.type == "cpu"
-    if not known or half and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if not supported(engine):
         return engine
     return replace_matrices(engine, PackedMatrix)
 
 
-def replace_matrices(engine: GPT2, kind: Callable[..., nn.Module]) -> PackedGPT2:
+def supported(engine: GPT2) -> bool:
+    """Whether oneDNN can multiply with this engine's weights on this computer."""
+    if engine.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+        return False
+    if engine.wte.weight.dtype == torch.bfloat16:
+        return torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return engine.wte.weight.dtype == torch.float32
+
+
+def replace_matrices(engine: GPT2, kind: Callable) -> PackedGPT2:
     """Return an engine with ``kind(weight, bias)`` for each matrix, the head's too.
 
     Embeddings and norms are shared with the engine. A weight is (in, out), the head's
-    the transposed token embedding, whose bias is None.
+    the transposed token embedding, whose bias is None. Matrices and norms become plain
+    functions: at one token a time, calling a module costs as much as a small matrix.
     """
     with torch.device("meta"):
         new = PackedGPT2(engine.config)
     new.load_state_dict(engine.state_dict(), assign=True)
     new.requires_grad_(False)
-    for block in new.h:
-        for part in (block.attn, block.mlp):
-            for name, old in list(part.named_children()):
-                setattr(part, name, kind(old.weight, old.bias))
-    new.unembed = kind(new.wte.weight.t(), None)
+    for part in list(new.modules()):
+        for name, old in list(part.named_children()):
+            if isinstance(old, Projection):
+                put(part, name, kind(old.weight.data, old.bias.data))
+            if isinstance(old, nn.LayerNorm):
+                put(part, name, norm(old))
+    new.unembed = kind(new.wte.weight.data.t(), None)
     return new.eval()
+
+
+def norm(old: nn.LayerNorm) -> Callable:
+    """Return the function that a layer norm computes."""
+    shared = {"weight": old.weight.data, "bias": old.bias.data, "eps": old.eps}
+    return partial(torch.layer_norm, normalized_shape=old.normalized_shape, **shared)
+
+
+def put(part: nn.Module, name: str, function: Callable) -> None:
+    """Put a plain function where a module was, which assigning alone refuses."""
+    delattr(part, name)
+    setattr(part, name, function)

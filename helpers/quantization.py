@@ -9,7 +9,6 @@ numbers with a scale of their own. Products of whole numbers are summed exactly.
 """
 
 import torch
-from torch import nn
 
 from helpers.gpt2 import GPT2
 from helpers.packing import replace_matrices
@@ -45,18 +44,17 @@ def to_int8(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return (x / scale).round_().to(torch.int8), scale
 
 
-class Int8Matrix(nn.Module):
+class Int8Matrix:
     """x W + b with W in int8, from W (in, out) in float32."""
 
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None):
-        super().__init__()
-        self.rows, scale = to_int8(weight.detach().t().contiguous())  # (out, in)
+        self.rows, scale = to_int8(weight.t().contiguous())  # (out, in)
         self.scale, self.bias = scale.t().contiguous(), bias  # (1, out), (out,)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Map (batch, seq, in) to (batch, seq, out)."""
         numbers, scale = to_int8(x.flatten(0, 1))
         sums = torch._int_mm(numbers, self.rows.t())  # (batch * seq, out), int32
-        y = (sums * self.scale).mul_(scale)
-        y = y if self.bias is None else y.add_(self.bias)
+        y = sums * self.scale
+        y = y * scale if self.bias is None else torch.addcmul(self.bias, y, scale)
         return y.unflatten(0, x.shape[:2])

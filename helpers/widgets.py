@@ -15,6 +15,8 @@ from matplotlib import pyplot as plt
 from helpers import decoding
 from helpers.plots.generating import token_choice
 
+WIDE = {"description_width": "90px"}  # or "temperature" is cut
+
 
 class Choice(NamedTuple):
     """One token being chosen: the logits (vocab,), the same after rules, the token."""
@@ -68,10 +70,10 @@ class TokenExplorer(ipywidgets.VBox):
         self.top_k = _slider("top k", 0, 0, min(50, model.config.vocab_size))
         self.top_p = _slider("top p", 1.0, 0.05, 1.0, step=0.05)
         self.pick = ipywidgets.ToggleButtons(
-            options=["greedy", "sample"], description="pick"
+            options=["greedy", "sample"], description="pick", style=WIDE
         )
         self.seed = ipywidgets.BoundedIntText(
-            description="seed", min=0, max=10**6, continuous_update=False
+            description="seed", min=0, max=10**6, continuous_update=False, style=WIDE
         )
         self.text, self.figure = ipywidgets.HTML(), ipywidgets.Image(format="png")
         self.settings = (self.temperature, self.top_k, self.top_p, self.pick, self.seed)
@@ -114,9 +116,13 @@ class TokenExplorer(ipywidgets.VBox):
             for part in (tokens[:at], tokens[at + 1 :])
         )
         piece = html.escape(self._name(tokens[at]))
+        was, became = (
+            scores.softmax(-1)[tokens[at]] for scores in self.choices[at][:2]
+        )
         self.text.value = (
             f"<p>{html.escape(prompt)}{before}<b>{piece}</b>"
             f"<span style='opacity:0.5'>{after}</span></p>"
+            f"<p>Its probability: {was:.2f} before the rules, {became:.2f} after.</p>"
         )
         axes = token_choice(
             *self.choices[at][:2],
@@ -140,6 +146,7 @@ def _slider(name: str, value, least, most, *, step=1):
         max=most,
         step=step,
         continuous_update=False,
+        style=WIDE,
     )
 
 

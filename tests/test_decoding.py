@@ -92,7 +92,7 @@ def test_greedy_is_the_library_s_on_the_pocket_model(pocket):
     tokenizer.padding_side = "left"
     batch = tokenizer(prompts, return_tensors="pt", padding=True)
     ids, mask = batch["input_ids"], batch["attention_mask"]
-    options = {"max_new_tokens": 20, "eos_token_id": tokenizer.eos_token_id}
+    options = {"max_new_tokens": 12, "eos_token_id": tokenizer.eos_token_id}
     wanted = by_the_library(model, ids, mask, **options)
     engine = GPT2.from_hf(model)
     for ours in (model, engine):

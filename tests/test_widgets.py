@@ -68,3 +68,5 @@ def test_the_text_is_escaped_with_the_chosen_token_in_bold(prompt):
     token = tokenizer.decode([explorer.choices[0].token])
     assert "&lt;|endoftext|&gt;a &lt; b" in explorer.text.value
     assert f"<b>{token}</b>" in explorer.text.value.replace("&quot;", '"')
+    probability = explorer.choices[0].logits.softmax(dim=-1).max()
+    assert f"{probability:.2f} before the rules" in explorer.text.value

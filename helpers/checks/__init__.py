@@ -4,4 +4,5 @@ from helpers.checks.day01 import *  # noqa: F403
 from helpers.checks.day02 import *  # noqa: F403
 from helpers.checks.day03 import *  # noqa: F403
 from helpers.checks.day04 import *  # noqa: F403
+from helpers.checks.day05 import *  # noqa: F403
 from helpers.checks.day06 import *  # noqa: F403

@@ -18,19 +18,21 @@ def before_after(
     *,
     names: Sequence[str] = (),
     top: int = 24,
+    counts: bool = True,
     title: str = "",
 ):
     """Draw one distribution (vocab,) and what several rules make of it, panel by panel.
 
     Grey bars stand behind: the distribution before; coloured bars in front: after. A
     token without a coloured bar has probability 0. The ``top`` likeliest tokens are
-    shown, with the first of their ``names`` below. Returns the axes.
+    shown, with the first of their ``names`` below, and with ``counts`` a note says how
+    many are left. The panels of a row share their scale. Returns the axes.
     """
     rows = -(-len(after) // 2)
     first = new_axes(figsize=(7, 0.6 + 1.7 * rows))
     figure = first.figure
     first.remove()
-    axes = figure.subplots(rows, 2, sharex=True, sharey=True, squeeze=False).flatten()
+    axes = figure.subplots(rows, 2, sharex=True, sharey="row", squeeze=False).flatten()
     figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold")
     order = before.argsort(descending=True, stable=True)[:top]
     for ax, (name, probs) in zip(axes, after.items(), strict=False):
@@ -38,7 +40,7 @@ def before_after(
         ax.bar(range(len(order)), probs[order].tolist(), color=BLUE, width=0.5)
         ax.set_title(name, fontsize=10, fontweight="normal")
         kept = int((probs > 0).sum())
-        note = f"{kept:,} of {len(probs):,} tokens left"
+        note = f"{kept:,} of {len(probs):,} tokens left" if counts else ""
         ax.text(0.98, 0.9, note, transform=ax.transAxes, ha="right", va="top", size=9)
         ax.grid(axis="x", visible=False)
     for ax in axes[len(after) :]:

@@ -34,12 +34,12 @@ def search_tree(
     root = min(known, key=len)[:-1]
     places = _places(root, known)
     leaves = max(y for _, y in places.values()) + 1
-    ax = new_axes(ax, figsize=(7.2, 0.8 + 0.36 * leaves))
+    ax = new_axes(ax, figsize=(1.7 * len(steps) + 2, 0.8 + 0.36 * leaves))
     winner, alive = kept[-1][0], {path for step in kept for path in step}
     for path, p in known.items():
         state = _state(path, winner, alive)
         edge = p / known.get(path[:-1], 1.0)
-        _branch(ax, places[path[:-1]], places[path], f"{edge:.2f}", state)
+        _branch(ax, places[path[:-1]], places[path], _edge(edge), state)
     for path, (x, y) in places.items():
         colour, weight, _ = _state(path, winner, alive)
         known_text = f"  {_number(known[path])}" if path in alive else ""
@@ -102,7 +102,11 @@ def _branch(ax, start, end, label: str, state) -> None:
 
 
 def _number(p: float) -> str:
-    return f"{p:.3f}" if p >= 0.0005 else f"{p:.0e}"
+    return f"{p:.2g}" if p < 0.1 else f"{p:.3f}"
+
+
+def _edge(p: float) -> str:
+    return f"{p:.2f}" if p >= 0.005 else "<.01"
 
 
 def verdict_strip(
@@ -150,13 +154,23 @@ def repetition_lines(
 ):
     """Draw the share of repeated 4-grams in each window of ``window`` tokens."""
     ax = new_axes(ax)
-    for name, shares in lines.items():
+    heights = _apart([shares[-1] for shares in lines.values()])
+    for (name, shares), height in zip(lines.items(), heights, strict=True):
         ends = [window * (i + 1) for i in range(len(shares))]
         line = ax.plot(ends, shares, marker="o", markersize=4)[0]
-        ax.text(ends[-1] + 5, shares[-1], name, color=line.get_color(), va="center")
+        ax.text(ends[-1] + 6, height, name, color=line.get_color(), va="center")
     ax.set(xlabel="tokens written", ylabel="share of 4-grams said before")
     ax.set_xlim(0, ends[-1] * 1.28)
     ax.set_ylim(bottom=-0.02)
     ax.set_xticks(ends)
     ax.set_title(title)
     return ax
+
+
+def _apart(heights: list[float]) -> list[float]:
+    """Move labels up where they would cover each other."""
+    gap, placed = 0.06 * max(*heights, 0.01), {}
+    for i in sorted(range(len(heights)), key=heights.__getitem__):
+        below = max(placed.values(), default=-1.0)
+        placed[i] = max(heights[i], below + gap)
+    return [placed[i] for i in range(len(heights))]

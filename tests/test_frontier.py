@@ -1,0 +1,96 @@
+"""helpers.frontier: stories are written in batches, judged and measured."""
+
+import math
+
+import pytest
+
+from helpers import frontier
+from helpers.decoding import sample, temperature
+from helpers.frontier import Verdict
+from helpers.gpt2 import GPT2
+from helpers.models import load_model
+from helpers.templates import words
+from helpers.worlds import FRESH, load_world
+
+
+@pytest.fixture(scope="module")
+def world():
+    return load_world("stories")
+
+
+@pytest.fixture(scope="module")
+def pocket():
+    model, tokenizer = load_model("pocket", device="cpu")
+    return GPT2.from_hf(model), tokenizer
+
+
+def test_beginnings_are_those_of_fresh_stories(world):
+    found = frontier.beginnings(world, 3, given=5)
+    assert all(len(words(text)) == 5 for text in found)
+    assert all(world.sample(FRESH + i).startswith(t) for i, t in enumerate(found))
+
+
+def test_a_batch_writes_what_each_row_would_write_alone(pocket):
+    prompts = ["Once", "Once upon a time there was a little girl", "There was once"]
+    together = frontier.write(*pocket, prompts, max_new_tokens=12)
+    alone = [frontier.write(*pocket, [p], max_new_tokens=12)[0] for p in prompts]
+    assert together == alone
+    pairs = zip(together, prompts, strict=True)
+    assert all(
+        text.startswith(prompt) and len(text) > len(prompt) for text, prompt in pairs
+    )
+
+
+def test_stories_end_before_the_end_token_and_heat_changes_them(pocket, world):
+    prompts = frontier.beginnings(world, 4)
+    hot = {"rules": [temperature(1.5)], "pick": sample(0)}
+    cold, warm = (
+        frontier.write(*pocket, prompts),
+        frontier.write(*pocket, prompts, **hot),
+    )
+    assert cold != warm
+    assert not any("<|endoftext|>" in text for text in cold + warm)
+
+
+def test_the_verdict_counts_words_up_to_the_first_slip(world):
+    story = world.sample(FRESH)
+    n = len(words(story))
+    assert frontier.judge(world, story) == Verdict(n, n, None)
+    pieces = words(story)
+    slipped = "".join([*pieces[:9], " zebraphone", *pieces[10:]])
+    assert frontier.judge(world, slipped)[:2] == (n, 9)
+    assert frontier.judge(world, "".join(pieces[:20])) == Verdict(20, 20, "ending")
+
+
+def test_a_mean_has_its_standard_error():
+    assert frontier.average([0, 1, 1, 0]) == (0.5, pytest.approx(math.sqrt(1 / 12)))
+    assert math.isnan(frontier.average([0.3]).error)
+
+
+def test_measures_are_of_what_comes_after_the_prompt():
+    prompts = ["Once", "There"]
+    texts = ["Once a b c", "There a b c"]
+    verdicts = [Verdict(4, 4, None), Verdict(4, 1, "grammar")]
+    point = frontier.measure(texts, verdicts, prompts, group=2)
+    assert (point.stories, point.accepted.mean, point.right.mean) == (2, 0.5, 0.625)
+    assert point.distinct.mean == 0.5  # " a b" and " b c", each twice
+    assert point.self_bleu.mean > 0.5
+    other = frontier.measure(["Once a b c", "There d e f"], verdicts, prompts, group=2)
+    assert other.distinct.mean == 1 and other.self_bleu.mean == 0
+
+
+def test_silence_is_neither_diverse_nor_alike():
+    verdicts = [Verdict(1, 1, None)] * 2
+    point = frontier.measure(["Once", "There"], verdicts, ["Once", "There"], group=2)
+    assert point.distinct.mean == 0 and point.self_bleu.mean == 1
+
+
+def test_too_few_stories_for_a_group_are_refused():
+    with pytest.raises(ValueError, match="2 stories make no group of 8: write more"):
+        frontier.measure(["a", "b"], [Verdict(1, 1, None)] * 2, ["", ""])
+
+
+def test_curves_begin_at_one_and_only_fall():
+    verdicts = [Verdict(9, 3, "grammar"), Verdict(5, 5, None), Verdict(9, 0, "ending")]
+    wanted = [1, 2 / 3, 2 / 3, 2 / 3, 1 / 3, 1 / 3]
+    assert frontier.still_right(verdicts, 5) == pytest.approx(wanted)

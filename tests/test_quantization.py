@@ -1,0 +1,162 @@
+"""helpers.packing and helpers.quantization: the engine's logits, nearly or exactly."""
+
+import re
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import GPT2Config, GPT2LMHeadModel
+
+from helpers import packing
+from helpers.bench import mean_loss
+from helpers.cache import Cache
+from helpers.decoding import beam_search, generate
+from helpers.gpt2 import GPT2
+from helpers.models import load_model
+from helpers.packing import pack
+from helpers.quantization import Int8Matrix, quantize, to_int8
+from helpers.worlds import FRESH, load_world
+
+ids = torch.randint(61, (3, 20), generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module")
+def engine():
+    torch.manual_seed(0)
+    size = {"n_layer": 2, "n_head": 4, "n_embd": 24, "n_positions": 40}
+    config = GPT2Config(**size, vocab_size=61, initializer_range=0.3)
+    config.bos_token_id = config.eos_token_id = 0
+    return GPT2.from_hf(GPT2LMHeadModel(config).eval())
+
+
+@pytest.fixture(scope="module")
+def pocket():
+    model, tokenizer = load_model("pocket", device="cpu")
+    return GPT2.from_hf(model), tokenizer
+
+
+@torch.inference_mode()
+def stepwise(engine, input_ids):
+    cache = Cache(engine, *input_ids.shape)
+    pieces = input_ids[:, :5], *input_ids[:, 5:].split(1, dim=1)
+    return torch.cat([engine(piece, cache=cache) for piece in pieces], dim=1)
+
+
+def close(found, wanted, within):
+    torch.testing.assert_close(found, wanted, rtol=0, atol=within)
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_packed_logits_are_the_engine_s(engine, rows):
+    wanted = engine(ids[:rows]).detach()
+    packed = pack(engine)
+    close(packed(ids[:rows]), wanted, within=1e-4)
+    close(stepwise(packed, ids[:rows]), wanted, within=1e-4)
+
+
+def test_packed_bfloat16_is_as_close_as_bfloat16(engine):
+    wanted = engine(ids).detach()
+    half = engine_of(engine, torch.bfloat16)
+    plain = (half(ids) - wanted).square().mean()
+    assert (pack(half)(ids) - wanted).square().mean() < 2 * plain
+
+
+def engine_of(engine, dtype):
+    other = GPT2(engine.config).to(dtype).eval()
+    other.load_state_dict(engine.state_dict())
+    return other
+
+
+def test_packed_pocket_writes_and_searches_the_same(pocket):
+    engine, tokenizer = pocket
+    prompt = torch.tensor([[tokenizer.eos_token_id, *tokenizer("Once")["input_ids"]]])
+    packed = pack(engine)
+    found = generate(packed, prompt, max_new_tokens=60)
+    assert found.equal(generate(engine, prompt, max_new_tokens=60))
+    how = {"num_beams": 4, "max_new_tokens": 30}
+    found = beam_search(packed, prompt, **how)[0]
+    wanted = beam_search(engine, prompt, **how)[0]
+    assert found.ids.equal(wanted.ids)
+    assert found.score == pytest.approx(wanted.score, abs=1e-4)
+
+
+def test_without_onednn_the_engine_stays_as_it_is(engine, monkeypatch):
+    monkeypatch.setattr(packing, "supported", lambda engine: False)
+    assert pack(engine) is engine
+
+
+def test_embeddings_and_norms_are_shared(engine):
+    for other in (pack(engine), quantize(engine)):
+        assert other.wte.weight.data_ptr() == engine.wte.weight.data_ptr()
+        norm = other.ln_f.keywords["weight"]
+        assert norm.data_ptr() == engine.ln_f.weight.data_ptr()
+        assert not any(weight.requires_grad for weight in other.parameters())
+        assert not other.training
+    assert all(weight.requires_grad for weight in engine.parameters())
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(st.integers(1, 20), st.integers(1, 20), st.integers(-20, 20), st.integers(0, 99))
+def test_rounding_is_off_by_half_a_scale_at_most(rows, columns, power, seed):
+    luck = torch.Generator().manual_seed(seed)
+    x = torch.randn(rows, columns, generator=luck) * 2.0**power
+    numbers, scale = to_int8(x)
+    assert (numbers.dtype, numbers.shape) == (torch.int8, x.shape)
+    assert scale.shape == (rows, 1)
+    off = (numbers.double() * scale.double() - x.double()).abs()
+    assert (off <= 0.501 * scale.double()).all()
+    assert (numbers.abs().amax(dim=1) == 127).all()
+
+
+def test_rows_of_zeros_are_zeros():
+    numbers, scale = to_int8(torch.zeros(2, 3))
+    assert not numbers.any() and scale.isfinite().all()
+    matrix = Int8Matrix(torch.zeros(3, 5), torch.arange(5.0))
+    assert matrix(torch.zeros(1, 2, 3)).equal(torch.arange(5.0).expand(1, 2, 5))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 1), (1, 7), (3, 4)])
+def test_int8_matrix_is_that_of_the_rounded_numbers(shape):
+    torch.manual_seed(0)
+    weight, bias = torch.randn(24, 40), torch.randn(40)
+    x = torch.randn(*shape, 24)
+    rows, scales = to_int8(weight.t().contiguous())
+    numbers, scale = to_int8(x.flatten(0, 1))
+    slow = (numbers.double() * scale) @ (rows.double() * scales).t() + bias
+    found = Int8Matrix(weight, bias)(x)
+    assert found.dtype == torch.float32
+    close(found, slow.float().view(*shape, 40), within=1e-4)
+    error = (found - (x @ weight + bias)).square().mean().sqrt()
+    assert error < 0.02 * (x @ weight).square().mean().sqrt()
+
+
+def test_int8_takes_a_quarter_of_the_memory(engine):
+    other = quantize(engine)
+    for old, new in zip(engine.h, other.h, strict=True):
+        rows = new.mlp.c_fc.rows
+        assert rows.nbytes * 4 == old.mlp.c_fc.weight.nbytes
+        assert rows.shape == old.mlp.c_fc.weight.t().shape
+
+
+def test_int8_rows_do_not_depend_on_the_batch(engine):
+    other = quantize(engine)
+    alone = torch.cat([stepwise(other, ids[i : i + 1]) for i in range(3)])
+    same = (other(ids) - alone).abs() < 1e-3  # but where a number was close to x.5
+    assert same.double().mean() > 0.9
+
+
+def test_int8_costs_the_pocket_model_little(pocket):
+    engine, tokenizer = pocket
+    world = load_world("stories")
+    texts = [world.sample(FRESH + i) for i in range(10)]
+    change = mean_loss(quantize(engine), tokenizer, texts)
+    change -= mean_loss(engine, tokenizer, texts)
+    assert abs(change) < 0.01  # nats per token
+
+
+def test_other_weights_are_refused(engine):
+    half = engine_of(engine, torch.bfloat16)
+    error = "quantize takes float32 weights on the CPU, got torch.bfloat16 on cpu"
+    with pytest.raises(ValueError, match=f"^{re.escape(error)}$"):
+        quantize(half)
