@@ -16,6 +16,17 @@ execution     is a text right as Python? parsed and run, bounded
 tasks         prompts with any number of shots, from the world of lists
 prediction    what a model expects next: tokens, words, whole texts
 evaluation    how good a model is: losses, and the share of its texts that is right
+gpt2          GPT-2 from scratch: the engine
+cache         what the engine keeps of the tokens it has read
+packing       its matrices in the order in which processors multiply fastest
+quantization  its matrices in one byte per weight
+reading       a model that reads on, the engine or the library's
+rules         what changes the next token's distribution: temperature, top-k …
+decoding      how distributions become a text: generate, stream, pickers
+searching     texts chosen as wholes: beam search, contrastive search
+strategies    all of these by name: generate_text, stream_text
+bench         the engine's speed beside the library's
+peers         CTranslate2, to be timed beside it
 pocket        how the pocket GPT-2 was made
 batches       what it read: documents of the worlds, in batches
 optimizers    what it was trained with: Muon and AdamW

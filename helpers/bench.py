@@ -183,12 +183,12 @@ def random_ids(model, batch: int, seq: int) -> torch.Tensor:
 
 def table(title: str, rows: list[Row]) -> str:
     """Return the rows as text: steps in tokens/s, ratio, share of the limit, note."""
-    head = f"{'tokens/s':<22}{'library':>9}{'ours':>9}{'ratio':>8}{'of limit':>10}"
+    head = f"{'tokens/s':<30}{'library':>9}{'ours':>9}{'ratio':>8}{'of limit':>10}"
     lines = [title, head]
     for row in rows:
         theirs, ours = row.rows / row.theirs, row.rows / row.ours
         share = f"{100 * row.limit / row.ours:.0f} %" if row.limit else ""
-        line = f"{row.what:<22}{theirs:>9.0f}{ours:>9.0f}{ours / theirs:>7.2f}x"
+        line = f"{row.what:<30}{theirs:>9.0f}{ours:>9.0f}{ours / theirs:>7.2f}x"
         lines.append(f"{line}{share:>10}  {row.note}".rstrip())
     return "\n".join(lines)
 

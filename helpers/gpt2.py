@@ -98,7 +98,8 @@ class GPT2(nn.Module):
     def from_hf(cls, model, dtype: torch.dtype = torch.float32) -> "GPT2":
         """Return the engine with the weights of a GPT2LMHeadModel, in eval mode.
 
-        Weights that already have the dtype and the layout are shared, not copied.
+        Weights that have the dtype already are shared, not copied: training one of the
+        two models then trains the other.
 
         Raises:
             ValueError: for a GPT-2 with options that this engine does not have.

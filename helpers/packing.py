@@ -49,9 +49,9 @@ class PackedGPT2(GPT2):
 def pack(engine: GPT2) -> GPT2:
     """Return an engine with the same logits, faster on a CPU with oneDNN.
 
-    It takes the memory of the weights once more, and does not follow when the engine
-    it came from is trained. Where there is no oneDNN, or the weights are elsewhere
-    than on a CPU, the engine itself is returned.
+    It takes the memory of the matrices once more, in float32 of the head's twice, and
+    does not follow when the engine it came from is trained. Where there is no oneDNN,
+    or the weights are elsewhere than on a CPU, the engine itself is returned.
     """
     if not supported(engine):
         return engine

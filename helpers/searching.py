@@ -180,10 +180,10 @@ def _contrastive_search(model, ids, k, alpha, max_new_tokens, eos_token_id):
     logits, states = reader.read_states(ids)  # (1, vocab), (1, seq, d_model)
     known = torch.nn.functional.normalize(states[0].float(), dim=-1)
     every = torch.zeros(k, dtype=torch.long, device=ids.device)
+    reader.select(every)  # the same text, k times
     for _ in range(max_new_tokens):
         check_choice(logits)
         probs, tokens = logits[0].softmax(dim=-1).topk(k)  # (k,) both
-        reader.select(every)  # the same text, k times
         logits, states = reader.read_states(tokens[:, None])
         states = torch.nn.functional.normalize(states[:, 0].float(), dim=-1)
         similar = (states @ known.T).amax(dim=-1)  # (k,)
@@ -192,7 +192,7 @@ def _contrastive_search(model, ids, k, alpha, max_new_tokens, eos_token_id):
         known = torch.cat([known, states[best, None]])
         if tokens[best] == eos_token_id:
             break
-        reader.select(best[None])
+        reader.select(best.expand(k))
         logits = logits[best, None]
     return ids
 

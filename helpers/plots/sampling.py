@@ -88,13 +88,14 @@ def slip_bars(
     most = max((place for places in slips.values() for place in places), default=0)
     edges = range(0, most + width + 1, width)
     kinds = sorted(slips, key=lambda kind: -len(slips[kind]))
-    ax.hist(
-        [list(slips[kind]) for kind in kinds],
-        bins=list(edges),
-        stacked=True,
-        color=[PALETTE[i % len(PALETTE)] for i in range(len(kinds))],
-        rwidth=0.9,
-    )
+    if kinds:  # a model may make no slip at all
+        ax.hist(
+            [list(slips[kind]) for kind in kinds],
+            bins=list(edges),
+            stacked=True,
+            color=[PALETTE[i % len(PALETTE)] for i in range(len(kinds))],
+            rwidth=0.9,
+        )
     for i, kind in enumerate(kinds):
         place, colour = 0.95 - 0.08 * i, PALETTE[i % len(PALETTE)]
         text = f"{kind}, {len(slips[kind])}"
