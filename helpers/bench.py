@@ -210,7 +210,7 @@ def main(arguments: list[str]) -> int:
     """Run ``python -m helpers bench``."""
     options = read_options(arguments)
     threads, cpu = torch.get_num_threads(), torch.backends.cpu.get_cpu_capability()
-    print(f"{threads} threads, {cpu}; medians of {options.repeats} turns", flush=True)
+    print(f"threads: {threads}, {cpu}; medians, turns: {options.repeats}", flush=True)
     try:
         print("\n" + measure("pocket", *load_model("pocket", "cpu"), options))
         if options.model and not options.quick:

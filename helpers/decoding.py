@@ -4,13 +4,13 @@ Each step reads logits, lets the rules change them, and picks a token:
 
     input_ids -> model -> next_logits (batch, vocab) -> rules -> pick -> ids (batch,)
 
-The rules are in ``helpers.rules``, the searches in ``helpers.searching``, what ends a
-text in ``helpers.stopping``; all of them can be imported from here. A model is the
-engine of ``helpers.gpt2`` or one of transformers.
+The rules are in ``helpers.rules``, the pickers in ``helpers.pickers``, the searches in
+``helpers.searching``, what ends a text in ``helpers.stopping``; all of them can be
+imported from here. A model is the engine of ``helpers.gpt2`` or one of transformers.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -22,6 +22,7 @@ from helpers.inputs import (
     check_functions,
     check_prompt,
 )
+from helpers.pickers import Picker, greedy, sample
 from helpers.reading import Reader
 from helpers.rules import (
     Rule,
@@ -59,8 +60,6 @@ __all__ = [
     "typical_p",
 ]
 
-Picker = Callable[[torch.Tensor], torch.Tensor]  # next_logits to ids (batch,)
-
 
 class Step(NamedTuple):
     """One token being chosen."""
@@ -69,38 +68,6 @@ class Step(NamedTuple):
     prob: float  # its probability after the rules
     before: torch.Tensor  # (vocab,), the model's distribution
     after: torch.Tensor  # (vocab,), the same after the rules
-
-
-def greedy(next_logits: torch.Tensor) -> torch.Tensor:
-    """Pick the likeliest token of each row: (batch, vocab) to (batch,)."""
-    return next_logits.argmax(dim=-1)
-
-
-def sample(generator: torch.Generator | int) -> Picker:
-    """Return a picker that draws from the distribution; an int is a new seed.
-
-    The picker goes on in its sequence of random numbers from call to call, so the
-    same seed gives the same ids only for the same calls in the same order.
-
-    Raises:
-        TypeError: for anything else, such as the logits themselves.
-    """
-    seed = isinstance(generator, int) and not isinstance(generator, bool)
-    if not seed and not isinstance(generator, torch.Generator):
-        came = type(generator).__name__
-        raise TypeError(
-            f"sample takes a seed, as sample(0), or a Generator: not {came}"
-        )
-
-    def pick(next_logits: torch.Tensor) -> torch.Tensor:
-        nonlocal generator
-        if isinstance(generator, int):
-            generator = torch.Generator(next_logits.device).manual_seed(generator)
-        probs = next_logits.softmax(dim=-1).to(generator.device)
-        ids = probs.multinomial(1, generator=generator).squeeze(-1)
-        return ids.to(next_logits.device)
-
-    return pick
 
 
 def generate(
