@@ -16,15 +16,20 @@ execution     is a text right as Python? parsed and run, bounded
 tasks         prompts with any number of shots, from the world of lists
 prediction    what a model expects next: tokens, words, whole texts
 evaluation    how good a model is: losses, and the share of its texts that is right
+diversity     how much texts repeat themselves and one another
+frontier      quality against diversity, from many stories per strategy
 gpt2          GPT-2 from scratch: the engine
 cache         what the engine keeps of the tokens it has read
 packing       its matrices in the order in which processors multiply fastest
 quantization  its matrices in one byte per weight
 reading       a model that reads on, the engine or the library's
 rules         what changes the next token's distribution: temperature, top-k …
-decoding      how distributions become a text: generate, stream, pickers
+pickers       how one token is chosen: greedy, or by luck
+stopping      what ends a text besides its end token and its length
 searching     texts chosen as wholes: beam search, contrastive search
+decoding      how distributions become a text: generate, stream, and all of the above
 strategies    all of these by name: generate_text, stream_text
+inputs        what decoding refuses, each with one clear line
 bench         the engine's speed beside the library's
 peers         CTranslate2, to be timed beside it
 pocket        how the pocket GPT-2 was made
@@ -33,6 +38,7 @@ optimizers    what it was trained with: Muon and AdamW
 measure       the figures in the pocket GPT-2's model card
 card          the card itself
 plots         every figure of the course
+widgets       explorers to play with in a notebook
 checks        the checks of the exercises
 
 And behind ``python -m helpers``, for those who mend it: command_line, environment

@@ -1,10 +1,12 @@
 """How good is a model: its loss on texts, and what share of its texts is right."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 
+from helpers.decoding import Picker, generate, greedy
+from helpers.inputs import context_length
 from helpers.worlds import FRESH, Slip, World, ratio
 
 
@@ -62,22 +64,32 @@ def gap_to_floor(
     return Gap(*ratio(losses, tokens), *ratio(least, tokens), *ratio(excess, tokens))
 
 
-@torch.inference_mode()
 def sample_texts(
-    model, tokenizer, n: int, *, prompts=("",), batch_size=64, seed=0, **options
+    model,
+    tokenizer,
+    n: int,
+    *,
+    prompts: Sequence[str] = ("",),
+    batch_size: int = 64,
+    rules=(),
+    pick: Picker = greedy,
+    max_new_tokens: int = 300,
 ) -> list[str]:
     """Let the model write ``n`` documents, the prompts taken in turn.
 
     Args:
-        model: a causal language model of transformers.
+        model: the engine, or a causal language model of transformers.
         tokenizer: its tokenizer; the end token begins and ends a document.
         n: how many.
         prompts: beginnings of documents; the texts come in their order.
         batch_size: documents written at a time.
-        seed: of torch's generator.
-        options: passed on to ``model.generate``, such as ``do_sample`` and ``top_p``.
+        rules: change the logits, in this order.
+        pick: chooses the tokens.
+        max_new_tokens: at most so many, or what fits; a longer text is cut.
+
+    Returns:
+        The texts, each with its beginning.
     """
-    torch.manual_seed(seed)
     eos = tokenizer.eos_token_id
     rows = [[eos, *tokenizer(p)["input_ids"]] for p in prompts]
     rows = (rows * (n // len(rows) + 1))[:n]
@@ -87,16 +99,18 @@ def sample_texts(
         left = [longest - len(rows[i]) for i in batch]
         ids = [[eos] * pad + rows[i] for pad, i in zip(left, batch, strict=True)]
         mask = [[0] * pad + [1] * (longest - pad) for pad in left]
-        room = model.config.n_positions - longest
-        output = model.generate(
+        output = generate(
+            model,
             torch.tensor(ids, device=model.device),  # (batch, seq), padded on the left
             attention_mask=torch.tensor(mask, device=model.device),
-            **{"max_new_tokens": min(room, 300), "pad_token_id": eos, **options},
-        ).tolist()
-        for i, pad, row in zip(batch, left, output, strict=True):
-            ids = row[pad + 1 :]
-            end = ids.index(eos) if eos in ids else len(ids)
-            texts[i] = tokenizer.decode(ids[:end])
+            rules=rules,
+            pick=pick,
+            max_new_tokens=min(context_length(model) - longest, max_new_tokens),
+            eos_token_id=eos,
+        )[:, longest:].tolist()
+        for i, new in zip(batch, output, strict=True):
+            end = new.index(eos) if eos in new else len(new)
+            texts[i] = tokenizer.decode(rows[i][1:] + new[:end])
     return texts
 
 

@@ -10,10 +10,9 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean, stdev
 from typing import NamedTuple
 
-import torch
-
-from helpers.decoding import generate, greedy
+from helpers.decoding import greedy
 from helpers.diversity import distinct_n, self_bleu
+from helpers.evaluation import sample_texts
 from helpers.gpt2 import GPT2
 from helpers.templates import words
 from helpers.worlds import FRESH, World
@@ -71,23 +70,15 @@ def write(
         pick: chooses the tokens.
         max_new_tokens: at most so many; a story not ended by then is cut.
     """
-    eos = tokenizer.eos_token_id
-    rows = [[eos, *tokenizer(prompt)["input_ids"]] for prompt in prompts]
-    longest = max(map(len, rows))
-    ids = [[eos] * (longest - len(row)) + row for row in rows]
-    mask = [[0] * (longest - len(row)) + [1] * len(row) for row in rows]
-    found = generate(
+    options = {"rules": rules, "pick": pick, "max_new_tokens": max_new_tokens}
+    return sample_texts(
         model,
-        torch.tensor(ids, device=model.device),  # (batch, seq), padded on the left
-        attention_mask=torch.tensor(mask, device=model.device),
-        rules=rules,
-        pick=pick,
-        max_new_tokens=max_new_tokens,
-        eos_token_id=eos,
-    )[:, longest:].tolist()
-    ends = [row.index(eos) if eos in row else len(row) for row in found]
-    news = [tokenizer.decode(row[:end]) for row, end in zip(found, ends, strict=True)]
-    return [prompt + new for prompt, new in zip(prompts, news, strict=True)]
+        tokenizer,
+        len(prompts),
+        prompts=prompts,
+        batch_size=len(prompts),
+        **options,
+    )
 
 
 def judge(world: World, text: str) -> Verdict:

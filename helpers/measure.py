@@ -13,20 +13,19 @@ from pathlib import Path
 from helpers import tasks
 from helpers.batches import SHARES
 from helpers.card import write_card
+from helpers.decoding import sample, temperature, top_p
 from helpers.evaluation import accepted, gap_to_floor, sample_texts
 from helpers.execution import check_many
+from helpers.gpt2 import GPT2
 from helpers.models import load_model
+from helpers.packing import pack
 from helpers.plots.training import loss_curve
 from helpers.pocket import POCKET
 from helpers.templates import words
 from helpers.worlds import FRESH, load_world
 
 PARTS = ("floor", "stories", "code", "lists")
-STRATEGIES = {
-    "pure sampling": {"do_sample": True, "top_k": 0},
-    "top-p 0.9": {"do_sample": True, "top_k": 0, "top_p": 0.9},
-    "greedy": {"do_sample": False},
-}
+STRATEGIES = {"pure sampling": (), "top-p 0.9": (top_p(0.9),), "greedy": None}
 
 
 def measure_floor(model, tokenizer, n: int) -> dict:
@@ -54,8 +53,9 @@ def measure_stories(model, tokenizer, n: int) -> dict:
     """
     world, rows = load_world("stories"), {}
     fresh = [words(world.sample(FRESH + i)) for i in range(n)]
-    for name, options in STRATEGIES.items():
-        given = 12 if name == "greedy" else 1
+    for name, rules in STRATEGIES.items():
+        given = 12 if rules is None else 1
+        options = {} if rules is None else {"rules": rules, "pick": sample(0)}
         prompts = ["".join(pieces[:given]) for pieces in fresh]
         texts = sample_texts(model, tokenizer, n, prompts=prompts, **options)
         share, slips = accepted(texts, world.first_error)
@@ -67,7 +67,7 @@ def measure_stories(model, tokenizer, n: int) -> dict:
 
 def measure_code(model, tokenizer, n: int) -> dict:
     """Return the shares of functions that parse and that pass their doctests."""
-    options = {"do_sample": True, "top_k": 0, "temperature": 0.7}
+    options = {"rules": [temperature(0.7)], "pick": sample(0)}
     texts = sample_texts(model, tokenizer, n, prompts=("def",), **options)
     errors = check_many(texts)
     syntax = sum(e is not None and e[1].startswith("syntax") for e in errors)
@@ -84,8 +84,8 @@ def measure_lists(model, tokenizer, n: int) -> dict:
             tasks.list_prompt(asked[i % len(asked)], shots, FRESH + i) for i in range(n)
         ]
         asked_first = [prompt for prompt, _ in prompts]
-        options = {"do_sample": False, "max_new_tokens": 6}
-        texts = sample_texts(model, tokenizer, n, prompts=asked_first, **options)
+        options = {"prompts": asked_first, "max_new_tokens": 6}
+        texts = sample_texts(model, tokenizer, n, **options)
         right = sum(
             text[len(prompt) :].partition(",")[0] == answer
             for text, (prompt, answer) in zip(texts, prompts, strict=True)
@@ -109,8 +109,10 @@ def main(arguments: list[str]) -> int:
         "code": measure_code,
         "lists": measure_lists,
     }
-    parts = [options.part] if options.part else PARTS
-    figures = {part: measures[part](model, tokenizer, options.texts) for part in parts}
+    writer, figures = pack(GPT2.from_hf(model)), {}
+    for part in [options.part] if options.part else PARTS:
+        reads = model if part == "floor" else writer
+        figures[part] = measures[part](reads, tokenizer, options.texts)
     if options.part:
         print(json.dumps(figures, indent=2))
         return 0

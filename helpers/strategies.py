@@ -16,6 +16,7 @@ from helpers import decoding
 from helpers.gpt2 import GPT2
 from helpers.inputs import context_length
 from helpers.models import load_model
+from helpers.packing import pack
 
 DEFAULTS = {
     "greedy": {},
@@ -143,7 +144,7 @@ def engine(model=None):
 def _load(name: str):
     model, tokenizer = load_model(name)
     try:
-        return GPT2.from_hf(model), tokenizer
+        return pack(GPT2.from_hf(model)), tokenizer
     except ValueError:  # options that the engine does not have
         return model, tokenizer
 

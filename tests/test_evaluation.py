@@ -6,6 +6,7 @@ import pytest
 import torch
 from scipy import stats
 
+from helpers.decoding import sample
 from helpers.evaluation import (
     accepted,
     document_losses,
@@ -51,9 +52,7 @@ def test_no_model_beats_the_floor_and_the_pocket_model_comes_close(pocket):
 def test_greedy_samples_are_generate_one_by_one(pocket):
     model, tokenizer = pocket
     prompts = ["Once upon a time", "This is the story of Tom", "Once"]
-    written = sample_texts(
-        model, tokenizer, 3, prompts=prompts, do_sample=False, max_new_tokens=30
-    )
+    written = sample_texts(model, tokenizer, 3, prompts=prompts, max_new_tokens=30)
     for prompt, text in zip(prompts, written, strict=True):
         ids = torch.tensor([[tokenizer.eos_token_id, *tokenizer(prompt)["input_ids"]]])
         alone = model.generate(
@@ -68,10 +67,12 @@ def test_greedy_samples_are_generate_one_by_one(pocket):
 
 def test_samples_depend_on_the_seed_alone(pocket):
     model, tokenizer = pocket
-    options = {"do_sample": True, "top_k": 0, "max_new_tokens": 12}
-    first = sample_texts(model, tokenizer, 4, seed=1, **options)
-    assert first == sample_texts(model, tokenizer, 4, seed=1, **options)
-    assert first != sample_texts(model, tokenizer, 4, seed=2, **options)
+
+    def drawn(seed):
+        options = {"pick": sample(seed), "max_new_tokens": 12}
+        return sample_texts(model, tokenizer, 4, **options)
+
+    assert drawn(1) == drawn(1) != drawn(2)
 
 
 def test_accepted_counts_the_right_ones_and_keeps_the_slips():
