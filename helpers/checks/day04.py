@@ -1,30 +1,30 @@
-"""Checks for day 4: the loop, left padding, the cache's size, a sliding window."""
+"""Checks for day 4: the loop, left padding, a loop with a cache, a window."""
 
 import torch
-from transformers import GPT2Config
 
 from helpers.checks.common import exercise, expect
 
 __all__ = [
-    "day04_cache_bytes",
     "day04_left_pad",
     "day04_slide",
     "day04_write",
+    "day04_write_on",
 ]
 VOCAB, EOS = 12, 11
 
 
 @exercise
 def day04_write(write) -> None:
-    """write(next_logits, input_ids, max_new_tokens, eos_token_id): greedy, with ends.
+    """write(score_next, input_ids, max_new_tokens, eos_token_id): greedy, with ends.
 
-    ``next_logits`` reads (1, seq) ids and returns (1, vocab) logits.
+    ``score_next`` reads (1, seq) ids and returns (1, vocab) logits.
     """
     cases = (
         ([EOS, 4, 1], [7, 3, 3, 0, 8, 2], 5),  # a prompt that begins as documents do
         ([5, 2], [9, 1, EOS, 6, 4, 4], 6),
         ([6], [EOS, 3], 4),
         ([2, 2, 8], [1, 7], 1),
+        ([EOS], [4, 7, 2], 3),  # a prompt that is an end token only
     )
     for prompt, script, most in cases:
         _check_written(write, prompt, script, most)
@@ -36,17 +36,18 @@ def _check_written(write, prompt: list[int], script: list[int], most: int) -> No
         wanted = prompt + script[: script.index(EOS) + 1]
     asked = []
 
-    def next_logits(input_ids):
+    def score_next(input_ids):
         ids = _row(input_ids, "the model was given")
         _check_question(ids, asked, prompt, script)
         asked.append(ids)
         return _favour((prompt + script)[len(ids)])
 
     given = torch.tensor([prompt])
-    found = _row(write(next_logits, given, most, EOS), "the answer is")
+    answer = _call("score_next", write, score_next, given, most, EOS)
+    found = _row(answer, "the answer is")
     expect(given.tolist() == [prompt], "input_ids was changed in place: use torch.cat")
     new = wanted[len(prompt) :]
-    expect(found != new, "the prompt is missing: return prompt and new tokens")
+    _check_prompt(found, wanted, prompt)
     if len(found) < len(wanted):
         cut = "the end token belongs to the answer: append it, then stop"
         expect(found != wanted[:-1] or wanted[-1] != EOS, cut)
@@ -126,51 +127,75 @@ def _check_padded(left_pad, rows: list[list[int]], pad: int) -> None:
 
 
 @exercise
-def day04_cache_bytes(cache_bytes) -> None:
-    """cache_bytes(config, tokens, batch, bytes_per_number): all keys and values."""
-    odd = GPT2Config(n_layer=5, n_head=3, n_embd=21, n_positions=64)
-    for config, tokens, batch, width in (
-        (odd, 13, 11, 4),
-        (odd, 13, 11, 2),
-        (GPT2Config(), 1, 1, 4),
-    ):
-        _check_bytes(cache_bytes, config, tokens, batch, width)
+def day04_write_on(write_on) -> None:
+    """write_on(read, cache, input_ids, new): greedy, no token read twice.
+
+    ``read(unread, cache)`` reads (1, seq) ids, adds them to the cache and returns
+    (1, vocab) logits; ``cache.length`` is how many tokens the cache holds.
+    """
+    _check_remembered(write_on, [EOS, 4, 1], held=0, new=5)
+    _check_remembered(write_on, [5, 2, 7, 7, 3], held=3, new=4)
+    _check_remembered(write_on, [8, 3], held=1, new=2)
+    _check_remembered(write_on, [6], held=0, new=1)
 
 
-def _check_bytes(cache_bytes, config, tokens: int, batch: int, width: int) -> None:
-    layers, heads, d_model = config.n_layer, config.n_head, config.n_embd
-    wanted = 0
-    for _layer in range(layers):
-        for _kind in ("keys", "values"):
-            wanted += batch * heads * tokens * (d_model // heads) * width
-    found = cache_bytes(config, tokens, batch, width)
-    expect(found is not None, "the function returns None: return a number of bytes")
-    wrong = {
-        "half of it: keys and values are both kept": wanted / 2,
-        "the heads share d_model, they do not multiply it": wanted * heads,
-        "this is one head: all heads together have d_model numbers": wanted / heads,
-        "one layer: every layer has keys and values of its own": wanted / layers,
-        "the whole context was counted, and only so many tokens were read": (
-            wanted / tokens * config.n_positions
-        ),
-        "the cache grows linearly: no square of the number of tokens": wanted * tokens,
-        "this is one text: each row of the batch has its own cache": wanted / batch,
-        "these are numbers, not bytes: multiply by bytes_per_number": wanted / width,
-        "every number was taken for 4 bytes: use bytes_per_number": wanted / width * 4,
-        "these are bits: a byte is asked for": wanted * 8,
-        "this is in KiB: return bytes": wanted / 1024,
-        "these are weights' sizes (d_model twice): keys have d_model numbers": (
-            wanted * d_model
-        ),
-    }
-    for message, value in wrong.items():
-        expect(found == wanted or found != value, message)
-    expect(found == wanted, f"expected {wanted} bytes, got {found}")
+class _Memory:
+    """A made-up cache: the tokens themselves."""
+
+    def __init__(self, ids: list[int]):
+        self.ids = ids
+
+    @property
+    def length(self) -> int:
+        return len(self.ids)
+
+
+def _check_remembered(write_on, prompt: list[int], *, held: int, new: int) -> None:
+    wanted = list(prompt)
+    for _ in range(new):
+        wanted.append(_follow(wanted))
+    cache, calls = _Memory(prompt[:held]), []
+
+    def read(unread, given):
+        expect(given is cache, "read with the cache that you were given")
+        ids = _row(unread, "the model was given")
+        vain = "read once too often: nobody asks what follows the last new token"
+        expect(len(calls) < new, vain)
+        _check_unread(ids, cache.ids, wanted[: len(prompt) + len(calls)], prompt)
+        cache.ids, _ = cache.ids + ids, calls.append(ids)
+        return _favour(_follow(cache.ids))
+
+    given = torch.tensor([prompt])
+    answer = _call("read", write_on, read, cache, given, new)
+    found = _row(answer, "the answer is")
+    expect(given.tolist() == [prompt], "input_ids was changed in place: use torch.cat")
+    _check_prompt(found, wanted, prompt)
+    count = f"{new} new tokens were asked for, {len(found) - len(prompt)} came"
+    expect(len(found) == len(wanted), count)
+    expect(found == wanted, f"expected {wanted}, got {found}")
+
+
+def _check_unread(ids, held: list[int], text: list[int], prompt: list[int]) -> None:
+    """Raise AssertionError, with its likely cause, unless just the rest is read."""
+    unread = text[len(held) :]
+    if ids == unread:
+        return
+    expect(bool(ids), "the model was given nothing to read")
+    twice = f"the whole text was read, but the cache holds {len(held)} tokens of it"
+    expect(ids != text, twice)
+    again = "the prompt was read again: the cache holds it, give the token just chosen"
+    expect(ids != prompt, again)
+    pieces = "the prompt was read in pieces: one call reads all that is unread"
+    expect(ids != unread[: len(ids)], pieces)
+    skipped = f"only {ids} was read, and the cache does not hold what is before it"
+    expect(ids != unread[-len(ids) :], skipped)
+    likely = "what is unread, and the likeliest tokens"
+    raise AssertionError(f"the model was given {ids}, expected {unread}: {likely}")
 
 
 @exercise
 def day04_slide(slide) -> None:
-    """slide(next_logits, input_ids, max_new_tokens, context): past the context."""
+    """slide(score_next, input_ids, max_new_tokens, context): past the context."""
     _check_slid(slide, [5, 1, 8], 9, 4)
     _check_slid(slide, [3, 0, 7, 7, 2, 9, 4], 3, 5)  # a prompt that is too long itself
     _check_slid(slide, [6, 2], 3, 8)
@@ -182,7 +207,7 @@ def _check_slid(slide, prompt: list[int], new: int, context: int) -> None:
         wanted.append(_follow(wanted[-context:]))
     views = []
 
-    def next_logits(input_ids):
+    def score_next(input_ids):
         ids = _row(input_ids, "the model was given")
         much = f"{len(ids)} tokens were read: the context is {context}"
         expect(len(ids) <= context, much)
@@ -194,8 +219,11 @@ def _check_slid(slide, prompt: list[int], new: int, context: int) -> None:
         expect(len(views) <= new, f"{new} new tokens were asked for: stop there")
         return _favour(_follow(ids))
 
-    found = _row(slide(next_logits, torch.tensor([prompt]), new, context), "got")
+    given = torch.tensor([prompt])
+    answer = _call("score_next", slide, score_next, given, new, context)
+    found = _row(answer, "the answer is")
     total = len(wanted)
+    _check_prompt(found, wanted, prompt)
     cut = "the text itself was cut: only what the model reads slides"
     expect(found == wanted or found != wanted[-len(found) :], cut)
     short = f"expected {total} tokens, prompt and {new} new ones, got {len(found)}"
@@ -213,6 +241,24 @@ def _check_view(ids: list[int], view: list[int], beginning: list[int]) -> None:
     few = f"the model was given {len(ids)} tokens where {len(view)} fit: forget no more"
     expect(len(ids) == len(view), few)
     raise AssertionError(f"the model was given {ids}, expected the last: {view}")
+
+
+def _call(name: str, answer, *args):
+    """Call the learner's loop; explain what becomes of logits that are cut again."""
+    try:
+        return answer(*args)
+    except (RuntimeError, IndexError, AttributeError) as error:
+        cut = ("number of dimensions", "too many indices", "'logits'")
+        if not any(words in str(error) for words in cut):
+            raise
+        shape = f"{name} returns the logits of the next token, (1, vocab), already"
+        advice = f"{shape}: no [:, -1] and no .logits behind it"
+        raise AssertionError(f"{advice} ({error})") from error
+
+
+def _check_prompt(found: list[int], wanted: list[int], prompt: list[int]) -> None:
+    missing = "the prompt is missing: return prompt and new tokens"
+    expect(found != wanted[len(prompt) :], missing)
 
 
 def _follow(ids: list[int]) -> int:
@@ -240,6 +286,6 @@ def _integers(tensor, shape: tuple[int, int], name: str) -> list[list[int]]:
     kind = isinstance(tensor, torch.Tensor)
     got = tuple(tensor.shape) if kind else type(tensor).__name__
     expect(kind and got == shape, f"expected {name} of shape {shape}, got {got}")
-    whole = f"{name} are {tensor.dtype}: the model wants whole numbers, torch.long"
+    whole = f"{name} has {tensor.dtype}: whole numbers are wanted, torch.long"
     expect(not tensor.is_floating_point(), whole)
     return tensor.long().tolist()

@@ -1,10 +1,13 @@
 """Figures of generating: the tokens read, their cost, padded rows, one choice."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
+from statistics import median
 
 import torch
 from matplotlib.colors import ListedColormap
 
+from helpers.cache import Cache
 from helpers.plots.style import new_axes
 
 BLUE, ORANGE, GREY, PALE = "#0072B2", "#D55E00", "#555555", "#DDDDDD"
@@ -33,6 +36,46 @@ def work_maps(reads: Mapping[str, Sequence[int]], *, title: str = ""):
         ax.set_title(f"{name}: {sum(counts)}", fontsize=10, fontweight="normal")
     axes[0].set_ylabel("step")
     return axes
+
+
+def token_costs(engine, lengths: Sequence[int], *, repeats: int = 25):
+    """Time the logits behind so many tokens, without and with a cache.
+
+    With a cache, all tokens but the last were read before. The tokens are random, as
+    the time does not depend on them. ``repeats`` is for the runs with a cache; those
+    without need fewer.
+
+    Returns a dict of medians in milliseconds, for ``cost_curves``.
+    """
+    most = max(lengths)
+    ids = torch.randint(engine.config.vocab_size, (1, most), device=engine.device)
+    cache = Cache(engine, batch=1, room=most)
+
+    def read(length: int):
+        return engine(ids[:, :length], logits_to_keep=1).cpu()  # waits for a GPU
+
+    def read_last(length: int):
+        cache.length = length - 1  # as if only so many had been read
+        last = ids[:, length - 1 : length]
+        return engine(last, cache=cache, logits_to_keep=1).cpu()
+
+    with torch.no_grad():
+        engine(ids, cache=cache, logits_to_keep=1)
+        runs = {"without a cache": (read, 3), "with a cache": (read_last, repeats)}
+        return {
+            name: [_milliseconds(run, length, count) for length in lengths]
+            for name, (run, count) in runs.items()
+        }
+
+
+def _milliseconds(run: Callable, length: int, count: int) -> float:
+    """Return the median of so many runs, after one to warm up."""
+    times = []
+    for _ in range(count + 1):
+        begun = time.perf_counter()
+        run(length)
+        times.append(1000 * (time.perf_counter() - begun))
+    return median(times[1:])
 
 
 def cost_curves(
@@ -89,6 +132,23 @@ def padded_rows(
     return axes
 
 
+def token_texts(batch, tokenizer, *, pad: str = "pad") -> list[list[str]]:
+    """Return each token's text for ``padded_rows``, ¶ for an end token.
+
+    Args:
+        batch: ``input_ids`` and ``attention_mask``, both (batch, seq).
+        tokenizer: the model's.
+        pad: stands for every token that the mask hides.
+    """
+    rows = []
+    for ids, mask in zip(batch["input_ids"], batch["attention_mask"], strict=True):
+        texts = [tokenizer.decode([token]) for token in ids.tolist()]
+        texts = ["¶" if text == tokenizer.eos_token else text for text in texts]
+        pairs = zip(texts, mask.tolist(), strict=True)
+        rows.append([text if real else pad for text, real in pairs])
+    return rows
+
+
 def token_choice(
     logits: torch.Tensor,
     allowed: torch.Tensor,
@@ -111,17 +171,16 @@ def token_choice(
     axes = _row_of_axes(3, (7.2, 0.8 + 0.3 * len(shown)), title, sharey=True)
     colours = [ORANGE if token == chosen else BLUE for token in shown]
     rows = range(len(shown))
-    for ax, scores in zip(axes, (logits[shown], allowed[shown]), strict=False):
+    both = torch.stack([logits[shown], allowed[shown]])
+    kept = both[both.isfinite()]
+    space = 0.15 * (kept.max() - kept.min()).item() + 0.5
+    for ax, scores in zip(axes, both, strict=False):
         ax.scatter(scores.tolist(), rows, color=colours, s=30)
-        kept = scores[scores.isfinite()]
-        space = 0.15 * (kept.max() - kept.min()).item() + 0.5
         ax.set_xlim(kept.min().item() - space, kept.max().item() + space)
     for row in rows:
         if allowed[shown[row]] == -torch.inf:
             at = axes[1].get_yaxis_transform()
-            axes[1].text(
-                0.5, row, "−∞", transform=at, ha="center", va="center", color=GREY
-            )
+            axes[1].text(0.02, row, "−∞", transform=at, va="center", color=GREY)
     widths = probs[shown].tolist()
     axes[2].barh(rows, widths, color=colours, height=0.6)
     for row, (token, width) in enumerate(zip(shown, widths, strict=True)):

@@ -1,6 +1,9 @@
 """Figures of searches: the tree of beginnings, texts with their verdicts, loops."""
 
+import math
 from collections.abc import Mapping, Sequence
+
+import pandas as pd
 
 from helpers.plots.style import new_axes
 
@@ -109,6 +112,22 @@ def _edge(p: float) -> str:
     return f"{p:.2f}" if p >= 0.005 else "<.01"
 
 
+def race(one: Sequence[Mapping], two: Sequence[Mapping]) -> pd.DataFrame:
+    """Return, step by step, the log-probabilities that greedy and two beams reached.
+
+    Both are the steps of a search, as for ``search_tree``, the first with one beam.
+    The last column says whether greedy's text is one of the two beams.
+    """
+    rows = []
+    for alone, both in zip(one, two, strict=True):
+        greedy, beams = _best(alone, 1)[0], _best(both, 2)
+        probs = [alone[greedy], *(both[beam] for beam in beams)]
+        kept = "yes" if greedy in beams else "dropped"
+        rows.append([*map(math.log, probs), kept])
+    names = ["greedy text", "beam 1", "beam 2", "greedy text in beam?"]
+    return pd.DataFrame(rows, columns=names, index=range(1, len(rows) + 1))
+
+
 def verdict_strip(
     rows: Mapping[str, Sequence[tuple[float, bool]]], *, title: str = "", ax=None
 ):
@@ -145,6 +164,21 @@ def verdict_strip(
     return ax
 
 
+def verdicts(rows: Mapping[str, Sequence[tuple[float, bool]]]) -> pd.DataFrame:
+    """Return the numbers behind ``verdict_strip``, a row per way of writing.
+
+    The mean log-probability per token, the share that is right, and its standard
+    error, which is left out at 0 and 1, where its formula is blind.
+    """
+    found = []
+    for texts in rows.values():
+        share = _share(texts)
+        error = math.sqrt(share * (1 - share) / len(texts)) or math.nan
+        found.append([sum(value for value, _ in texts) / len(texts), share, error])
+    names = ["log P per token", "right", "±"]
+    return pd.DataFrame(found, index=list(rows), columns=names)
+
+
 def _share(texts: Sequence[tuple[float, bool]]) -> float:
     return sum(right for _, right in texts) / len(texts)
 
@@ -160,7 +194,7 @@ def repetition_lines(
         line = ax.plot(ends, shares, marker="o", markersize=4)[0]
         ax.text(ends[-1] + 6, height, name, color=line.get_color(), va="center")
     ax.set(xlabel="tokens written", ylabel="share of 4-grams said before")
-    ax.set_xlim(0, ends[-1] * 1.28)
+    ax.set_xlim(0, ends[-1] * 1.2)
     ax.set_ylim(bottom=-0.02)
     ax.set_xticks(ends)
     ax.set_title(title)

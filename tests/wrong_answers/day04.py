@@ -114,17 +114,69 @@ def _pad_in_place(rows, pad_token_id):
     return _pad()(rows, pad_token_id)
 
 
-def _bytes(change):
-    def cache_bytes(config, tokens, batch, bytes_per_number):
-        right = 2 * config.n_layer * config.n_embd * tokens * batch * bytes_per_number
-        return change(right, config, tokens, batch, bytes_per_number)
+def _looks_first(next_logits, input_ids, max_new_tokens, eos_token_id):
+    for _ in range(max_new_tokens):
+        if input_ids[0, -1] == eos_token_id:
+            break
+        new = next_logits(input_ids).argmax(dim=-1, keepdim=True)
+        input_ids = torch.cat([input_ids, new], dim=1)
+    return input_ids
 
-    return cache_bytes
+
+def _cached(*, view=None, first=None, pick=lambda z: z.argmax(dim=-1, keepdim=True)):
+    """A loop with a cache; what is read, at first and later, exchanged."""
+    view = view or (lambda ids, cache: ids[:, cache.length :])
+
+    def write_on(read, cache, input_ids, new):
+        unread = (first or view)(input_ids, cache)
+        for _ in range(new):
+            chosen = pick(read(unread, cache))
+            input_ids = torch.cat([input_ids, chosen], dim=1)
+            unread = view(input_ids, cache)
+        return input_ids
+
+    return write_on
 
 
-def _tensors(config, tokens, batch, bytes_per_number):
-    shape = (batch, config.n_head, tokens, config.n_embd // config.n_head)
-    return 2 * config.n_layer * torch.Size(shape).numel() * bytes_per_number
+def _counting(change):
+    """The right loop with another number of new tokens."""
+    return lambda read, cache, ids, new: _cached()(read, cache, ids, new + change)
+
+
+def _token_by_token(read, cache, input_ids, new):
+    for column in range(cache.length, input_ids.shape[1]):
+        logits = read(input_ids[:, column : column + 1], cache)
+    for _ in range(new - 1):
+        chosen = logits.argmax(dim=-1, keepdim=True)
+        input_ids = torch.cat([input_ids, chosen], dim=1)
+        logits = read(chosen, cache)
+    return torch.cat([input_ids, logits.argmax(dim=-1, keepdim=True)], dim=1)
+
+
+def _reads_the_last(read, cache, input_ids, new):
+    logits = read(input_ids[:, cache.length :], cache)
+    for _ in range(new):
+        chosen = logits.argmax(dim=-1, keepdim=True)
+        input_ids = torch.cat([input_ids, chosen], dim=1)
+        logits = read(chosen, cache)
+    return input_ids
+
+
+def _other_cache(read, cache, input_ids, new):
+    return _cached()(lambda unread, c: read(unread, None), cache, input_ids, new)
+
+
+def _new_only(read, cache, input_ids, new):
+    return _cached()(read, cache, input_ids, new)[:, input_ids.shape[1] :]
+
+
+def _remembering_list(read, cache, input_ids, new):
+    ids = input_ids[0].tolist()
+    unread = ids[cache.length :]
+    for _ in range(new):
+        unread = [read(torch.tensor([unread]), cache)[0].argmax().item()]
+        ids += unread
+    return torch.tensor([ids])
 
 
 def _window(view, *, keep=lambda ids, context: ids, extra=0):
@@ -182,6 +234,17 @@ WRONG = {
             "looks for eos in the prompt too",
             _loop(seen=lambda ids, new: ids),
             "end token of the prompt",
+        ),
+        ("looks for eos before it writes", _looks_first, "end token of the prompt"),
+        (
+            "cuts the logits again",
+            _loop(pick=lambda z: z[:, -1].argmax(dim=-1, keepdim=True)),
+            "no [:, -1]",
+        ),
+        (
+            "asks for the logits of logits",
+            _loop(pick=lambda z: z.logits.argmax(dim=-1, keepdim=True)),
+            "no .logits",
         ),
         (
             "ignores eos",
@@ -253,28 +316,39 @@ WRONG = {
         ("returns lists", lambda r, p: tuple(map(list, _pad()(r, p))), "of shape"),
         ("changes the rows", _pad_in_place, "in place"),
     ],
-    "day04_cache_bytes": [
-        ("forgets the values", _bytes(lambda n, c, *_: n // 2), "keys and values"),
-        ("multiplies by the heads", _bytes(lambda n, c, *_: n * c.n_head), "share"),
-        ("counts one head", _bytes(lambda n, c, *_: n // c.n_head), "one head"),
-        ("counts one layer", _bytes(lambda n, c, *_: n // c.n_layer), "one layer"),
+    "day04_write_on": [
+        ("reads the whole text", _cached(view=lambda ids, c: ids), "the whole text"),
         (
-            "takes the whole context",
-            _bytes(lambda n, c, t, *_: n // t * c.n_positions),
-            "the whole context",
+            "does not ask what the cache holds",
+            _cached(first=lambda ids, c: ids, view=lambda ids, c: ids[:, -1:]),
+            "the cache holds 3 tokens",
         ),
-        ("squares the tokens", _bytes(lambda n, c, t, *_: n * t), "linearly"),
-        ("forgets the batch", _bytes(lambda n, c, t, b, w: n // b), "one text"),
-        ("counts numbers", _bytes(lambda n, c, t, b, w: n // w), "numbers, not bytes"),
         (
-            "always takes 4 bytes",
-            _bytes(lambda n, c, t, b, w: n // w * 4),
-            "taken for 4 bytes",
+            "reads the last token alone",
+            _cached(view=lambda ids, c: ids[:, -1:]),
+            "does not hold what is before",
         ),
-        ("counts bits", _bytes(lambda n, *_: n * 8), "bits"),
-        ("counts KiB", _bytes(lambda n, *_: n / 1024), "KiB"),
-        ("counts weights", _bytes(lambda n, c, *_: n * c.n_embd), "weights' sizes"),
-        ("adds the text", _bytes(lambda n, c, t, *_: n + t), "expected"),
+        (
+            "reads the prompt at every step",
+            _cached(view=lambda ids, c: ids[:, : max(c.length, 3)]),
+            "the prompt was read again",
+        ),
+        ("reads token by token", _token_by_token, "in pieces"),
+        ("reads the last new token", _reads_the_last, "once too often"),
+        ("counts one more", _counting(1), "once too often"),
+        ("counts one less", _counting(-1), "5 new tokens were asked for, 4 came"),
+        ("uses another cache", _other_cache, "that you were given"),
+        ("returns the new tokens only", _new_only, "the prompt is missing"),
+        (
+            "takes the least likely",
+            _cached(pick=lambda z: z.argmin(dim=-1, keepdim=True)),
+            "likeliest",
+        ),
+        (
+            "cuts the logits again",
+            _cached(pick=lambda z: z[:, -1].argmax(dim=-1, keepdim=True)),
+            "no [:, -1]",
+        ),
         ("forgets to return", lambda *args: None, "returns None"),
     ],
     "day04_slide": [
@@ -292,6 +366,16 @@ WRONG = {
         ("forgets half at a time", _window(_forget_all), "forget no more"),
         ("cuts the text", _window(_last, keep=_last), "the text itself"),
         ("cuts a long prompt", _cuts_first, "the text itself"),
+        (
+            "returns the new tokens only",
+            lambda f, ids, n, c: _window(_last)(f, ids, n, c)[:, ids.shape[1] :],
+            "the prompt is missing",
+        ),
+        (
+            "cuts the logits again",
+            lambda f, *rest: _window(_last)(lambda ids: f(ids)[:, -1], *rest),
+            "no [:, -1]",
+        ),
         ("counts from the context on", _window(_last, extra=1), "stop there"),
         ("one token too few", _window(_last, extra=-1), "expected 12 tokens"),
         (
@@ -306,6 +390,6 @@ WRONG = {
 RIGHT = {
     "day04_write": [_loop(), _recursive, _while],
     "day04_left_pad": [_pad(), _slow_pad],
-    "day04_cache_bytes": [_bytes(lambda n, *_: n), _tensors],
+    "day04_write_on": [_cached(), _remembering_list],
     "day04_slide": [_window(_last), _list_slide],
 }

@@ -44,6 +44,10 @@ def _each_time(x, z, r):
     return z
 
 
+def _first_row(x, z, r):
+    return torch.cat([_gathered(x[:1], z[:1], r), z[1:]])
+
+
 def _both_rows(x, z, r):
     return _gathered(x.flatten().expand(len(x), -1), z, r)
 
@@ -134,6 +138,7 @@ def _search(
     *,
     aside="kept",
     fill=False,
+    shrink=False,
     keep_running=True,
     stop_first=False,
     grow_ended=False,
@@ -149,7 +154,7 @@ def _search(
                 for word, p in next_probs(text).items()
             ]
             grown.sort(key=lambda pair: -pair[1])
-            kept = grown[:num_beams]
+            kept = grown[: num_beams - len(ended) if shrink else num_beams]
             if grow_ended:
                 running = kept
                 continue
@@ -196,6 +201,7 @@ def _recursive_search(next_probs, start, num_beams, max_steps, length_penalty):
 WRONG = {
     "day05_score": [
         ("multiplies", lambda x, a: sum(x) * len(x) ** a, "multiplied by the length"),
+        ("takes abs", lambda x, a: sum(x) / len(x) ** abs(a), "needs no case"),
         ("takes no power", lambda x, a: sum(x) / (len(x) * a or 1), "power is missing"),
         ("takes the mean", lambda x, a: sum(x) / len(x), "mean whatever"),
         ("takes the sum", lambda x, a: sum(x), "sum whatever"),
@@ -232,6 +238,7 @@ WRONG = {
             lambda x, z, r: torch.where(_seen(x, z), z, _marked(z, r)),
             "NOT there",
         ),
+        ("does one row", _first_row, "row 1 is wrong"),
         ("takes the last", lambda x, z, r: _gathered(x[:, -1:], z, r), "only the last"),
         ("skips the first", lambda x, z, r: _gathered(x[:, 1:], z, r), "prompt counts"),
         ("subtracts", lambda x, z, r: torch.where(_seen(x, z), z - r, z), "subtracted"),
@@ -251,7 +258,9 @@ WRONG = {
     ],
     "day05_best_text": [
         ("is greedy", _beams(1), "greedy"),
-        ("takes two beams", _beams(2), "two beams"),
+        ("takes two beams", _beams(2), "few beams"),
+        ("takes three beams", _beams(3), "few beams"),
+        ("takes four beams", _beams(4), "few beams"),
         ("takes the least", _best(min), "least probable"),
         ("leaves the start out", _then(lambda t, p: (t[1:], p)), "start word"),
         ("joins the words", _then(lambda t, p: (" ".join(t), p)), "a tuple of words"),
@@ -270,7 +279,8 @@ WRONG = {
         ("loses ended texts", _search(aside="none"), "had ended were lost"),
         ("loses running texts", _search(keep_running=False), "running at the last"),
         ("stops at the first", _search(stop_first=True), "first text that ended"),
-        ("fills up", _search(fill=True), "beam gets smaller"),
+        ("fills up", _search(fill=True), "empty until the next step"),
+        ("shrinks", _search(shrink=True), "shrank for good"),
         ("sets all aside", _search(aside="all"), "not among the best"),
         (
             "compares probabilities",
