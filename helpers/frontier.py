@@ -6,8 +6,9 @@ strategy, the searches too, has something different to say each time.
 """
 
 import math
-from collections.abc import Iterable, Sequence
-from statistics import fmean, stdev
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean, median, stdev
 from typing import NamedTuple
 
 from helpers.decoding import greedy
@@ -128,6 +129,41 @@ def still_right(verdicts: Sequence[Verdict], most: int = 150) -> list[float]:
     """
     slips = [v.right if v.kind else math.inf for v in verdicts]
     return [sum(s >= n for s in slips) / len(slips) for n in range(most + 1)]
+
+
+def risk(verdicts: Sequence[Verdict], *, given: int = 8) -> float:
+    """Return first slips per word tried: those after the ``given`` words, slips too."""
+    return sum(v.kind is not None for v in verdicts) / _tried(verdicts, given)
+
+
+def slips(verdicts: Sequence[Verdict], *, given: int = 8) -> dict[str, float]:
+    """Return the median word of the first slips, and slips per 1,000 words by kind.
+
+    Only words up to the first slip are counted, and none of the ``given`` ones. The
+    median is NaN where nothing slips.
+    """
+    slipped = [v for v in verdicts if v.kind is not None]
+    middle = median(v.right + 1 for v in slipped) if slipped else math.nan
+    counts, tried = Counter(v.kind for v in slipped), _tried(verdicts, given)
+    return {"median word": middle} | {k: 1000 * n / tried for k, n in counts.items()}
+
+
+def table(points: Mapping[str, Point]) -> dict[str, dict[str, float]]:
+    """Return the points as named rows, the errors of each measure beside it."""
+    names = {"accepted": "whole", "right": "told", "self_bleu": "self-BLEU"}
+    rows = {}
+    for label, point in points.items():
+        rows[label] = {"n": point.stories}
+        for field, name in names.items():
+            measured = getattr(point, field)
+            rows[label] |= {name: measured.mean, f"± {name}": measured.error}
+        rows[label]["distinct-2"] = point.distinct.mean
+    return rows
+
+
+def _tried(verdicts: Sequence[Verdict], given: int) -> int:
+    tried = sum(max(v.right - given, 0) + (v.kind is not None) for v in verdicts)
+    return max(tried, 1)
 
 
 def _distinct(texts: list[list[str]]) -> float:

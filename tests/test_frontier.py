@@ -94,3 +94,19 @@ def test_curves_begin_at_one_and_only_fall():
     verdicts = [Verdict(9, 3, "grammar"), Verdict(5, 5, None), Verdict(9, 0, "ending")]
     wanted = [1, 2 / 3, 2 / 3, 2 / 3, 1 / 3, 1 / 3]
     assert frontier.still_right(verdicts, 5) == pytest.approx(wanted)
+
+
+def test_slips_are_counted_per_word_tried():
+    verdicts = [Verdict(30, 17, "grammar"), Verdict(18, 18, None)]
+    verdicts.append(Verdict(40, 8, "ending"))
+    assert frontier.risk(verdicts) == 2 / 21  # 10 and 10 words tried, and one more
+    rates = frontier.slips(verdicts)
+    assert rates.pop("median word") == 13.5  # the 18th and the 9th
+    assert rates == pytest.approx({"grammar": 1000 / 21, "ending": 1000 / 21})
+    assert math.isnan(frontier.slips([Verdict(9, 9, None)])["median word"])
+
+
+def test_a_table_has_the_error_beside_each_measure():
+    point = frontier.Point(8, *[frontier.Measured(0.5, 0.1)] * 4)
+    row = frontier.table({"p = 0.9": point})["p = 0.9"]
+    assert list(row)[:3] == ["n", "whole", "± whole"] and row["± told"] == 0.1

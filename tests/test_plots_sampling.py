@@ -11,7 +11,6 @@ from helpers.plots.frontier import frontier  # noqa: E402
 from helpers.plots.sampling import (  # noqa: E402
     before_after,
     right_lines,
-    slip_bars,
     truth_bars,
 )
 
@@ -46,7 +45,10 @@ def test_panels_show_before_and_after_and_count_what_is_left():
 
 @pytest.mark.parametrize("x", ["distinct", "self_bleu"])
 def test_every_point_is_labelled_and_diversity_grows_to_the_right(x):
-    families = {"top-p": {"p = 0.8": point(0.5, 0.2)}, "": {"greedy": point(0.5, 0.8)}}
+    families = {
+        "top-p": {"p = 0.8": point(0.5, 0.2)},
+        "searches": {"greedy": point(0.5, 0.8)},
+    }
     ax = frontier(families, x=x, truth=point(1.0, 0.1), title="Frontier")
     assert {text.get_text() for text in ax.texts} >= {"p = 0.8", "greedy"}
     left, right = ax.get_xlim()
@@ -70,11 +72,10 @@ def test_lines_are_named_at_their_ends_without_overlap():
     assert abs(heights[0] - heights[1]) >= 0.069
 
 
-def test_slips_are_stacked_and_counted_by_kind():
-    ax = slip_bars({"grammar": [3, 16, 17], "ending": [4]}, width=15)
-    assert [text.get_text() for text in ax.texts] == ["grammar, 3", "ending, 1"]
-    assert sum(bar.get_height() for bar in ax.patches) == pytest.approx(4)
-    assert slip_bars({}).get_ylabel() == "stories"
+def test_the_law_begins_where_the_given_words_end():
+    ax = right_lines({"T = 1.0": [1, 1, 0.5, 0.5]}, risk=0.5, given=1)
+    law = next(line for line in ax.lines if line.get_linestyle() == "--")
+    assert list(law.get_ydata()) == [1, 1, 0.5, 0.25]
 
 
 def test_what_is_cut_off_lies_on_the_left():

@@ -1,6 +1,6 @@
 """The figure of the quality-diversity frontier, a labelled point per strategy."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from matplotlib.text import Text
 from matplotlib.ticker import FormatStrFormatter, NullFormatter
@@ -21,6 +21,7 @@ def frontier(
     *,
     x: str = "distinct",
     y: str = "accepted",
+    joined: Collection[str] = ("temperature", "top-k", "top-p"),
     truth: tuple | None = None,
     title: str = "",
     ax=None,
@@ -28,11 +29,11 @@ def frontier(
     """Draw points of ``helpers.frontier``, a colour and a line for each family.
 
     Args:
-        families: family to label to ``Point``, as {"top-p": {"p = 0.9": point}}; the
-            points of the family "" are not joined.
+        families: family to label to ``Point``, as {"top-p": {"p = 0.9": point}}.
         x: "distinct", drawn as the share of word pairs that repeat, or "self_bleu".
             Both fall from left to right, so that diversity grows to the right.
         y: "accepted" or "right".
+        joined: families whose points a line joins.
         truth: the point of the world's own stories, a star.
         title: the message.
         ax: axes to draw on.
@@ -45,7 +46,7 @@ def frontier(
             bars = {"xerr": error, "yerr": high.error, "elinewidth": 0.8, "ms": 5}
             ax.errorbar(place, high.mean, fmt="o", color=colour, alpha=0.9, **bars)
             spots.append((place, high.mean, label, colour))
-        if family:
+        if family in joined:
             line = [spot[:2] for spot in spots[-len(points) :]]
             ax.plot(*zip(*line, strict=True), color=colour, linewidth=1, alpha=0.5)
     if truth is not None:

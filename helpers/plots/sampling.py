@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 import torch
-from matplotlib.ticker import MaxNLocator
 
 from helpers.plots.style import new_axes
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#555555"
 PALE = "#BBBBBB"
 PALETTE = (BLUE, ORANGE, "#009E73", "#A6508A", "#B07800", "#3A8FC0")
+HEAT = ("#0072B2", "#4DA6D9", "#B07800", "#D55E00")  # from cold to hot
 
 
 def before_after(
@@ -54,55 +54,33 @@ def before_after(
     return axes[: len(after)]
 
 
-def right_lines(lines: Mapping[str, Sequence[float]], *, title: str = "", ax=None):
+def right_lines(
+    lines: Mapping[str, Sequence[float]],
+    *,
+    risk: float | None = None,
+    given: int = 0,
+    title: str = "",
+    ax=None,
+):
     """Draw the share of stories still without a slip after 0, 1, 2 … words.
 
-    A line per strategy, its name at its right end.
+    A line per strategy, its name at its right end, coloured from cold to hot in the
+    order given. Dashed: (1 - risk) to the power of the words after the ``given`` ones.
     """
     ax = new_axes(ax)
-    ends = sorted(lines, key=lambda name: lines[name][-1])
-    height = -1.0
-    for name in ends:
-        shares, colour = lines[name], PALETTE[list(lines).index(name) % len(PALETTE)]
-        ax.plot(shares, color=colour)
-        height = max(shares[-1], height + 0.07)
-        ax.text(len(shares), height, name, color=colour, va="center", fontsize=9)
-    longest = max(map(len, lines.values()))
+    height, longest = -1.0, max(map(len, lines.values()))
+    for name in sorted(lines, key=lambda name: lines[name][-1]):
+        colour = HEAT[list(lines).index(name) % len(HEAT)]
+        ax.plot(lines[name], color=colour)
+        height = max(lines[name][-1], height + 0.07)
+        ax.text(longest, height, name, color=colour, va="center", fontsize=9)
+    if risk is not None:
+        law = [(1 - risk) ** max(n - given, 0) for n in range(longest)]
+        ax.plot(law, "--", color=GREY, linewidth=1)
+        note = f"dashed: {risk:.3f} risk per word"
+        ax.text(0.98, 0.95, note, transform=ax.transAxes, color=GREY, ha="right")
     ax.set(xlim=(0, 1.17 * longest), ylim=(-0.03, 1.05), title=title)
     ax.set(xlabel="words of the story", ylabel="stories without a slip so far")
-    return ax
-
-
-def slip_bars(
-    slips: Mapping[str, Sequence[int]], *, width: int = 15, title: str = "", ax=None
-):
-    """Draw where the first slips happen, by kind: a stack of bars per stretch of words.
-
-    Args:
-        slips: kind to the positions of its slips, in words from the beginning.
-        width: words in a stretch.
-        title: the message.
-        ax: axes to draw on.
-    """
-    ax = new_axes(ax)
-    most = max((place for places in slips.values() for place in places), default=0)
-    edges = range(0, most + width + 1, width)
-    kinds = sorted(slips, key=lambda kind: -len(slips[kind]))
-    if kinds:  # a model may make no slip at all
-        ax.hist(
-            [list(slips[kind]) for kind in kinds],
-            bins=list(edges),
-            stacked=True,
-            color=[PALETTE[i % len(PALETTE)] for i in range(len(kinds))],
-            rwidth=0.9,
-        )
-    for i, kind in enumerate(kinds):
-        place, colour = 0.95 - 0.08 * i, PALETTE[i % len(PALETTE)]
-        text = f"{kind}, {len(slips[kind])}"
-        ax.text(0.98, place, text, transform=ax.transAxes, color=colour, ha="right")
-    ax.set(xlabel="word at which the first slip happens", ylabel="stories", title=title)
-    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.grid(axis="x", visible=False)
     return ax
 
 

@@ -1,0 +1,34 @@
+"""helpers.truth: the world's next-token probabilities beside a model's."""
+
+import pytest
+import torch
+
+from helpers.gpt2 import GPT2
+from helpers.models import load_model
+from helpers.prediction import document_ids
+from helpers.templates import words
+from helpers.truth import beside_truth, survival, true_next
+from helpers.worlds import FRESH, load_world
+
+
+def test_rows_speak_about_the_word_that_comes_next():
+    model, tokenizer = load_model("pocket", device="cpu")
+    engine, world = GPT2.from_hf(model), load_world("stories")
+    stories = [world.sample(FRESH + i) for i in range(2)]
+    logits, truth, sizes = beside_truth(engine, tokenizer, world, stories)
+    pieces = words(stories[0])
+    assert logits.shape == truth.shape == (sum(sizes), len(tokenizer))
+    assert sizes[0] == len(pieces)
+    assert truth.sum(dim=-1).tolist() == pytest.approx([1] * len(truth), abs=1e-4)
+    seconds = [tokenizer(word)["input_ids"][0] for word in pieces[1:]]
+    assert (truth[range(len(seconds)), seconds] > 0).all()  # the story is possible
+    prefix = "".join(pieces[:3])
+    assert torch.equal(truth[2], true_next(tokenizer, world, prefix))
+    with torch.inference_mode():
+        alone = engine(document_ids(tokenizer, prefix))[0, -1]
+    assert torch.allclose(logits[2], alone, atol=1e-4)
+
+
+def test_a_story_survives_if_every_place_does():
+    risk = torch.tensor([0.5, 0.5, 0.0, 1.0])
+    assert survival(risk, [2, 1, 1]) == pytest.approx((0.25 + 1 + 0) / 3)
