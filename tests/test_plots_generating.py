@@ -6,10 +6,14 @@ import torch
 
 matplotlib.use("Agg")
 
+from helpers.gpt2 import GPT2  # noqa: E402
+from helpers.models import load_model  # noqa: E402
 from helpers.plots.generating import (  # noqa: E402
     cost_curves,
     padded_rows,
     token_choice,
+    token_costs,
+    token_texts,
     work_maps,
 )
 
@@ -50,3 +54,20 @@ def test_a_choice_shows_forbidden_tokens_and_the_one_chosen():
     widths = [bar.get_width() for bar in axes[2].patches]
     assert widths == pytest.approx(allowed.softmax(dim=-1)[[0, 2, 1, 3]].tolist())
     assert [i for i, t in enumerate(axes[2].texts) if "chosen" in t.get_text()] == [3]
+
+
+def test_costs_are_timed_with_and_without_a_cache():
+    model, tokenizer = load_model("pocket", device="cpu")
+    costs = token_costs(GPT2.from_hf(model), [8, 300], repeats=2)
+    assert set(costs) == {"without a cache", "with a cache"}
+    assert all(len(times) == 2 and min(times) > 0 for times in costs.values())
+
+
+def test_texts_name_the_end_token_and_hide_the_pads():
+    model, tokenizer = load_model("pocket", device="cpu")
+    end = tokenizer.eos_token_id
+    word = tokenizer("Once")["input_ids"]
+    batch = {"input_ids": torch.tensor([[end, end, *word]])}
+    batch["attention_mask"] = torch.tensor([[0, 1] + [1] * len(word)])
+    shown = token_texts(batch, tokenizer, pad="·")
+    assert shown[0][:2] == ["·", "¶"] and "".join(shown[0][2:]) == "Once"

@@ -1,14 +1,18 @@
 """The figures of searches show what they are given."""
 
+import math
+
 import matplotlib
 import pytest
 
 matplotlib.use("Agg")
 
 from helpers.plots.searching import (  # noqa: E402
+    race,
     repetition_lines,
     search_tree,
     verdict_strip,
+    verdicts,
 )
 
 STEPS = [
@@ -73,3 +77,17 @@ def test_lines_are_drawn_at_the_windows_ends_with_their_names():
     ax = repetition_lines({"r = 1": [0.0, 0.5], "r = 2": [0.0, 0.1]}, window=50)
     assert ax.lines[0].get_xdata().tolist() == [50, 100]
     assert list(shown(ax)) == ["r = 1", "r = 2"]
+
+
+def test_the_race_says_where_greedy_is_dropped():
+    alone = [{("a",): 0.5, ("b",): 0.4, ("c",): 0.1}, {("a", "x"): 0.1}]
+    beams = [{("a",): 0.5, ("b",): 0.4}, {("b", "y"): 0.3, ("b", "z"): 0.2}]
+    table = race(alone, beams)
+    assert table["greedy text in beam?"].tolist() == ["yes", "dropped"]
+    assert table["beam 1"].map(math.exp).round(6).tolist() == [0.5, 0.3]
+
+
+def test_verdicts_give_no_error_where_all_are_alike():
+    table = verdicts({"some": [(-1.0, True), (-2.0, False)], "all": [(-1.0, True)]})
+    assert table.loc["some"].tolist() == [-1.5, 0.5, math.sqrt(0.125)]
+    assert table.loc["all", "right"] == 1 and math.isnan(table.loc["all", "±"])
