@@ -149,16 +149,20 @@ def slips(verdicts: Sequence[Verdict], *, given: int = 8) -> dict[str, float]:
 
 
 def table(points: Mapping[str, Point]) -> dict[str, dict[str, float]]:
-    """Return the points as named rows, the errors of each measure beside it."""
-    names = {"accepted": "whole", "right": "told", "self_bleu": "self-BLEU"}
-    rows = {}
-    for label, point in points.items():
-        rows[label] = {"n": point.stories}
-        for field, name in names.items():
-            measured = getattr(point, field)
-            rows[label] |= {name: measured.mean, f"± {name}": measured.error}
-        rows[label]["distinct-2"] = point.distinct.mean
-    return rows
+    """Return the points as rows with named columns, quality with its errors."""
+    return {label: _row(point) for label, point in points.items()}
+
+
+def _row(point: Point) -> dict[str, float]:
+    return {
+        "n": point.stories,
+        "whole": point.accepted.mean,
+        "± whole": point.accepted.error,
+        "told": point.right.mean,
+        "± told": point.right.error,
+        "distinct-2": point.distinct.mean,
+        "self-BLEU": point.self_bleu.mean,
+    }
 
 
 def _tried(verdicts: Sequence[Verdict], given: int) -> int:

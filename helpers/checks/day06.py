@@ -1,4 +1,4 @@
-"""Checks for day 6: drawing a token, top-p, min-p, the order of two rules."""
+"""Checks for day 6: drawing a token, top-p, min-p, distinct-2."""
 
 import math
 
@@ -6,7 +6,7 @@ import torch
 
 from helpers.checks.common import exercise, expect
 
-__all__ = ["day06_draw", "day06_keeps", "day06_min_p", "day06_top_p"]
+__all__ = ["day06_distinct", "day06_draw", "day06_min_p", "day06_top_p"]
 
 
 @exercise
@@ -176,40 +176,59 @@ def _check_min_p(answer, logits: torch.Tensor, p: float) -> None:
     expect(_close(found[likely], logits[likely]), same)
 
 
-ANSWERS = ("more", "fewer", "as many")
-
-
 @exercise
-def day06_keeps(keeps) -> None:
-    """keeps(rule, t): temperature before the rule keeps "more", "fewer", "as many"."""
-    for rule in ("top_k", "top_p", "min_p"):
-        for t in (0.5, 1.0, 2.0):
-            found, wanted = keeps(rule, t), _kept(rule, t)
-            named = f"keeps({rule!r}, {t}) is {found!r}, expected one of {ANSWERS}"
-            expect(found in ANSWERS, named)
-            if found != wanted:
-                raise AssertionError(_why(rule, t, found))
+def day06_distinct(distinct_2) -> None:
+    """distinct_2(texts): different word pairs, per pair of all texts."""
+    texts = [list("abacabd"), list("abda"), list("cec")]  # words of one letter
+    found = _share(distinct_2([list(text) for text in texts]))
+    pairs = [list(zip(text, text[1:], strict=False)) for text in texts]
+    every = [pair for some in pairs for pair in some]
+    joined = [word for text in texts for word in text]
+    across = list(zip(joined, joined[1:], strict=False))
+    apart = [pair for some in pairs for pair in some[::2]]
+    different, n = len(set(every)), len(every)
+    wrong = {
+        "the last word of a text and the first of the next one are no neighbours": (
+            len(set(across)) / len(across)
+        ),
+        "divide by the number of pairs, not of words": different / len(joined),
+        "a b and b a are two different pairs": len({frozenset(p) for p in every}) / n,
+        "a pair that comes twice is still one different pair: count it once, do not "
+        "leave it out": sum(every.count(pair) == 1 for pair in every) / n,
+        "pairs overlap: a b a has two, a b and b a": len(set(apart)) / len(apart),
+        "count over all texts together, not each text by itself: a mean over texts "
+        "does not see what they share": sum(len(set(p)) / len(p) for p in pairs) / 3,
+        "a pair that stands in two texts is one different pair, not two": (
+            sum(len(set(some)) for some in pairs) / n
+        ),
+        "count pairs of words, not single words": len(set(joined)) / len(joined),
+        "that is the share of repeated pairs: distinct-2 is what is left": (
+            1 - different / n
+        ),
+        "that is the number of different pairs: divide by the number of all pairs": (
+            different
+        ),
+        "upside down: different pairs, divided by all pairs": n / different,
+    }
+    if not _close(torch.tensor(found), different / n):
+        for message, value in wrong.items():
+            expect(not _close(torch.tensor(found), value), message)
+        raise AssertionError(
+            f"{n} pairs, {different} of them different: expected "
+            f"{different / n:.3f}, got {found:.3f}"
+        )
+    try:
+        short = _share(distinct_2([["a"], ["a", "b"]]))
+    except (ZeroDivisionError, IndexError, ValueError) as error:
+        raise AssertionError(f"a text of one word has no pair ({error})") from None
+    expect(_close(torch.tensor(short), 1), "a text of one word has no pair: skip it")
 
 
-def _kept(rule: str, t: float) -> str:
-    if rule == "top_k" or t == 1:
-        return "as many"
-    return "more" if t > 1 else "fewer"
-
-
-def _why(rule: str, t: float, found: str) -> str:
-    given = f"{rule}, temperature {t}: not {found!r}, "
-    if t == 1:
-        return given + "as temperature 1 changes nothing, in whatever order"
-    if rule == "top_k":
-        return given + "as temperature never changes which k tokens are the likeliest"
-    if rule == "min_p" and found == "as many":
-        share = 0.1 ** (1 / t)
-        said = f"a token with 0.1 of the largest probability has {share:.2f} of it"
-        return f"{given}as temperature changes ratios too: after it {said}"
-    if t > 1:
-        return given + "as temperature 2 flattens: it takes more tokens to reach a mass"
-    return given + "as temperature 0.5 sharpens: the likeliest alone hold more of it"
+def _share(answer) -> float:
+    expect(answer is not None, "the function returns None: return a number")
+    answer = torch.as_tensor(answer, dtype=torch.float64)
+    expect(answer.numel() == 1, f"expected one number, got {tuple(answer.shape)}")
+    return answer.item()
 
 
 def _first(u: float, shares: list[float]) -> int:

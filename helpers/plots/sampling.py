@@ -69,7 +69,7 @@ def right_lines(
     """
     ax = new_axes(ax)
     height, longest = -1.0, max(map(len, lines.values()))
-    for name in sorted(lines, key=lambda name: lines[name][-1]):
+    for name in sorted(lines, key=lambda name: (lines[name][-1], sum(lines[name]))):
         colour = HEAT[list(lines).index(name) % len(HEAT)]
         ax.plot(lines[name], color=colour)
         height = max(lines[name][-1], height + 0.07)

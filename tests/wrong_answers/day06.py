@@ -1,6 +1,7 @@
 """Wrong and right answers to the exercises of day 6."""
 
 import bisect
+import collections
 import itertools
 import math
 
@@ -157,32 +158,50 @@ def _min_p_in_place(logits, p):
     return logits.masked_fill_(probs < p * _largest(probs), FORBIDDEN)
 
 
-def _keeps(rule, t):
-    if rule == "top_k" or t == 1:
-        return "as many"
-    return "more" if t > 1 else "fewer"
+def _pairs(text):
+    return [(text[i], text[i + 1]) for i in range(len(text) - 1)]
 
 
-def _keeps_counted(rule, t):
-    probs = torch.tensor([0.4, 0.25, 0.15, 0.1, 0.05, 0.03, 0.02])
-
-    def heated(q):
-        return (q ** (1 / t)) / (q ** (1 / t)).sum()
-
-    def count(q):
-        if rule == "top_k":
-            return 3
-        if rule == "min_p":
-            return int((q >= 0.2 * q.max()).sum())
-        return int((q.sort(descending=True).values.cumsum(0) < 0.7).sum()) + 1
-
-    first, second = count(heated(probs)), count(probs)
-    return "more" if first > second else "fewer" if first < second else "as many"
+def _all_pairs(texts):
+    return [pair for text in texts for pair in _pairs(text)]
 
 
-def _flipped(rule, t):
-    other = {"more": "fewer", "fewer": "more", "as many": "as many"}
-    return other[_keeps(rule, t)]
+def _distinct(texts):
+    pairs = _all_pairs(texts)
+    return len(set(pairs)) / len(pairs)
+
+
+def _distinct_counted(texts):
+    counts = collections.Counter()
+    for text in texts:
+        counts.update(zip(text, text[1:], strict=False))
+    return len(counts) / counts.total()
+
+
+def _distinct_joined(texts):
+    return _distinct([[word for text in texts for word in text]])
+
+
+def _distinct_once(texts):
+    counts = collections.Counter(_all_pairs(texts))
+    return sum(n == 1 for n in counts.values()) / counts.total()
+
+
+def _distinct_apart(texts):
+    pairs = [pair for text in texts for pair in _pairs(text)[::2]]
+    return len(set(pairs)) / len(pairs)
+
+
+def _distinct_mean(texts):
+    return sum(_distinct([text]) for text in texts) / len(texts)
+
+
+def _distinct_each(texts):
+    return sum(len(set(_pairs(text))) for text in texts) / len(_all_pairs(texts))
+
+
+def _words(texts):
+    return [word for text in texts for word in text]
 
 
 WRONG = {
@@ -313,30 +332,32 @@ WRONG = {
         ("works on one row", lambda z, p: _min_p(z, p)[0], "expected logits of shape"),
         ("forgets to return", lambda z, p: None, "returns None"),
     ],
-    "day06_keeps": [
-        ("has it the wrong way round", _flipped, "temperature 0.5: not 'more'"),
-        ("thinks that order never matters", lambda r, t: "as many", "sharpens"),
+    "day06_distinct": [
+        ("pairs across texts", _distinct_joined, "no neighbours"),
         (
-            "thinks that top-k depends on it too",
-            lambda r, t: _keeps("top_p", t),
-            "never changes which k tokens",
+            "divides by words",
+            lambda x: len(set(_all_pairs(x))) / len(_words(x)),
+            "not of words",
         ),
         (
-            "thinks that temperature keeps ratios",
-            lambda r, t: "as many" if r == "min_p" else _keeps(r, t),
-            "changes ratios too",
+            "ignores the order",
+            lambda x: len(set(map(frozenset, _all_pairs(x)))) / len(_all_pairs(x)),
+            "two different pairs",
         ),
+        ("counts what comes once", _distinct_once, "count it once"),
+        ("cuts texts into pairs", _distinct_apart, "pairs overlap"),
+        ("takes the mean over texts", _distinct_mean, "all texts together"),
+        ("counts text by text", _distinct_each, "stands in two texts"),
         (
-            "forgets temperature 1",
-            lambda r, t: "as many" if r == "top_k" else ("more" if t >= 1 else "fewer"),
-            "temperature 1 changes nothing",
+            "counts single words",
+            lambda x: len(set(_words(x))) / len(_words(x)),
+            "not single words",
         ),
-        ("answers otherwise", lambda r, t: "first", "expected one of"),
-        (
-            "thinks that heat comes last",
-            lambda r, t: "fewer" if r != "top_k" and t != 1 else "as many",
-            "temperature 2 flattens",
-        ),
+        ("counts repeats", lambda x: 1 - _distinct(x), "share of repeated pairs"),
+        ("forgets to divide", lambda x: len(set(_all_pairs(x))), "by the number of"),
+        ("is upside down", lambda x: 1 / _distinct(x), "upside down"),
+        ("forgets to return", lambda x: None, "returns None"),
+        ("returns the pairs", lambda x: [1.0, 2.0], "expected one number"),
     ],
 }
 
@@ -344,5 +365,5 @@ RIGHT = {
     "day06_draw": [_searched, _looped, _bisected, _scaled],
     "day06_top_p": [_nucleus, _nucleus_before, _nucleus_loop],
     "day06_min_p": [_min_p, _min_p_logits],
-    "day06_keeps": [_keeps, _keeps_counted],
+    "day06_distinct": [_distinct, _distinct_counted],
 }
