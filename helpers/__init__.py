@@ -23,7 +23,7 @@ cache         what the engine keeps of the tokens it has read
 packing       its matrices in the order in which processors multiply fastest
 quantization  its matrices in one byte per weight
 reading       a model that reads on, the engine or the library's
-rules         what changes the next token's distribution: temperature, top-k …
+rules         what changes the next token's distribution: temperature, top-k ...
 pickers       how one token is chosen: greedy, or by luck
 stopping      what ends a text besides its end token and its length
 searching     texts chosen as wholes: beam search, contrastive search

@@ -13,10 +13,13 @@ def overhear(call: Callable[[], Any]) -> tuple[Any, list[str]]:
     logger, log = logging.getLogger("transformers"), []
     ear = logging.Handler()
     ear.emit = lambda record: log.append(record.getMessage())
-    usual, logger.handlers = logger.handlers, [ear]
+    usual, level = logger.handlers, logger.level
+    logger.handlers = [ear]
+    logger.setLevel(logging.WARNING)
     try:
         return call(), log
     except ValueError as error:
         return f"ValueError: {error}", log
     finally:
         logger.handlers = usual
+        logger.setLevel(level)
