@@ -18,6 +18,7 @@ prediction    what a model expects next: tokens, words, whole texts
 evaluation    how good a model is: losses, and the share of its texts that is right
 diversity     how much texts repeat themselves and one another
 frontier      quality against diversity, from many stories per strategy
+truth         a model's next-token distribution beside the world's true one
 gpt2          GPT-2 from scratch: the engine
 cache         what the engine keeps of the tokens it has read
 packing       its matrices in the order in which processors multiply fastest
@@ -38,6 +39,7 @@ optimizers    what it was trained with: Muon and AdamW
 measure       the figures in the pocket GPT-2's model card
 card          the card itself
 plots         every figure of the course
+logs          what transformers says only in its log
 widgets       explorers to play with in a notebook
 checks        the checks of the exercises
 

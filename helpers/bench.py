@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch.nn import functional as F
 from transformers import GenerationConfig, GPT2Config, GPT2LMHeadModel
 
 from helpers.command_line import Parser, UsageError
 from helpers.decoding import beam_search, generate
+from helpers.evaluation import document_losses
 from helpers.gpt2 import GPT2
 from helpers.models import ModelError, count_parameters, load_model
 from helpers.packing import pack
@@ -78,14 +78,8 @@ def matrix_weights(config) -> int:
 
 def mean_loss(engine: GPT2, tokenizer, texts: list[str]) -> float:
     """Return the loss per token, in nats, of whole documents."""
-    end, total, count = tokenizer.eos_token_id, 0.0, 0
-    for text in texts:
-        ids = torch.tensor([[end, *tokenizer(text)["input_ids"], end]])
-        with torch.inference_mode():
-            logits = engine(ids)[0, :-1].double()
-        total += F.cross_entropy(logits, ids[0, 1:], reduction="sum").item()
-        count += ids.shape[1] - 1
-    return total / count
+    losses, tokens = document_losses(engine, tokenizer, texts)
+    return sum(losses) / sum(tokens)
 
 
 def notes(kinds: dict[str, GPT2], tokenizer, texts: int) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 
 from helpers.decoding import Picker, generate, greedy
+from helpers.gpt2 import GPT2
 from helpers.inputs import context_length
 from helpers.worlds import FRESH, Slip, World, ratio
 
@@ -44,7 +45,8 @@ def document_losses(
         longest = max(len(rows[i]) for i in batch)
         padded = [rows[i] + [eos] * (longest - len(rows[i])) for i in batch]
         ids = torch.tensor(padded, device=model.device)  # (batch, seq)
-        logits = model(ids, attention_mask=torch.ones_like(ids)).logits
+        output = model(ids, attention_mask=torch.ones_like(ids))
+        logits = output if isinstance(model, GPT2) else output.logits
         nats = torch.nn.functional.cross_entropy(
             logits[:, :-1].float().transpose(1, 2), ids[:, 1:], reduction="none"
         )  # (batch, seq - 1)

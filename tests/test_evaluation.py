@@ -14,6 +14,7 @@ from helpers.evaluation import (
     in_batches,
     sample_texts,
 )
+from helpers.gpt2 import GPT2
 from helpers.models import load_model
 from helpers.worlds import load_world, ratio
 
@@ -39,6 +40,13 @@ def test_document_losses_are_those_of_the_library(pocket, texts):
             mean = model(ids, labels=ids).loss.item()
         assert n == ids.shape[1] - 1
         assert loss == pytest.approx(mean * n, rel=1e-4)
+
+
+def test_the_engine_has_the_losses_of_the_library(pocket, texts):
+    model, tokenizer = pocket
+    losses, tokens = document_losses(GPT2.from_hf(model), tokenizer, texts)
+    wanted = document_losses(model, tokenizer, texts)
+    assert tokens == wanted[1] and losses == pytest.approx(wanted[0], rel=1e-4)
 
 
 def test_no_model_beats_the_floor_and_the_pocket_model_comes_close(pocket):
