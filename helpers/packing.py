@@ -14,7 +14,6 @@ from torch.nn import functional as F
 
 from helpers.gpt2 import GPT2, Projection
 
-linear = torch.ops.mkldnn._linear_pointwise.default  # what torch.compile calls too
 ROWS = 8  # the blocks are chosen for so many rows, and serve any number
 
 
@@ -30,12 +29,14 @@ class PackedMatrix:
         plain = weight.dtype == torch.float32
         self.weight = weight.contiguous().t() if plain else None
         self.bias = bias
+        # What torch.compile calls too; a PyTorch without oneDNN lacks it.
+        self.linear = torch.ops.mkldnn._linear_pointwise.default
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Map (batch, seq, in) to (batch, seq, out)."""
         if self.weight is not None and x.shape[0] * x.shape[1] == 1:
             return F.linear(x, self.weight, self.bias)
-        return linear(x, self.packed, self.bias, "none", [], "")
+        return self.linear(x, self.packed, self.bias, "none", [], "")
 
 
 class PackedGPT2(GPT2):
@@ -61,6 +62,8 @@ def pack(engine: GPT2) -> GPT2:
 def supported(engine: GPT2) -> bool:
     """Whether oneDNN can multiply with this engine's weights on this computer."""
     if engine.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+        return False
+    if not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         return False
     if engine.wte.weight.dtype == torch.bfloat16:
         return torch.ops.mkldnn._is_mkldnn_bf16_supported()

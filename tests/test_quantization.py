@@ -1,6 +1,8 @@
 """helpers.packing and helpers.quantization: the engine's logits, nearly or exactly."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -160,3 +162,20 @@ def test_other_weights_are_refused(engine):
     error = "quantize takes float32 weights on the CPU, got torch.bfloat16 on cpu"
     with pytest.raises(ValueError, match=f"^{re.escape(error)}$"):
         quantize(half)
+
+
+def test_without_onednn_the_engine_comes_back_as_it_is():
+    code = """
+import torch
+class Nothing:
+    def __getattr__(self, name):
+        raise AttributeError(name)
+torch.ops.mkldnn = Nothing()
+from helpers.gpt2 import GPT2
+from helpers.models import load_model
+from helpers.packing import pack
+engine = GPT2.from_hf(load_model("pocket", "cpu")[0])
+assert pack(engine) is engine
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
