@@ -37,6 +37,7 @@ def test_choices_carry_the_logits_before_and_after_the_rules(prompt):
 
 
 def test_the_figure_follows_the_step_and_the_rules(explorer):
+    matplotlib.pyplot.close("all")  # what other tests of this process have drawn
     pictures = [bytes(explorer.figure.value)]
     explorer.step.value = 3
     pictures.append(bytes(explorer.figure.value))
