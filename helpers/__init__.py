@@ -31,6 +31,12 @@ searching     texts chosen as wholes: beam search, contrastive search
 decoding      how distributions become a text: generate, stream, and all of the above
 strategies    all of these by name: generate_text, stream_text
 inputs        what decoding refuses, each with one clear line
+attention     all that looks inside a GPT-2, under one name
+patterns      the attention weights, and the tokens they lie between
+heads         what each head looks for, as a score with its chance level
+interventions a part changed while the model reads: ablate, patch, cut
+lens          what the model would say if it stopped after each layer
+views         bertviz's pictures of attention, without internet
 bench         the engine's speed beside the library's
 peers         CTranslate2, to be timed beside it
 pocket        how the pocket GPT-2 was made

@@ -45,22 +45,17 @@ def context_length(model) -> int:
     return model.config.max_position_embeddings
 
 
+def check_ids(model, input_ids) -> None:
+    """Raise ValueError, one line, for token ids that the model cannot read."""
+    _check_tokens(model, input_ids)
+    context, length = context_length(model), input_ids.shape[1]
+    if length > context:
+        raise ValueError(f"{length} tokens, but the model reads at most {context}")
+
+
 def check_prompt(model, input_ids, attention_mask, max_new_tokens: int) -> None:
     """Raise ValueError, one line, for a prompt that cannot be continued so far."""
-    if not isinstance(input_ids, torch.Tensor) or input_ids.dtype not in INTEGERS:
-        kind = getattr(input_ids, "dtype", type(input_ids).__name__)
-        raise ValueError(f"expected input_ids as a tensor of token ids, got {kind}")
-    if input_ids.device != model.device:
-        places = f"input_ids are on {input_ids.device}, the model is on {model.device}"
-        raise ValueError(f"{places}: use input_ids.to(model.device)")
-    if input_ids.dim() != 2 or input_ids.numel() == 0:
-        shape = tuple(input_ids.shape)
-        advice = "begin with the end-of-text token if there is no prompt"
-        raise ValueError(f"expected input_ids (batch, seq), got {shape}: {advice}")
-    vocab, least, most = model.config.vocab_size, input_ids.min(), input_ids.max()
-    if least < 0 or most >= vocab:
-        wrong = (least if least < 0 else most).item()
-        raise ValueError(f"token id {wrong} is outside the vocabulary, 0 … {vocab - 1}")
+    _check_tokens(model, input_ids)
     expect("max_new_tokens", max_new_tokens, whole(), "a whole number from 1")
     context, length = context_length(model), input_ids.shape[1]
     if length >= context:
@@ -96,6 +91,23 @@ def check_choice(next_logits: torch.Tensor) -> None:
         kinds = {math.inf: "an infinite logit", -math.inf: "no token allowed"}
         kind = kinds.get(largest[row].item(), "NaN among the logits")
         raise ValueError(f"{kind} in row {row}: a rule forbade all, or the model broke")
+
+
+def _check_tokens(model, input_ids) -> None:
+    if not isinstance(input_ids, torch.Tensor) or input_ids.dtype not in INTEGERS:
+        kind = getattr(input_ids, "dtype", type(input_ids).__name__)
+        raise ValueError(f"expected input_ids as a tensor of token ids, got {kind}")
+    if input_ids.device != model.device:
+        places = f"input_ids are on {input_ids.device}, the model is on {model.device}"
+        raise ValueError(f"{places}: use input_ids.to(model.device)")
+    if input_ids.dim() != 2 or input_ids.numel() == 0:
+        shape = tuple(input_ids.shape)
+        advice = "begin with the end-of-text token if there is no prompt"
+        raise ValueError(f"expected input_ids (batch, seq), got {shape}: {advice}")
+    vocab, least, most = model.config.vocab_size, input_ids.min(), input_ids.max()
+    if least < 0 or most >= vocab:
+        wrong = (least if least < 0 else most).item()
+        raise ValueError(f"token id {wrong} is outside the vocabulary, 0 … {vocab - 1}")
 
 
 def _check_mask(attention_mask, input_ids) -> None:

@@ -1,0 +1,95 @@
+"""Patterns: the attention weights of a GPT-2, and the tokens they lie between."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
+
+import torch
+
+from helpers.inputs import check_ids
+from helpers.prediction import document_ids
+from helpers.tokens import to_bytes, visible
+
+
+class Attention(NamedTuple):
+    """Who looks at whom in one text."""
+
+    tokens: list[str]  # seq of them, written so that spaces can be seen
+    weights: torch.Tensor  # (layer, head, seq, seq): row q says where q looks
+
+
+def attentions(model, tokenizer, text: str) -> Attention:
+    """Return the attention weights of every head on a text, and its tokens.
+
+    The end token stands in front, as it did in training. The implementation that
+    computes weights ("eager") is chosen for this call and set back after it.
+
+    Raises:
+        ValueError: for a model that is not of transformers, or a text too long.
+    """
+    input_ids = document_ids(tokenizer, text).to(model.device)
+    weights = attention_weights(model, input_ids)[:, 0]  # (layer, head, seq, seq)
+    return Attention(token_names(tokenizer, input_ids[0]), weights.cpu())
+
+
+@torch.no_grad()
+def attention_weights(model, input_ids: torch.Tensor) -> torch.Tensor:
+    """Return (layer, batch, head, seq, seq), in the model's dtype; rows sum to 1.
+
+    Args:
+        model: a GPT-2 of transformers.
+        input_ids: (batch, seq), without pads.
+
+    Raises:
+        ValueError: for another model, or ids that it cannot read.
+    """
+    check_ids(model, input_ids)
+    with eager(model):
+        weights = model(input_ids, output_attentions=True).attentions
+    return torch.stack(weights)
+
+
+@torch.no_grad()
+def projections(model, input_ids: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Return queries, keys and values, each (layer, batch, head, seq, d_head).
+
+    A weight comes from the first two: softmax over keys of q k / sqrt(d_head). A head
+    gathers the values, by these weights.
+    """
+    check_ids(model, input_ids)
+    found = []
+
+    def keep(part, args, output):
+        split = output.unflatten(-1, (3, model.config.n_head, -1))
+        found.append(split.permute(2, 0, 3, 1, 4))  # (3, batch, head, seq, d_head)
+
+    with ExitStack() as stack:
+        for block in model.transformer.h:
+            stack.callback(block.attn.c_attn.register_forward_hook(keep).remove)
+        model(input_ids)
+    return torch.stack(found, dim=1).unbind()
+
+
+@contextmanager
+def eager(model) -> Iterator[None]:
+    """Let the model compute its weights one by one while this is open.
+
+    The default implementation never holds them: asked for them, it returns an empty
+    tuple and says nothing.
+    """
+    if not hasattr(model, "set_attn_implementation"):
+        kind = type(model).__name__
+        advice = "give the model that load_model returns"
+        raise ValueError(f"a model of transformers is needed, not {kind}: {advice}")
+    before = model.config._attn_implementation
+    model.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        model.set_attn_implementation(before)
+
+
+def token_names(tokenizer, ids: torch.Tensor) -> list[str]:
+    """Return each token as one can see it: "·kite" for " kite"."""
+    tokens = tokenizer.convert_ids_to_tokens(ids.tolist())
+    return [visible(to_bytes(token)) for token in tokens]

@@ -1,0 +1,252 @@
+"""Views: bertviz's pictures of attention, complete in themselves, without internet.
+
+bertviz fetches d3, jQuery and require.js from the net. Here they come from installed
+packages and travel with the picture, in a frame of its own that can reach neither the
+notebook nor the net. The pictures themselves are bertviz's.
+
+Source: Vig 2019, "A Multiscale Visualization of Attention in the Transformer Model".
+"""
+
+import json
+import re
+from functools import lru_cache
+from html import escape
+from importlib import resources
+
+import torch
+
+from helpers.inputs import expect, whole
+from helpers.patterns import Attention, attention_weights, projections, token_names
+from helpers.prediction import document_ids
+
+MAX_TOKENS = 24  # shown, unless asked otherwise
+MAX_NUMBERS = 10**6  # in one view, some 6 bytes each
+DIGITS = 3  # of every number
+PARAMS = re.compile(r"(?:const params|window\.bertviz_params) = ")
+STAND_IN = "require={config(){}};requirejs=(names,then)=>then(jQuery,d3);"
+POLICY = "default-src 'none';script-src 'unsafe-inline';style-src 'unsafe-inline'"
+
+
+class View:
+    """A picture for a notebook or a page; in plain text, its size.
+
+    Args:
+        kind: what it shows, in words.
+        page: a whole HTML document.
+        height: of its frame, in pixels.
+        note: what the reader must know, such as that a text was cut.
+    """
+
+    def __init__(self, kind: str, page: str, *, height: int, note: str = ""):
+        self.kind, self.page, self.height, self.note = kind, page, height, note
+
+    @property
+    def size(self) -> int:
+        """Bytes that it adds to a notebook."""
+        return len(self._repr_html_().encode())
+
+    def __repr__(self) -> str:
+        note = f"; {self.note}" if self.note else ""
+        return f"{self.kind}, {self.size / 1e6:.1f} MB{note}"
+
+    def _repr_html_(self) -> str:
+        note = f"<p>{escape(self.note)}</p>" if self.note else ""
+        return (
+            f'<iframe sandbox="allow-scripts" title="{escape(self.kind)}" '
+            f'style="width:100%;height:{self.height}px;border:0;background:#fff" '
+            f'srcdoc="{escape(self.page)}"></iframe>{note}'
+        )
+
+
+def show_heads(
+    model,
+    tokenizer,
+    text: str,
+    *,
+    layer: int = 0,
+    heads: list[int] | None = None,
+    max_tokens: int = MAX_TOKENS,
+) -> View:
+    """Show bertviz's head view: lines from each token to those it looks at.
+
+    Args:
+        model: a GPT-2 of transformers.
+        tokenizer: its tokenizer.
+        text: any text; the end token is put in front.
+        layer: shown first; the others can be chosen in the view.
+        heads: of the layer, shown first; None is all of them.
+        max_tokens: longer texts are cut, and a note says so.
+
+    Raises:
+        ValueError: for a layer or head that is not there.
+    """
+    from bertviz import head_view
+
+    _check_heads(model, layer, heads or [])
+    seen, note = _attention(model, tokenizer, text, max_tokens)
+    found = head_view(
+        list(seen.weights[:, None]),
+        seen.tokens,
+        layer=layer,
+        heads=heads,
+        html_action="return",
+    )
+    height = 100 + 23 * len(seen.tokens)
+    return View(_title("head view", seen), _page(found.data), height=height, note=note)
+
+
+def show_model(model, tokenizer, text: str, *, max_tokens: int = MAX_TOKENS) -> View:
+    """Show bertviz's model view: every head at once, a thumbnail each.
+
+    The arguments are those of ``show_heads``.
+    """
+    from bertviz import model_view
+
+    seen, note = _attention(model, tokenizer, text, max_tokens)
+    found = model_view(
+        list(seen.weights[:, None]),
+        seen.tokens,
+        display_mode="light",
+        html_action="return",
+    )
+    layers, heads, tokens = seen.weights.shape[:3]
+    height = 60 + max(layers * (84 * tokens // heads + 10), 18 * tokens + 60)
+    return View(
+        _title("model view", seen),
+        _page(found.data),
+        height=min(height, 900),
+        note=note,
+    )
+
+
+def show_neurons(
+    model,
+    tokenizer,
+    text: str,
+    *,
+    layer: int = 0,
+    head: int = 0,
+    max_tokens: int = MAX_TOKENS,
+) -> View:
+    """Show bertviz's neuron view: the query and keys behind the weights of one head.
+
+    The arguments are those of ``show_heads``; other heads can be chosen in the view.
+    """
+    from bertviz.neuron_view import show
+
+    _check_heads(model, layer, [head])
+    d_head = model.config.n_embd // model.config.n_head
+    input_ids, note = _cut(model, tokenizer, text, max_tokens, d_head)
+    stand_in = _Rounded(model, tokenizer, input_ids)
+    found = show(
+        stand_in,
+        "gpt2",
+        stand_in,
+        "text",
+        display_mode="light",
+        layer=layer,
+        head=head,
+        html_action="return",
+    )
+    title = _title("neuron view", stand_in.seen)
+    height = 140 + 26 * input_ids.shape[1]
+    return View(title, _page(found.data), height=height, note=note)
+
+
+class _Rounded:
+    """What bertviz's neuron view takes for a model and for a tokenizer.
+
+    Its own GPT-2 reads weights in an old format only; the numbers are ours instead.
+    """
+
+    def __init__(self, model, tokenizer, input_ids: torch.Tensor):
+        weights = attention_weights(model, input_ids)[:, 0]
+        self.seen = Attention(token_names(tokenizer, input_ids[0]), weights)
+        query, key, _ = projections(model, input_ids)  # (layer, batch, head, …)
+        parts = {"attn": weights[:, None], "queries": query, "keys": key}
+        self.layers = [
+            {name: _short(part[layer]) for name, part in parts.items()}
+            for layer in range(len(weights))
+        ]
+
+    def eval(self) -> None:
+        """Do nothing: all is computed."""
+
+    def __call__(self, ids: torch.Tensor) -> list:
+        return [self.layers]
+
+    def tokenize(self, text: str) -> list[str]:
+        """Return the tokens, whatever the text."""
+        return self.seen.tokens
+
+    def convert_tokens_to_ids(self, tokens: list[str]) -> list[int]:
+        """Return as many ids, which nobody reads."""
+        return [0] * len(tokens)
+
+
+def _attention(model, tokenizer, text: str, max_tokens: int):
+    """Return the rounded weights of a text, cut if need be, and a note."""
+    input_ids, note = _cut(model, tokenizer, text, max_tokens, 0)
+    weights = _short(attention_weights(model, input_ids)[:, 0])
+    return Attention(token_names(tokenizer, input_ids[0]), weights), note
+
+
+def _cut(model, tokenizer, text: str, max_tokens: int, d_head: int):
+    """Return the ids that fit a view, (1, seq), and a note if they are not all.
+
+    No token looks ahead, so those shown look where they would in the whole text.
+    """
+    expect("max_tokens", max_tokens, whole(), "a whole number from 1")
+    ids, heads = document_ids(tokenizer, text), model.config.n_layer
+    heads *= model.config.n_head
+    most = min(max_tokens, model.config.n_positions)
+    while most > 1 and heads * most * (most + 2 * d_head) > MAX_NUMBERS:
+        most -= 1
+    n = ids.shape[1]
+    note = f"the first {most} of {n} tokens are shown" if n > most else ""
+    return ids[:, :most].to(model.device), note
+
+
+def _short(numbers: torch.Tensor) -> torch.Tensor:
+    """Round: in double precision, so that they are written with few digits."""
+    return numbers.double().round(decimals=DIGITS).cpu()
+
+
+def _title(kind: str, seen: Attention) -> str:
+    layers, heads = seen.weights.shape[:2]
+    return f"{kind} of {len(seen.tokens)} tokens, {layers} layers, {heads} heads"
+
+
+def _page(found: str) -> str:
+    """Return bertviz's HTML as a document that fetches nothing.
+
+    bertviz writes its data twice, once into a comment, and as they are. Here they are
+    written once, and no token can end the script, as ``</script>`` otherwise would.
+    """
+    found = re.sub(r'<script src="https?://[^"]*"></script>', "", found)
+    start = PARAMS.search(found).end()
+    params, end = json.JSONDecoder().raw_decode(found, start)
+    rest = found[found.index("\n", end) :]  # behind the comment
+    data = json.dumps(params, separators=(",", ":")).replace("<", "\\u003c")
+    scripts = "".join(f"<script>{code}</script>" for code in _libraries())
+    policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+    head = f'<!DOCTYPE html><html><head><meta charset="utf-8">{policy}{scripts}</head>'
+    return f"{head}<body>{found[:start]}{data};{rest}</body></html>"
+
+
+@lru_cache
+def _libraries() -> tuple[str, ...]:
+    """Return jQuery, d3 5.7.0 and a stand-in for require.js, to be written inline."""
+    jquery = resources.files("sphinxcontrib.jquery") / "jquery.js"
+    d3 = resources.files("mpld3") / "js" / "d3.v5.min.js"
+    codes = [path.read_text("utf-8") for path in (jquery, d3)]
+    return (*(re.sub("</(?=script)", r"<\/", code) for code in codes), STAND_IN)
+
+
+def _check_heads(model, layer: int, heads: list[int]) -> None:
+    layers, n_head = model.config.n_layer, model.config.n_head
+    wanted = f"a layer from 0 to {layers - 1}"
+    expect("layer", layer, lambda value: value in range(layers), wanted)
+    for head in heads:
+        wanted = f"a head from 0 to {n_head - 1}"
+        expect("head", head, lambda value: value in range(n_head), wanted)
