@@ -34,9 +34,12 @@ inputs        what decoding refuses, each with one clear line
 attention     all that looks inside a GPT-2, under one name
 patterns      the attention weights, and the tokens they lie between
 heads         what each head looks for, as a score with its chance level
-interventions a part changed while the model reads: ablate, patch, cut
+ablation      heads silenced while the model reads
+patching      a part taken from another text, or a line cut
+hooks         where both take hold
 lens          what the model would say if it stopped after each layer
-views         bertviz's pictures of attention, without internet
+views         bertviz's pictures of attention
+pages         these as documents that need no internet
 bench         the engine's speed beside the library's
 peers         CTranslate2, to be timed beside it
 pocket        how the pocket GPT-2 was made
