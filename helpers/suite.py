@@ -2,12 +2,28 @@
 
 import argparse
 import os
+import shutil
 import sys
 from pathlib import Path
 
 from helpers.environment import ROOT
 
 TAKES_A_WORD = {"-k", "-m", "-p", "-n", "-c", "-o", "-W", "-r"}
+BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
+BROWSERS += ["chrome", "microsoft-edge", "msedge"]
+APPLICATIONS = [  # where they are on macOS and Windows
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
+    r"%ProgramFiles%\Google\Chrome\Application\chrome.exe",
+    r"%ProgramFiles(x86)%\Google\Chrome\Application\chrome.exe",
+    r"%LocalAppData%\Google\Chrome\Application\chrome.exe",
+    r"%ProgramFiles(x86)%\Microsoft\Edge\Application\msedge.exe",
+]
+NO_BROWSER = (
+    "Chromium is not installed: the browser tests were left out (install it with "
+    "`sudo apt install chromium`, or name a Chrome or Edge in COURSE_CHROMIUM)"
+)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -55,3 +71,18 @@ def variables() -> dict:
         "JUPYTER_PLATFORM_DIRS": "1",
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
+
+
+def chromium() -> str | None:
+    """Return the path of a Chromium, Chrome or Edge; None where there is none.
+
+    COURSE_CHROMIUM names the one to use, whether it is there or not.
+    """
+    named = os.environ.get("COURSE_CHROMIUM")
+    if named:
+        return shutil.which(named) or named
+    for name in [*BROWSERS, *map(os.path.expandvars, APPLICATIONS)]:
+        path = shutil.which(name)
+        if path:
+            return path
+    return None
