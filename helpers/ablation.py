@@ -1,7 +1,7 @@
 """Ablation: silence heads while a GPT-2 reads, and see what it costs.
 
 An attention weight is a correlation; this is an experiment. What a head has gathered
-stands, d_head numbers wide, in its slice of what ``c_proj`` reads, and is changed there.
+stands in its slice of what ``c_proj`` reads, d_head numbers wide; it is changed there.
 """
 
 from collections.abc import Callable, Iterable, Iterator

@@ -2,8 +2,8 @@
 
 A *head* is ``(layer, head)``, both counted from 0. Its weights are a square: row q
 holds the shares of its attention that position q gives to the positions 0 to q. Each
-part has a file of its own: patterns, heads, ablation, patching,
-lens, views.
+part has a file of its own: patterns, heads, ablation, patching, lens,
+views.
 """
 
 from helpers.ablation import ablate

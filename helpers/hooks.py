@@ -55,6 +55,7 @@ def first(output):
 
 
 def checked(model, heads: Iterable[Head]) -> list[Head]:
+    """Return the heads as a list; raise ValueError for one that is not there."""
     layers, n_head = len(body(model).h), model.config.n_head
     heads = [tuple(head) for head in heads]
     for layer, head in heads:
