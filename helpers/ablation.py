@@ -68,10 +68,8 @@ def ablate(
     with ExitStack() as stack:
         for layer in {layer for layer, _ in heads}:
             chosen = [head for at, head in heads if at == layer]
-            part = body(model).h[layer].attn.c_proj
-            stack.callback(
-                part.register_forward_pre_hook(silence(layer, chosen)).remove
-            )
+            register = projection_input(body(model).h[layer])
+            stack.callback(register(silence(layer, chosen)).remove)
         yield
 
 
@@ -83,7 +81,6 @@ def gathered(model, input_ids: torch.Tensor) -> list[torch.Tensor]:
     def keep(part, args):
         found.append(by_head(model, args[0]).detach().clone())
 
-    run_with(
-        model, input_ids, {projection_input(block): keep for block in body(model).h}
-    )
+    hooks = {projection_input(block): keep for block in body(model).h}
+    run_with(model, input_ids, hooks)
     return found

@@ -1,0 +1,351 @@
+"""Looking inside: patterns, head scores, ablation, patching, the lens."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import GPT2Config, GPT2LMHeadModel
+
+from helpers.attention import (
+    ablate,
+    attention_weights,
+    attentions,
+    cut,
+    head_scores,
+    logit_lens,
+    patch,
+    projections,
+    repeated_ids,
+)
+from helpers.gpt2 import GPT2
+from helpers.models import load_model
+from helpers.packing import pack
+
+TEXT = 'Tom had a red kite. "</script>", he said.\n'
+
+
+@pytest.fixture(scope="module")
+def pocket():
+    return load_model("pocket", device="cpu")
+
+
+@pytest.fixture(scope="module", params=["library", "engine"])
+def small(request):
+    """Return a random GPT-2 with 3 layers of 4 heads, biases and norms random too."""
+    torch.manual_seed(0)
+    sizes = {"n_layer": 3, "n_head": 4, "n_embd": 32, "vocab_size": 97}
+    model = GPT2LMHeadModel(GPT2Config(**sizes, n_positions=64, eos_token_id=96))
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight += 0.2 * torch.randn_like(weight)
+    return model.eval() if request.param == "library" else GPT2.from_hf(model.eval())
+
+
+@pytest.fixture
+def ids():
+    return torch.randint(96, (2, 11), generator=torch.Generator().manual_seed(1))
+
+
+def logits_of(model, ids):
+    with torch.no_grad():
+        output = model(ids)
+    return getattr(output, "logits", output)
+
+
+def built_by_hand(length: int) -> GPT2LMHeadModel:
+    """Return two layers of one head each that copy: previous token, then induction.
+
+    The stream holds three one-hot codes: the token, its position, and the token before
+    it, which the first layer puts there. The second layer's query is the token, its
+    key the token before: it finds what followed the same token.
+    """
+    vocab, seq = 4 * length, 1 + 2 * length
+    d = 2 * vocab + seq
+    token, place = slice(0, vocab), slice(vocab, vocab + seq)
+    before = slice(vocab + seq, d)
+    sizes = {"n_layer": 2, "n_head": 1, "n_embd": d, "vocab_size": vocab}
+    model = GPT2LMHeadModel(GPT2Config(**sizes, n_positions=seq, eos_token_id=0))
+    eye, sharp = torch.eye, 40.0
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.zero_()
+        parts = model.transformer
+        parts.wte.weight[:, token] = eye(vocab)
+        parts.wpe.weight[:, place] = eye(seq)
+        for layer, ones in ((0, 2), (1, 3)):  # ones in each position's stream
+            block, mean = parts.h[layer], ones / d
+            spread = math.sqrt(mean - mean**2 + block.ln_1.eps)
+            block.ln_1.weight.fill_(spread)  # a norm that changes nothing
+            block.ln_1.bias.fill_(mean)
+            query, key, value = block.attn.c_attn.weight.chunk(3, dim=1)
+            block.attn.c_proj.weight.copy_(eye(d))
+            if layer == 0:
+                query[place, place] = sharp * eye(seq)
+                key[place, place] = sharp * eye(seq).roll(1, dims=1)
+                key[place, place][-1, 0] = 0  # nothing comes before the first
+                value[token, before] = eye(vocab)
+            else:
+                query[token, before] = sharp * eye(vocab)
+                key[before, before] = sharp * eye(vocab)
+                value[token, token] = 5 * eye(vocab)
+        parts.ln_f.weight.fill_(1)
+    return model.eval()
+
+
+def test_rows_sum_to_1_and_never_look_ahead(pocket):
+    model, tokenizer = pocket
+    tokens, weights = attentions(model, tokenizer, TEXT)
+    assert tokens[:5] == ["<|endoftext|>", "T", "om", "·had", "·a"]
+    assert weights.shape == (5, 8, len(tokens), len(tokens))
+    torch.testing.assert_close(weights.sum(-1), torch.ones(weights.shape[:-1]))
+    assert (weights.triu(1) == 0).all() and (weights >= 0).all()
+
+
+def test_the_implementation_is_set_back_even_after_an_error(pocket):
+    model, tokenizer = pocket
+    before = model.config._attn_implementation
+    assert before != "eager"
+    input_ids = tokenizer(TEXT, return_tensors="pt")["input_ids"]
+    assert not any(model(input_ids, output_attentions=True).attentions)
+    assert len(attention_weights(model, input_ids)) == 5
+    assert model.config._attn_implementation == before
+    with pytest.raises(ValueError, match="600 tokens, but the model reads at most 512"):
+        attention_weights(model, torch.zeros(1, 600, dtype=torch.long))
+    assert model.config._attn_implementation == before
+
+
+def test_weights_are_what_queries_and_keys_give(pocket):
+    model, tokenizer = pocket
+    input_ids = tokenizer(TEXT, return_tensors="pt")["input_ids"]
+    query, key, value = projections(model, input_ids)
+    scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
+    ahead = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
+    by_hand = scores.masked_fill(ahead, -math.inf).softmax(-1)
+    torch.testing.assert_close(by_hand, attention_weights(model, input_ids))
+    assert value.shape == query.shape
+
+
+def test_the_model_built_by_hand_is_an_induction_circuit():
+    length = 8
+    model = built_by_hand(length)
+    scores = head_scores(model, length=length)
+    assert scores.previous[0, 0].item() == pytest.approx(1, abs=1e-5)
+    assert scores.induction[1, 0].item() == pytest.approx(1, abs=1e-5)
+    assert scores.strongest("induction") == [(1, 0)]
+    assert scores.strongest("previous") == [(0, 0)]
+    assert scores.induction[0, 0] < 1e-5 and scores.duplicate.max() < 1e-5
+    ids = repeated_ids(model.config, length=length, batch=4, seed=1)
+    second = slice(length + 1, 2 * length)
+    assert torch.equal(
+        logits_of(model, ids)[:, second].argmax(-1), ids[:, length + 2 :]
+    )
+    with ablate(model, [(0, 0)]):  # without the first head the second finds nothing
+        guesses = logits_of(model, ids)[:, second].argmax(-1)
+    assert not torch.equal(guesses, ids[:, length + 2 :])
+
+
+def test_scores_of_heads_that_look_everywhere_alike_are_chance(small, ids):
+    if isinstance(small, GPT2):
+        with pytest.raises(ValueError, match="a model of transformers is needed"):
+            head_scores(small, length=8)
+        return
+    flat = GPT2LMHeadModel(small.config)
+    flat.load_state_dict(small.state_dict())
+    for block in flat.transformer.h:
+        block.attn.c_attn.weight.data.zero_()
+        block.attn.c_attn.bias.data.zero_()
+    scores = head_scores(flat.eval(), length=8)
+    for kind in ("previous", "first", "duplicate", "induction"):
+        found = getattr(scores, kind)
+        torch.testing.assert_close(found, torch.full((3, 4), scores.chance[kind]))
+
+
+def test_scores_on_texts_of_ones_own_count_the_places_asked_for(pocket):
+    model, _ = pocket
+    ids = repeated_ids(model.config, length=6, batch=3, seed=0)
+    scores = head_scores(model, ids, places=[1, 4])
+    weights = attention_weights(model, ids).mean(1)
+    by_hand = (weights[..., 8, 3] + weights[..., 11, 6]) / 2
+    torch.testing.assert_close(scores.induction, by_hand)
+    assert scores.chance["induction"] == pytest.approx((1 / 9 + 1 / 12) / 2)
+
+
+def test_repeated_ids_repeat_and_nothing_comes_twice(pocket):
+    config = pocket[0].config
+    ids = repeated_ids(config, length=20, batch=5, seed=3)
+    assert ids.shape == (5, 41) and (ids[:, 0] == config.eos_token_id).all()
+    assert torch.equal(ids[:, 1:21], ids[:, 21:])
+    assert all(len(set(row[:21])) == 21 for row in ids.tolist())
+    assert torch.equal(ids, repeated_ids(config, length=20, batch=5, seed=3))
+    assert not torch.equal(ids, repeated_ids(config, length=20, batch=5, seed=4))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"length": 1000}, "length is 1000, expected 3 to 255 for this model"),
+        ({"length": 2}, "length is 2, expected 3 to 255"),
+        ({"places": [40]}, r"places are \[40\], expected some of 0 … 31"),
+        ({"places": []}, r"places are \[\], expected some of 0 … 31"),
+        (
+            {"input_ids": torch.arange(9)[None]},
+            r"input_ids \(1, 9\) do not repeat themselves: give one token, then",
+        ),
+    ],
+)
+def test_scores_say_what_is_wrong(pocket, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        head_scores(pocket[0], **arguments)
+
+
+def test_a_score_that_is_not_there_is_named(pocket):
+    with pytest.raises(ValueError, match="there is no score 'last': choose one of"):
+        head_scores(pocket[0], length=4, batch=1).strongest("last")
+
+
+@settings(max_examples=20, deadline=None)
+@given(layer=st.integers(0, 2), head=st.integers(0, 3))
+def test_ablating_a_head_is_zeroing_its_rows_of_the_projection(small, layer, head):
+    ids = torch.randint(96, (2, 9), generator=torch.Generator().manual_seed(head))
+    with ablate(small, [(layer, head)]):
+        found = logits_of(small, ids)
+    parts = getattr(small, "transformer", small)
+    weight = parts.h[layer].attn.c_proj.weight
+    rows = slice(8 * head, 8 * head + 8)  # (in, out): 8 inputs come from this head
+    kept = weight.data[rows].clone()
+    weight.data[rows] = 0
+    try:
+        wanted = logits_of(small, ids)
+    finally:
+        weight.data[rows] = kept
+    torch.testing.assert_close(found, wanted)
+    assert not torch.allclose(logits_of(small, ids), wanted, atol=1e-3)
+
+
+def test_several_heads_go_at_once_and_all_come_back(small, ids):
+    before = logits_of(small, ids)
+    with ablate(small, [(0, 1), (0, 3), (2, 0)]):
+        with ablate(small, [(1, 2)]):
+            four = logits_of(small, ids)
+        three = logits_of(small, ids)
+    assert torch.equal(before, logits_of(small, ids))
+    with ablate(small, [(2, 0), (1, 2), (0, 3), (0, 1)]):
+        torch.testing.assert_close(logits_of(small, ids), four)
+    assert not torch.allclose(three, four, atol=1e-3)
+    with pytest.raises(RuntimeError), ablate(small, [(0, 0)]):
+        raise RuntimeError
+    assert torch.equal(before, logits_of(small, ids))
+
+
+def test_mean_ablation_puts_in_the_mean_of_the_reference(small, ids):
+    same = ids[:1, :1].expand(3, 1)  # one token alone: its mean is itself
+    with ablate(small, [(1, 0), (2, 3)], how="mean", reference=same):
+        found = logits_of(small, same)
+    torch.testing.assert_close(found, logits_of(small, same))
+    with ablate(small, [(1, 0)], how="mean", reference=ids):
+        now = logits_of(small, ids)
+    with ablate(small, [(1, 0)]):
+        zero = logits_of(small, ids)
+    assert not torch.allclose(now, zero, atol=1e-3)
+
+
+def test_resampling_draws_from_the_reference_and_repeats_with_its_seed(small, ids):
+    def run(seed):
+        with ablate(small, [(1, 2)], how="resample", reference=ids, seed=seed):
+            return logits_of(small, ids)
+
+    assert torch.equal(run(0), run(0)) and not torch.equal(run(0), run(1))
+    same = ids[:1, :1].expand(3, 1)
+    with ablate(small, [(1, 2)], how="resample", reference=same):
+        torch.testing.assert_close(logits_of(small, same), logits_of(small, same))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"heads": [(3, 0)]}, "no head 0 in a layer 3: there are layers 0 … 2 with"),
+        ({"heads": [(0, -1)]}, "no head -1 in a layer 0: there are"),
+        ({"heads": [(0, 0)], "how": "half"}, "how is 'half', expected one of zero, "),
+        ({"heads": [(0, 0)], "how": "mean"}, "mean needs texts to draw from: give ref"),
+    ],
+)
+def test_ablation_says_what_is_wrong(small, arguments, message):
+    with pytest.raises(ValueError, match=message), ablate(small, **arguments):
+        pass
+
+
+def test_a_packed_engine_is_refused(pocket):
+    engine = GPT2.from_hf(pocket[0])
+    packed = pack(engine)
+    if packed is engine:  # no oneDNN here: nothing was packed
+        assert logit_lens(packed, torch.tensor([[1]])).shape[0] == 6
+        return
+    with pytest.raises(ValueError, match="a packed engine cannot be looked into"):
+        logit_lens(packed, torch.tensor([[1]]))
+    with pytest.raises(ValueError, match="a GPT-2 with blocks is needed, not Linear"):
+        logit_lens(torch.nn.Linear(2, 2), torch.tensor([[1]]))
+
+
+def test_patching_everything_makes_the_other_text(small, ids):
+    source = ids.flip(1)
+    whole = patch(small, ids, source, layer=2)
+    torch.testing.assert_close(whole, logits_of(small, source))
+    for part in ("block", "attention", "mlp"):
+        same = patch(small, ids, ids, layer=1, part=part)
+        torch.testing.assert_close(same, logits_of(small, ids))
+    heads = patch(small, ids, ids, layer=1, head=2)
+    torch.testing.assert_close(heads, logits_of(small, ids))
+
+
+@pytest.mark.parametrize("where", [{"part": "mlp"}, {"part": "attention"}, {"head": 1}])
+def test_a_patch_is_felt_from_its_position_on(small, ids, where):
+    source = ids.flip(1)
+    before = logits_of(small, ids)
+    after = patch(small, ids, source, layer=0, positions=[4], **where)
+    torch.testing.assert_close(after[:, :4], before[:, :4])
+    assert not torch.allclose(after[:, 4], before[:, 4], atol=1e-3)
+
+
+def test_patching_all_heads_is_patching_the_attention(small, ids):
+    source, found = ids.flip(1), logits_of(small, ids)
+    one = patch(small, ids, source, layer=0, head=1, positions=[3, 5])
+    whole = patch(small, ids, source, layer=0, part="attention", positions=[3, 5])
+    assert not torch.allclose(one, found, atol=1e-3)
+    assert not torch.allclose(one, whole, atol=1e-3)
+    with pytest.raises(ValueError, match=r"source_ids has another shape than"):
+        patch(small, ids, ids[:, :5], layer=0)
+    with pytest.raises(ValueError, match="part is 'norm', expected one of block"):
+        patch(small, ids, source, layer=0, part="norm")
+
+
+def test_cutting_every_line_into_a_position_is_ablating_it_there(pocket):
+    model, tokenizer = pocket
+    input_ids = tokenizer(TEXT, return_tensors="pt")["input_ids"]
+    before = logits_of(model, input_ids)
+    one = cut(model, input_ids, (1, 3), query=6, key=2)
+    torch.testing.assert_close(one[:, :6], before[:, :6])
+    assert not torch.equal(one[:, 6:], before[:, 6:])
+    only = input_ids[:, :1]  # one token looks at itself alone
+    with ablate(model, [(2, 4)]):
+        silent = logits_of(model, only)
+    found = cut(model, only, (2, 4), query=0, key=0)
+    torch.testing.assert_close(found, silent, atol=1e-4, rtol=1e-4)
+    with pytest.raises(ValueError, match="query 2 and key 3: expected positions with"):
+        cut(model, input_ids, (1, 3), query=2, key=3)
+
+
+def test_the_lens_ends_in_the_models_own_output(small, ids):
+    lens = logit_lens(small, ids)
+    assert lens.shape == (4, 2, 11, 97) and lens.dtype == torch.float32
+    torch.testing.assert_close(lens[-1], logits_of(small, ids))
+    assert torch.equal(logit_lens(small, ids, logits_to_keep=2), lens[:, :, -2:])
+    if not isinstance(small, GPT2):
+        hidden = small(ids, output_hidden_states=True).hidden_states
+        parts = small.transformer
+        for depth in range(3):
+            wanted = small.lm_head(parts.ln_f(hidden[depth]))
+            torch.testing.assert_close(lens[depth], wanted)
+        twice = small.lm_head(parts.ln_f(hidden[-1]))  # the mistake
+        assert not torch.allclose(twice, lens[-1], atol=1e-3)
