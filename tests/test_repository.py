@@ -189,7 +189,9 @@ def test_notebook_can_be_shown_on_github(path):
     for widget in metadata.get("widgets", {}).values():
         assert "state" in widget
     for number, cell in enumerate(cells(path, "code")):
-        assert len(json.dumps(cell["outputs"])) < 1e6, f"code cell {number}"
+        outputs = json.dumps(cell["outputs"])
+        assert len(outputs) < 1e6, f"code cell {number}"
+        assert "<iframe" not in outputs, f"code cell {number}: use tests/execute.py"
 
 
 @each_notebook
