@@ -1,0 +1,477 @@
+"""helpers.parity: right models of any style are equal, planted bugs are found."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+from transformers import GPT2Config, GPT2LMHeadModel
+
+from helpers.checkpoints import OPTIONAL, trace, where
+from helpers.gpt2 import GPT2
+from helpers.models import load_model
+from helpers.parity import compare
+from tests.planted_bugs import BUGS, learner, sdpa
+
+
+def random_reference(**options):
+    """A small GPT-2 whose biases and norms are not 0 and 1, as they are at birth."""
+    size = {"n_layer": 2, "n_head": 4, "n_embd": 32, "n_positions": 24}
+    options = {**size, "vocab_size": 97, "layer_norm_epsilon": 1e-3, **options}
+    end = {"bos_token_id": 0, "eos_token_id": 0}
+    torch.manual_seed(0)
+    config = GPT2Config(**options, **end, initializer_range=0.3)
+    model = GPT2LMHeadModel(config).eval()
+    for name, weight in model.named_parameters():
+        if name.endswith("bias") or "ln_" in name:
+            weight.data += torch.randn_like(weight) * 0.3
+    return model
+
+
+def random_ids(model, *shape, seed=0):
+    luck = torch.Generator().manual_seed(seed)
+    return torch.randint(model.config.vocab_size, shape, generator=luck)
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return random_reference()
+
+
+@pytest.fixture(scope="module")
+def pocket():
+    return load_model("pocket", device="cpu")[0]
+
+
+@pytest.fixture(scope="module")
+def ids(reference):
+    return random_ids(reference, 1, 11)
+
+
+class Einsum:
+    """The right model as functions over the library's state dict; no module at all."""
+
+    def __init__(self, reference):
+        self.config = reference.config
+        self.w = reference.transformer.state_dict()
+
+    def norm(self, x, name):
+        mean, std = x.mean(-1, keepdim=True), x.var(-1, keepdim=True, correction=0)
+        x = (x - mean) * torch.rsqrt(std + self.config.layer_norm_epsilon)
+        return x * self.w[f"{name}.weight"] + self.w[f"{name}.bias"]
+
+    def linear(self, x, name):
+        w, b = self.w[f"{name}.weight"], self.w[f"{name}.bias"]
+        return torch.einsum("bsi,io->bso", x, w) + b
+
+    def attention(self, x, name):
+        batch, seq, width = x.shape
+        heads = self.config.n_head
+        w = self.w[f"{name}.c_attn.weight"].view(width, 3, heads, -1)
+        b = self.w[f"{name}.c_attn.bias"].view(3, 1, heads, 1, -1)
+        q, k, v = torch.einsum("bsi,ithd->tbhsd", x, w) + b
+        scores = torch.einsum("bhqd,bhkd->bhqk", q / math.sqrt(q.shape[-1]), k)
+        scores += torch.full((seq, seq), -1e9).triu(1)
+        gathered = torch.einsum("bhqk,bhkd->bqhd", scores.softmax(-1), v)
+        return self.linear(gathered.flatten(2), f"{name}.c_proj")
+
+    def __call__(self, ids):
+        x = self.w["wte.weight"][ids]
+        x += self.w["wpe.weight"][: ids.shape[1]]
+        for layer in range(self.config.n_layer):
+            x = x + self.attention(self.norm(x, f"h.{layer}.ln_1"), f"h.{layer}.attn")
+            inner = self.linear(self.norm(x, f"h.{layer}.ln_2"), f"h.{layer}.mlp.c_fc")
+            inner = F.gelu(inner, approximate="tanh")
+            x += self.linear(inner, f"h.{layer}.mlp.c_proj")
+        return torch.einsum("bsi,vi->bsv", self.norm(x, "ln_f"), self.w["wte.weight"])
+
+
+class Loops:
+    """The right model without a batch dimension, one head after the other."""
+
+    def __init__(self, reference):
+        self.config = reference.config
+        self.w = reference.transformer.state_dict()
+
+    def norm(self, x, name):
+        w, b = self.w[f"{name}.weight"], self.w[f"{name}.bias"]
+        return F.layer_norm(x, w.shape, w, b, self.config.layer_norm_epsilon)
+
+    def linear(self, x, name):
+        return x @ self.w[f"{name}.weight"] + self.w[f"{name}.bias"]
+
+    def attention(self, x, name):
+        seq, width = x.shape
+        size = width // self.config.n_head
+        w, b = self.w[f"{name}.c_attn.weight"], self.w[f"{name}.c_attn.bias"]
+        out = torch.empty(seq, width)
+        for start in range(0, width, size):
+            q, k, v = (
+                x @ w[:, s : s + size] + b[s : s + size]
+                for s in (start, width + start, 2 * width + start)
+            )
+            scores = q @ k.T
+            scores[torch.ones(seq, seq).triu(1) == 1] = -math.inf
+            out[:, start : start + size] = (scores * size**-0.5).softmax(-1) @ v
+        return self.linear(out, f"{name}.c_proj")
+
+    def __call__(self, ids):
+        if ids.dim() != 1:
+            raise ValueError("give me one text")
+        x = self.w["wte.weight"][ids] + self.w["wpe.weight"][: len(ids)]
+        for layer in range(self.config.n_layer):
+            x = x + self.attention(self.norm(x, f"h.{layer}.ln_1"), f"h.{layer}.attn")
+            inner = self.linear(self.norm(x, f"h.{layer}.ln_2"), f"h.{layer}.mlp.c_fc")
+            inner = F.gelu(inner, approximate="tanh")
+            x = x + self.linear(inner, f"h.{layer}.mlp.c_proj")
+        return self.norm(x, "ln_f") @ self.w["wte.weight"].T
+
+
+class Odd:
+    """The right model in odd ways: norms folded, heads joined with the batch."""
+
+    def __init__(self, reference):
+        self.config = reference.config
+        self.w = reference.transformer.state_dict()
+
+    def norm(self, x, name):
+        w, b = self.w[f"{name}.weight"], self.w[f"{name}.bias"]
+        eps = self.config.layer_norm_epsilon
+        return (
+            F.layer_norm(x.T, w.shape, w, b, eps)
+            if x.dim() == 1
+            else F.layer_norm(x, w.shape, w, b, eps)
+        )
+
+    def linear(self, x, name):
+        return torch.addmm(self.w[f"{name}.bias"], x, self.w[f"{name}.weight"])
+
+    def attention(self, x, name, batch):
+        heads, width = self.config.n_head, x.shape[-1]
+        seq, size = len(x) // batch, width // heads
+        qkv = self.linear(x, f"{name}.c_attn").view(batch, seq, 3, heads, size)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).reshape(3, batch * heads, seq, size)
+        mask = torch.zeros(seq, seq).masked_fill(
+            ~torch.ones(seq, seq).tril().bool(), -1e4
+        )
+        scores = torch.baddbmm(mask[None], k, q.mT, alpha=size**-0.5).mT
+        scores = torch.baddbmm(mask[None], q, k.mT, alpha=size**-0.5)
+        weights = scores.exp() / scores.exp().sum(-1, keepdim=True)
+        heads = torch.bmm(weights, v).view(batch, heads, seq, size)
+        rows = self.w[f"{name}.c_proj.weight"].split(size)
+        shares = [
+            h.reshape(-1, size) @ w for h, w in zip(heads.unbind(1), rows, strict=True)
+        ]
+        return sum(shares) + self.w[f"{name}.c_proj.bias"]
+
+    def __call__(self, ids):
+        batch, seq = ids.shape
+        choice = F.one_hot(ids.flatten(), self.config.vocab_size).float()
+        x = choice @ self.w["wte.weight"] + self.w["wpe.weight"][:seq].repeat(batch, 1)
+        for layer in range(self.config.n_layer):
+            x = x + self.attention(
+                self.norm(x, f"h.{layer}.ln_1"), f"h.{layer}.attn", batch
+            )
+            inner = self.linear(self.norm(x, f"h.{layer}.ln_2"), f"h.{layer}.mlp.c_fc")
+            inner.copy_(F.gelu(inner, approximate="tanh"))
+            x.add_(self.linear(inner, f"h.{layer}.mlp.c_proj"))
+        logits = self.norm(x, "ln_f") @ self.w["wte.weight"].T
+        return logits.view(batch, seq, -1), None
+
+
+def encoder(reference, gelu=lambda x: F.gelu(x, approximate="tanh")):
+    """The right model out of PyTorch's own layers, which are one operation each."""
+    config, w = reference.config, reference.transformer.state_dict()
+
+    def layer(i):
+        options = {"norm_first": True, "batch_first": True, "dropout": 0.0}
+        options |= {"layer_norm_eps": config.layer_norm_epsilon}
+        options |= {"activation": gelu}
+        inner = 4 * config.n_embd
+        made = nn.TransformerEncoderLayer(
+            config.n_embd, config.n_head, inner, **options
+        )
+        own = {
+            "self_attn.in_proj_": "attn.c_attn.",
+            "self_attn.out_proj.": "attn.c_proj.",
+        }
+        own |= {"linear1.": "mlp.c_fc.", "linear2.": "mlp.c_proj."}
+        own |= {"norm1.": "ln_1.", "norm2.": "ln_2."}
+        made.load_state_dict(
+            {
+                mine + kind: w[f"h.{i}.{theirs}{kind}"].t()
+                for mine, theirs in own.items()
+                for kind in ("weight", "bias")
+            }
+        )
+        return made.eval()
+
+    layers = [layer(i) for i in range(config.n_layer)]
+
+    def forward(ids):
+        x = w["wte.weight"][ids] + w["wpe.weight"][: ids.shape[1]]
+        mask = nn.Transformer.generate_square_subsequent_mask(ids.shape[1])
+        for one in layers:
+            x = one(x, src_mask=mask, is_causal=True)
+        x = F.layer_norm(
+            x, x.shape[-1:], w["ln_f.weight"], w["ln_f.bias"], config.layer_norm_epsilon
+        )
+        return x @ w["wte.weight"].T
+
+    return forward
+
+
+RIGHT = {
+    "explicit, step by step": learner,
+    "fused attention": sdpa,
+    "einsum, in place": Einsum,
+    "no batch, a loop over heads": Loops,
+    "one-hot, baddbmm, a share per head": Odd,
+    "PyTorch's encoder layers": encoder,
+    "the course's engine": GPT2.from_hf,
+    "the library": lambda reference: reference,
+}
+ALONE = {"no batch, a loop over heads"}
+
+
+def raising(name):
+    """A model with a mistake that PyTorch refuses, and where it is."""
+
+    def keep_conv(model):
+        for block in model.h:
+            block.mlp.c_fc.weight.data = block.mlp.c_fc.weight.data.T.clone()
+
+    def view(self, x):
+        return x.view(len(x), self.heads, x.shape[1], -1)
+
+    def merge(self, x):
+        return x.transpose(1, 2).view(len(x), x.shape[2], -1)
+
+    def unknown(self, x):
+        return gelu_new(x)  # noqa: F821
+
+    return {
+        "c_fc as stored": ({"whole": keep_conv}, "c_fc", "nn.Linear wants (out, in)"),
+        "heads by view": ({"attn_split": view}, "query_heads", "RuntimeError: view"),
+        "merged by view": ({"attn_merge": merge}, "merged", "RuntimeError: view"),
+        "a name": ({"mlp_activate": unknown}, "gelu", "NameError: name 'gelu_new'"),
+    }[name]
+
+
+@pytest.mark.parametrize("options", [{}, {"n_layer": 3, "n_head": 2, "n_embd": 24}])
+def test_the_checkpoints_are_the_library(options):
+    reference = random_reference(**options)
+    ids = random_ids(reference, 2, 9)
+    weights = reference.transformer.state_dict()
+    reference.set_attn_implementation("eager")
+    with torch.no_grad():
+        steps = list(trace(weights, reference.config, ids))
+        wanted = reference(ids, output_hidden_states=True, output_attentions=True)
+    values = {(step.layer, step.name): step.value for step in steps}
+    layers = range(reference.config.n_layer)
+    states = [values[None, "embedded"], *(values[i, "added"] for i in layers)]
+    states[-1] = values[None, "ln_f"]  # the library's last one is behind the norm
+    weights = [values[i, "weights"] for i in layers]
+    for found, right in (
+        (states, wanted.hidden_states),
+        (weights, wanted.attentions),
+        ([values[None, "logits"]], [wanted.logits]),
+    ):
+        for one, other in zip(found, right, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("style", RIGHT)
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_right_model_is_equal_in_any_style(reference, style, batch):
+    batch = 1 if style in ALONE else batch
+    ids = random_ids(reference, batch, 11)
+    report = compare(RIGHT[style](reference), reference, ids)
+    assert report.equal and report.operation is None, report
+    assert report.difference < 1e-5
+    assert repr(report).startswith("Equal: ")
+    unseen = {check.operation for check in report.checked if check.status != "agreed"}
+    hidden = {where(i, name) for i in (0, 1) for name in OPTIONAL}
+    assert unseen <= hidden
+
+
+@pytest.mark.parametrize("style", RIGHT)
+def test_the_pocket_model_is_equal_in_any_style(pocket, style):
+    assert compare(RIGHT[style](pocket), pocket, random_ids(pocket, 1, 16)).equal
+
+
+def test_planted_bugs_are_localised(reference, ids):
+    found = {bug.name: compare(bug.build(reference), reference, ids) for bug in BUGS}
+    missed = {
+        bug.name: found[bug.name].operation
+        for bug in BUGS
+        if found[bug.name].operation != bug.operation
+    }
+    unexplained = {
+        bug.name: found[bug.name].cause
+        for bug in BUGS
+        if bug.cause not in (found[bug.name].cause or "")
+    }
+    assert len(found) == len(BUGS) >= 80
+    assert not any(report.equal for report in found.values())
+    assert len(missed) <= 2, missed
+    assert len(unexplained) <= 4, unexplained
+    assert all(2 <= len(repr(r).splitlines()) <= 6 for r in found.values())
+
+
+def test_bugs_are_localised_in_another_batch_and_shape():
+    reference = random_reference(n_layer=3, n_head=2, n_embd=24)
+    ids = random_ids(reference, 2, 7, seed=1)
+    sized = ("heads is", "1e-05")  # these depend on the number of heads
+    missed = {}
+    for bug in BUGS[::5]:
+        report = compare(bug.build(reference), reference, ids)
+        if report.operation != bug.operation and not bug.cause.startswith(sized):
+            missed[bug.name] = report
+    assert len(missed) <= 1, missed
+
+
+PAIRS = [
+    ("no scale", "exact GELU"),
+    ("positions from 1", "no mask"),
+    ("sees the next token", "no second residual"),
+    ("no bias in c_attn", "ReLU"),
+    ("query, value, key", "no scale"),
+    ("merged without transpose", "probabilities"),
+    ("exact GELU", "final norm twice"),
+    ("epsilon 1e-2", "no scale, fused"),
+]
+
+
+@pytest.mark.parametrize(("first", "second"), PAIRS)
+def test_of_two_bugs_the_first_is_named(reference, ids, first, second):
+    by_name = {bug.name: bug for bug in BUGS}
+    first, second = by_name[first], by_name[second]
+    changes = second.changes | first.changes
+    assert len(changes) == 2
+    report = compare(second.style(reference, **changes), reference, ids)
+    assert report.operation == first.operation
+    assert first.cause in report.cause
+    assert not report.alone and "more may differ behind it" in repr(report)
+
+
+def test_a_bug_in_one_layer_is_found_there(reference, ids):
+    model = learner(reference)
+    model.h[1].mlp.activate = lambda x: F.gelu(x)
+    report = compare(model, reference, ids)
+    assert report.operation == where(1, "gelu") and report.layer == 1
+    assert "exact GELU" in report.cause and report.alone
+
+
+def test_a_layer_in_one_operation_is_searched_as_a_whole(reference, ids):
+    """PyTorch fuses these layers when it knows their GELU."""
+    report = compare(encoder(reference, F.gelu), reference, ids)
+    assert report.operation == where(0, "gelu") and report.alone
+
+
+def test_an_unknown_mistake_is_described(reference, ids):
+    def mask(self, scores):
+        scores[..., 3:, 2] += 0.5
+        return scores.masked_fill(self.future(len(ids[0])), -math.inf)
+
+    report = compare(learner(reference, attn_mask=mask), reference, ids)
+    assert report.operation == where(0, "masked") and not report.known
+    assert "up to 0.5; positions that agree: [0, 1, 2]" in report.cause
+    assert "Likely cause" not in repr(report)
+
+
+@pytest.mark.parametrize(
+    "name", ["c_fc as stored", "heads by view", "merged by view", "a name"]
+)
+def test_a_model_that_stops_is_reported(reference, ids, name):
+    changes, operation, cause = raising(name)
+    report = compare(learner(reference, **changes), reference, ids)
+    assert report.operation == where(0, operation)
+    assert "Your model stops here with" in report.cause and cause in report.cause
+    assert report.difference == math.inf
+    assert len(repr(report).splitlines()) == 3
+
+
+def test_the_checked_operations_end_at_the_difference(reference, ids):
+    model = learner(reference, mlp_activate=lambda s, x: x.relu())
+    report = compare(model, reference, ids)
+    status = {check.operation: check.status for check in report.checked}
+    assert status[where(0, "c_fc")] == "agreed"
+    assert status[where(0, "gelu")] == "differs"
+    assert status[where(0, "c_proj")] == "not seen"
+    assert list(status.values()).count("differs") == 1
+
+
+def test_modes_weights_and_luck_are_left_alone(reference, ids):
+    model = learner(reference, whole=lambda model: model.train())
+    before = {name: w.clone() for name, w in model.state_dict().items()}
+    drops = next(bug for bug in BUGS if bug.name == "dropout on").build(reference)
+    luck = torch.get_rng_state()
+    assert compare(model, reference, ids).equal
+    assert not compare(drops, reference, ids).equal
+    assert torch.equal(torch.get_rng_state(), luck)
+    assert model.training and not reference.training
+    assert all(torch.equal(w, before[n]) for n, w in model.state_dict().items())
+
+
+def test_the_library_in_train_mode_is_told_to_leave_it(reference, ids):
+    other = GPT2LMHeadModel(reference.config)
+    other.load_state_dict(reference.state_dict())
+    report = compare(other.train(), reference, ids)
+    assert not report.equal and "model.eval()" in report.cause
+
+
+def test_ids_without_a_batch_are_accepted(reference, ids):
+    assert compare(Loops(reference), reference, ids[0]).equal
+    assert compare(learner(reference), reference, ids[0]).equal
+
+
+def test_gradients_are_not_recorded(reference, ids):
+    seen = []
+    change = {"mlp_activate": lambda s, x: seen.append(x.requires_grad) or x}
+    compare(learner(reference, **change), reference, ids)
+    assert seen and not any(seen)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (
+            lambda r: learner(random_reference(vocab_size=120)),
+            r"the model returned \(1, 11, 120\), expected \(1, 11, 97\)",
+        ),
+        (
+            lambda r: learner(random_reference(n_embd=64)),
+            r"no operation of the model returned \(seq, d_model\) = \(11, 32\)",
+        ),
+        (lambda r: lambda ids: 3, "the model returned int, expected"),
+        (
+            lambda r: lambda ids: r(ids).logits[:, -1],
+            r"returned \(1, 97\), expected \(1, 11, 97\): logits for every position",
+        ),
+    ],
+)
+def test_a_model_of_another_size_is_refused(reference, ids, build, message):
+    with pytest.raises(ValueError, match=message):
+        compare(build(reference), reference, ids)
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        (torch.zeros(1, 1, dtype=torch.long), r"2 to 128 tokens, not \(1, 1\)"),
+        (torch.tensor([[1, 97]]), "input_ids must be from 0 to 96"),
+        (torch.arange(25)[None], "25 tokens, but the reference reads at most 24"),
+        (torch.zeros(1, 2, 3, dtype=torch.long), r"not \(1, 2, 3\)"),
+    ],
+)
+def test_ids_that_do_not_fit_are_refused(reference, ids, message):
+    with pytest.raises(ValueError, match=message):
+        compare(reference, reference, ids)
+
+
+def test_a_reference_of_another_kind_is_refused(ids):
+    other = random_reference(activation_function="relu")
+    with pytest.raises(ValueError, match="the engine knows activation_function"):
+        compare(other, other, ids)
