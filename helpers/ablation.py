@@ -20,7 +20,7 @@ def ablate(
     heads: Iterable[Head],
     *,
     how: str = "zero",
-    reference: torch.Tensor | None = None,
+    reference: torch.Tensor | list[torch.Tensor] | None = None,
     seed: int = 0,
 ) -> Iterator[None]:
     """Silence heads while this is open; they come back when it is left.
@@ -31,7 +31,8 @@ def ablate(
         how: ``zero``: they gather nothing. ``mean``: always the same, their mean over
             the reference. ``resample``: what they gathered at a place drawn at random
             from the reference, for each place anew.
-        reference: ids (batch, seq) without pads, of texts like those to be read.
+        reference: ids (batch, seq) without pads, of texts like those to be read; or
+            what ``gathered`` returned for them, to save its time.
         seed: draws the places.
 
     Raises:
@@ -44,7 +45,8 @@ def ablate(
         raise ValueError(f"how is {how!r}, expected one of {', '.join(WAYS)}")
     if how != "zero" and reference is None:
         raise ValueError(f"{how} needs texts to draw from: give reference=input_ids")
-    seen = {} if how == "zero" else gathered(model, reference)
+    ids_given = how != "zero" and isinstance(reference, torch.Tensor)
+    seen = gathered(model, reference) if ids_given else reference
     luck = torch.Generator().manual_seed(seed)
 
     def instead(layer: int, head: int, now: torch.Tensor) -> torch.Tensor:

@@ -6,3 +6,5 @@ from helpers.checks.day03 import *  # noqa: F403
 from helpers.checks.day04 import *  # noqa: F403
 from helpers.checks.day05 import *  # noqa: F403
 from helpers.checks.day06 import *  # noqa: F403
+from helpers.checks.day07 import *  # noqa: F403
+from helpers.checks.day08 import *  # noqa: F403

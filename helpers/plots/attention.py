@@ -1,0 +1,266 @@
+"""Figures of attention: weights as maps and lines, scores, costs, effects."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from matplotlib.colors import PowerNorm
+
+from helpers.plots.style import new_axes
+
+BLUE, ORANGE, GREY, PALE = "#0072B2", "#D55E00", "#555555", "#BBBBBB"
+PALETTE = (BLUE, ORANGE, "#009E73", "#A6508A", "#B07800", "#3A8FC0")
+SMALL = dict(fontsize=8)
+
+
+def weight_map(
+    weights: torch.Tensor,
+    tokens: Sequence[str],
+    *,
+    rows: Sequence[str] | None = None,
+    label: str = "attention weight",
+    title: str = "",
+    ax=None,
+):
+    """Draw a matrix (rows, tokens) of numbers from 0 to 1 as colours, with a scale.
+
+    Without names for its ``rows`` it is a square of attention weights: the tokens that
+    look are its rows, those looked at its columns.
+    """
+    height = 0.9 + (0.21 if rows is None else 0.4) * len(weights)
+    ax = new_axes(ax, figsize=(max(4.2, 1.8 + 0.21 * len(tokens)), height))
+    image = ax.imshow(weights.tolist(), vmin=0, vmax=1, cmap="viridis", aspect="auto")
+    ax.figure.colorbar(image, ax=ax, shrink=0.8, label=label)
+    ax.set_xticks(range(len(tokens)), tokens, rotation=90, **SMALL)
+    names = tokens if rows is None else rows
+    ax.set_yticks(range(len(names)), names, **SMALL)
+    ax.set_title(title)
+    if rows is None:
+        ax.set(xlabel="token looked at", ylabel="token that looks")
+    ax.grid(visible=False)
+    return ax
+
+
+def head_lines(
+    weights: torch.Tensor,
+    tokens: Sequence[str],
+    *,
+    names: Sequence[str],
+    title: str = "",
+    ax=None,
+):
+    """Draw attention as lines from the looking tokens, left, to those looked at.
+
+    Args:
+        weights: (head, seq, seq); a line is as solid as its weight. Weights below 0.1
+            are left out.
+        tokens: seq of them.
+        names: one for each head, in its colour above the lines.
+        title: the message.
+        ax: axes to draw on.
+    """
+    ax = new_axes(ax, figsize=(6, 1 + 0.24 * len(tokens)))
+    for y, token in enumerate(tokens):
+        ax.text(-0.02, y, token, ha="right", va="center", **SMALL)
+        ax.text(1.02, y, token, ha="left", va="center", **SMALL)
+    for number, (name, square) in enumerate(zip(names, weights, strict=True)):
+        colour = PALETTE[number % len(PALETTE)]
+        for query, key in (square > 0.1).nonzero().tolist():
+            shade = min(1.0, square[query, key].item())
+            ax.plot([0, 1], [query, key], color=colour, alpha=shade, linewidth=1.5)
+        at = (number + 0.5) / len(names)
+        ax.text(at, -1.1, name, color=colour, ha="center", va="center", fontsize=9)
+    ax.text(-0.02, -1.1, "looks", ha="right", va="center", color=GREY, **SMALL)
+    ax.text(1.02, -1.1, "is looked at", ha="left", va="center", color=GREY, **SMALL)
+    ax.set(xlim=(-0.35, 1.35), ylim=(len(tokens) - 0.5, -1.8), title=title)
+    ax.axis("off")
+    return ax
+
+
+def head_grid(weights: torch.Tensor, *, title: str = ""):
+    """Draw every head (layer, head, seq, seq) as a small map. Returns the axes."""
+    layers, heads = weights.shape[:2]
+    first = new_axes(figsize=(7, 0.7 + 6.6 * layers / heads))
+    figure = first.figure
+    first.remove()
+    axes = figure.subplots(layers, heads, squeeze=False)
+    figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold")
+    norm = PowerNorm(0.5, vmin=0, vmax=1)  # so that weights of a few hundredths show
+    for layer, row in enumerate(axes):
+        for head, ax in enumerate(row):
+            ax.imshow(weights[layer, head].tolist(), norm=norm, cmap="viridis")
+            ax.set(xticks=[], yticks=[])
+            ax.grid(visible=False)
+            if layer == 0:
+                ax.set_title(f"{head}", loc="center", fontsize=9, fontweight="normal")
+        row[0].set_ylabel(f"{layer}", rotation=0, labelpad=10, va="center")
+    figure.supylabel("layer", fontsize=9)
+    figure.supxlabel("columns: heads", fontsize=9)
+    return axes
+
+
+def neuron_bars(
+    query: torch.Tensor,
+    keys: Mapping[str, torch.Tensor],
+    weights: Mapping[str, float],
+    *,
+    title: str = "",
+):
+    """Draw the products of a query with some keys, dimension by dimension.
+
+    Args:
+        query: (d_head,).
+        keys: for each token looked at, its key, (d_head,).
+        weights: the attention weights of the same tokens.
+        title: the message.
+
+    Returns:
+        The axes, one for each key: what its bars add up to, divided by the root of
+        d_head, is the score.
+    """
+    first = new_axes(figsize=(6.5, 0.9 + 0.85 * len(keys)))
+    figure = first.figure
+    first.remove()
+    axes = figure.subplots(len(keys), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold")
+    for ax, (name, key) in zip(axes, keys.items(), strict=True):
+        products = (query * key / len(query) ** 0.5).tolist()
+        colours = [BLUE if product > 0 else ORANGE for product in products]
+        ax.bar(range(len(products)), products, color=colours)
+        ax.axhline(0, color=GREY, linewidth=0.8)
+        label = f"{name}\nscore {sum(products):.1f}\nweight {weights[name]:.2f}"
+        ax.text(1.02, 0.5, label, transform=ax.transAxes, va="center", fontsize=9)
+        ax.grid(axis="x", visible=False)
+    axes[-1].set_xlabel("dimension of query and key")
+    figure.supylabel("query × key / √d", fontsize=9)
+    return axes
+
+
+def score_maps(
+    scores: Mapping[str, Mapping[str, torch.Tensor]],
+    *,
+    chance: Mapping[str, Mapping[str, float]] | None = None,
+    title: str = "",
+):
+    """Draw scores (layer, head) from 0 to 1: a row for each text, a column a kind.
+
+    Returns the axes, (texts, kinds).
+    """
+    layers, heads = next(iter(next(iter(scores.values())).values())).shape
+    kinds = list(next(iter(scores.values())))
+    size = (1.9 * len(kinds) + 0.5, (0.5 + 1.6 * layers / heads) * len(scores) + 0.8)
+    first = new_axes(figsize=size)
+    figure = first.figure
+    first.remove()
+    axes = figure.subplots(len(scores), len(kinds), squeeze=False)
+    figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold")
+    for row, (text, found) in zip(axes, scores.items(), strict=True):
+        for ax, kind in zip(row, kinds, strict=True):
+            image = ax.imshow(found[kind].tolist(), vmin=0, vmax=1, cmap="viridis")
+            level = f", chance {chance[text][kind]:.2f}" if chance else ""
+            ax.set_title(kind + level, fontsize=9, fontweight="normal")
+            ax.set(xticks=range(0, heads, 2), yticks=range(0, layers, 2))
+            ax.tick_params(labelsize=7)
+            ax.grid(visible=False)
+        row[0].set_ylabel(f"{text}\nlayer", fontsize=9)
+    for ax in axes[-1]:
+        ax.set_xlabel("head", fontsize=9)
+    figure.colorbar(image, ax=axes, shrink=0.7, label="score")
+    return axes
+
+
+def dose_lines(
+    lines: Mapping[str, Sequence[float]], *, label: str = "", title: str = "", ax=None
+):
+    """Draw a measure against the number of heads silenced, a line for each choice."""
+    ax = new_axes(ax)
+    for (name, values), colour in zip(lines.items(), PALETTE, strict=False):
+        ax.plot(values, "o-", color=colour)
+        ax.text(len(values) - 0.85, values[-1], name, color=colour, va="center")
+    ax.set(xlabel="heads silenced", ylabel=label, title=title)
+    ax.set(xlim=(-0.2, 1.5 * len(values)), ylim=(0, None))
+    ax.set_xticks(range(len(values)))
+    return ax
+
+
+def ranked_costs(
+    costs: Mapping[str, Mapping],
+    *,
+    groups: Mapping[str, Sequence],
+    labels: int = 2,
+    title: str = "",
+):
+    """Draw what each head costs, the dearest first, a panel for each measure.
+
+    Args:
+        costs: name of the measure, with its unit, to {head: (mean, error)}. Bars are
+            two standard errors long on each side.
+        groups: name of a group to its heads; they are drawn in its colour.
+        labels: how many of the dearest heads are named.
+        title: the message.
+
+    Returns:
+        The axes, one for each measure.
+    """
+    first = new_axes(figsize=(8.5, 3.4))
+    figure = first.figure
+    first.remove()
+    axes = figure.subplots(1, len(costs), squeeze=False)[0]
+    figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold")
+    colours = {h: PALETTE[1 - i] for i, g in enumerate(groups.values()) for h in g}
+    for ax, (measure, found) in zip(axes, costs.items(), strict=True):
+        ranked = sorted(found, key=lambda head: -found[head][0])
+        for rank, head in enumerate(ranked):
+            mean, error = found[head]
+            colour = colours.get(head, PALE)
+            style = dict(color=colour, fmt="o", markersize=3, elinewidth=1)
+            ax.errorbar(rank, mean, yerr=2 * error, **style)
+            if rank < labels:
+                dark = colours.get(head, GREY)
+                name = f"{head[0]}.{head[1]}"
+                place = (rank + 1, mean)
+                box = dict(facecolor="white", alpha=0.8, pad=0.6, linewidth=0)
+                ax.text(*place, name, color=dark, va="center", fontsize=8, bbox=box)
+        ax.axhline(0, color=GREY, linewidth=0.8)
+        ax.set_title(measure, fontsize=9, fontweight="normal")
+        ax.set(xlabel="heads, the dearest first", xticks=[])
+        ax.grid(axis="x", visible=False)
+    for number, name in enumerate(groups):
+        place = dict(x=0.98, y=0.93 - 0.08 * number, s=name, ha="right", fontsize=9)
+        axes[0].text(**place, transform=axes[0].transAxes, color=PALETTE[1 - number])
+    axes[0].set_ylabel("what silencing costs")
+    return axes
+
+
+def effect_scatter(
+    weights: torch.Tensor,
+    effects: torch.Tensor,
+    *,
+    marks: Mapping[str, tuple[float, float]],
+    floor: float = 1e-5,
+    title: str = "",
+    ax=None,
+):
+    """Draw the effect of cutting each line against its weight, both on log axes.
+
+    Args:
+        weights: of all lines, any shape.
+        effects: of the same lines.
+        marks: name to (weight, effect) of lines to be pointed at.
+        floor: smaller numbers are drawn there.
+        title: the message.
+        ax: axes to draw on.
+    """
+    ax = new_axes(ax, figsize=(6, 4))
+    x, y = (numbers.flatten().clamp(min=floor) for numbers in (weights, effects))
+    ax.scatter(x, y, s=9, color=PALE, linewidths=0)
+    for (name, point), colour in zip(marks.items(), (ORANGE, BLUE), strict=False):
+        ax.plot(*point, "o", color=colour, markersize=7)
+        high = point[1] >= max(effect for _, effect in marks.values())
+        style = dict(ha="center", va="center", color=colour, fontsize=9)
+        place = dict(xytext=(0, 12 if high else -12), textcoords="offset points")
+        ax.annotate(name, point, **place, **style)
+    ax.set(xscale="log", yscale="log", title=title)
+    ax.set_xlabel("attention weight of the line")
+    ax.set_ylabel("share of the forecast that moves\nwhen it is cut")
+    ax.set_ylim(floor / 2, 2)
+    return ax

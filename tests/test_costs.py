@@ -1,0 +1,143 @@
+"""What silencing costs: the places that are scored, and the lines that are cut."""
+
+import math
+
+import pytest
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel
+
+from helpers.ablation import ablate, gathered
+from helpers.attention import cut
+from helpers.costs import (
+    Texts,
+    cost,
+    line_effects,
+    memories,
+    read,
+    recall_texts,
+    story_texts,
+)
+from helpers.gpt2 import GPT2
+from helpers.models import load_model
+from helpers.prediction import document_ids
+from helpers.tasks import list_prompt
+from helpers.worlds import FRESH, load_world, words
+
+
+@pytest.fixture(scope="module")
+def pocket():
+    return load_model("pocket", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def world():
+    return load_world("stories")
+
+
+@pytest.fixture(scope="module")
+def small():
+    torch.manual_seed(0)
+    sizes = {"n_layer": 3, "n_head": 4, "n_embd": 32, "vocab_size": 97}
+    model = GPT2LMHeadModel(GPT2Config(**sizes, n_positions=64, eos_token_id=96))
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight += 0.2 * torch.randn_like(weight)
+    return model.eval()
+
+
+def test_a_cost_is_a_paired_difference():
+    before, after = torch.tensor([1.0, 5.0, 9.0]), torch.tensor([2.0, 5.0, 11.0])
+    mean, error = cost(before, after)
+    assert mean == pytest.approx(1.0)
+    assert error == pytest.approx(1 / math.sqrt(3))  # not that of 1, 5 and 9
+
+
+def test_texts_without_a_place_do_not_count():
+    missing = torch.tensor([1.0, math.nan, 3.0])
+    assert cost(torch.zeros(3), missing).mean == pytest.approx(2.0)
+
+
+def test_losses_are_the_library_s_and_pads_change_nothing(pocket, world):
+    model, tokenizer = pocket
+    texts = story_texts(tokenizer, world, [FRESH, FRESH + 1])
+    found = read(GPT2.from_hf(model), texts)
+    for row, seed in enumerate((FRESH, FRESH + 1)):
+        ids = document_ids(tokenizer, world.sample(seed))
+        with torch.no_grad():
+            wanted = model(ids, labels=ids).loss.item()
+        assert found.loss[row].item() == pytest.approx(wanted, abs=1e-4)
+
+
+def test_right_is_the_share_of_places_where_the_favourite_is_right(small):
+    ids = torch.tensor([[96, 1, 2, 3], [96, 4, 5, 6], [96, 7, 8, 9]])
+    favourites = small(ids).logits.argmax(-1)
+    ids[0, 3] = favourites[0, 2]
+    places = torch.zeros(3, 4, dtype=torch.bool)
+    places[0, 2:] = places[1, 1] = True
+    expected = [(ids[0, 2] == favourites[0, 1]).float().item() / 2 + 0.5]
+    expected.append((ids[1, 1] == favourites[1, 0]).float().item())
+    right = read(GPT2.from_hf(small), Texts(ids, places, places)).right
+    assert right[:2].tolist() == expected and right[2].isnan()
+
+
+def test_the_last_value_of_a_list_is_its_only_place(pocket):
+    _, tokenizer = pocket
+    texts = recall_texts(tokenizer, range(4))
+    assert texts.places.sum(1).tolist() == [1] * 4
+    assert torch.equal(texts.places, texts.scored)
+    for seed in range(4):
+        answer = tokenizer(list_prompt("recall", 5, seed)[1])["input_ids"]
+        assert texts.ids[seed][texts.places[seed]].item() == answer[0]
+
+
+def test_memory_settles_what_was_open_before(world):
+    story = world.sample(FRESH + 8)
+    pieces, found = words(story), memories(world, story)
+    assert found
+    for place in found:
+        first = pieces.index(pieces[place])
+        then, now = (world.next_words("".join(pieces[:i])) for i in (first, place))
+        assert then[pieces[place]] < 0.05 and now[pieces[place]] > 0.9
+
+
+def test_the_means_can_be_gathered_once(small):
+    ids = torch.randint(96, (3, 9), generator=torch.Generator().manual_seed(0))
+    engine = GPT2.from_hf(small)
+    known = gathered(engine, ids)
+    logits = []
+    for reference in (ids, known):
+        with torch.no_grad(), ablate(engine, [(1, 2)], how="mean", reference=reference):
+            logits.append(engine(ids))
+    assert torch.equal(*logits)
+
+
+def test_effects_are_those_of_cutting_line_by_line(small):
+    ids = torch.randint(96, (1, 7), generator=torch.Generator().manual_seed(0))
+    lines = line_effects(small, ids)
+    assert lines.weights.shape == lines.lengths.shape == lines.effects.shape
+    whole = small(ids).logits[0, -1].softmax(-1)
+    for layer, head, key in [(0, 3, 0), (1, 0, 6), (2, 2, 4)]:
+        without = cut(small, ids, (layer, head), query=6, key=key)[0, -1].softmax(-1)
+        moved = (without - whole).abs().sum().item() / 2
+        assert lines.effects[layer, head, key].item() == pytest.approx(moved, abs=1e-5)
+
+
+def test_a_length_is_that_of_what_reaches_the_stream(small):
+    ids = torch.randint(96, (1, 5), generator=torch.Generator().manual_seed(0))
+    lines = line_effects(small, ids)
+    outward = small.transformer.h[1].attn.c_proj
+    inputs = []
+    hook = small.transformer.h[1].attn.c_attn.register_forward_hook(
+        lambda part, args, output: inputs.append(output)
+    )
+    small(ids)
+    hook.remove()
+    value = inputs[0][0, :, 64:].unflatten(-1, (4, 8))[2, 3]  # token 2, head 3
+    wanted = (value @ outward.weight[24:32]).norm().item()
+    assert lines.lengths[1, 3, 2].item() == pytest.approx(wanted, rel=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(2, 5), (1, 1)])
+def test_lines_need_one_text_of_two_tokens(small, shape):
+    with pytest.raises(ValueError, match="at least 2 tokens"):
+        line_effects(small, torch.zeros(shape, dtype=torch.long))
