@@ -40,6 +40,12 @@ hooks         where both take hold
 lens          what the model would say if it stopped after each layer
 views         bertviz's pictures of attention
 pages         these as documents that need no internet
+costs         what silencing a head costs
+counting      a GPT-2's parameters and work, part by part
+parity        a model beside the reference: the first operation that differs
+checkpoints   the reference's values, operation by operation
+recording     what a learner's model computes while it runs
+suspects      known mistakes, replayed
 bench         the engine's speed beside the library's
 peers         CTranslate2, to be timed beside it
 pocket        how the pocket GPT-2 was made
