@@ -45,7 +45,7 @@ def split_heads(x: torch.Tensor, heads: int) -> torch.Tensor:
 
 
 def look_back(scores: torch.Tensor, diagonal: int = 0) -> torch.Tensor:
-    """Set the scores of keys behind the query (plus ``diagonal``) to minus infinity."""
+    """Set the scores of keys after the query (plus ``diagonal``) to minus infinity."""
     ahead = torch.ones_like(scores[0, 0]).tril(diagonal) == 0
     return scores.masked_fill(ahead, -math.inf)
 
@@ -207,7 +207,5 @@ def _part(values: Values, table: dict, layer: int | None, swaps) -> Iterator[Ste
 def _own(weights: dict[str, torch.Tensor], layer: int) -> dict[str, torch.Tensor]:
     """Return one layer's weights, without the layer in their names."""
     prefix = f"h.{layer}."
-    own = {
-        k.removeprefix(prefix): w for k, w in weights.items() if k.startswith(prefix)
-    }
-    return own
+    own = (name for name in weights if name.startswith(prefix))
+    return {name.removeprefix(prefix): weights[name] for name in own}

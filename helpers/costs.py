@@ -83,14 +83,15 @@ def memories(world: World, story: str) -> list[int]:
     below 0.05. Only words of letters count, such as names and things.
     """
     pieces = words(story)
-    truths = [world.next_words("".join(pieces[:i])) for i in range(len(pieces))]
-    found = []
-    for i, word in enumerate(pieces):
-        first = pieces.index(word)
-        remembered = truths[i][word] > SURE and truths[first][word] < OPEN
-        if word.strip().isalpha() and first < i and remembered:
-            found.append(i)
-    return found
+
+    def chance(i: int) -> float:
+        return world.next_words("".join(pieces[:i]))[pieces[i]]
+
+    firsts = {word: i for i, word in reversed(list(enumerate(pieces)))}
+    again = [i for i, word in enumerate(pieces) if firsts[word] < i]
+    names = [i for i in again if pieces[i].strip().isalpha()]
+    settled = [i for i in names if chance(i) > SURE]
+    return [i for i in settled if chance(firsts[pieces[i]]) < OPEN]
 
 
 @torch.inference_mode()

@@ -60,7 +60,7 @@ class Report:
         if self.alone:
             lines.append("With this mistake alone the reference gives your logits.")
         elif self.known:
-            lines.append("Mend it and compare again: more may differ behind it.")
+            lines.append("Mend it and compare again: more may differ after it.")
         if math.isfinite(self.difference):
             lines.append(f"In the end, {gap}.")
         return "\n".join(lines)

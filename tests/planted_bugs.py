@@ -460,7 +460,7 @@ BUGS = [
         "ln_1",
         {
             "no ln_1": ("norm is missing", no_first_norm),
-            "norm behind the sum": ("behind the sums", post_norm),
+            "norm behind the sum": ("after the sums", post_norm),
         },
     ),
     *bugs("whole", "ln_1", {"norms exchanged": ("ln_1 and ln_2 are", swap_norms)}),
@@ -581,7 +581,7 @@ BUGS = [
     *bugs(
         "attn_attend",
         "masked",
-        {"mask after softmax": ("behind the softmax", mask_after_softmax)},
+        {"mask after softmax": ("after the softmax", mask_after_softmax)},
     ),
     *bugs(
         "attn_attend",

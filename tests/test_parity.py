@@ -353,7 +353,7 @@ def test_of_two_bugs_the_first_is_named(reference, ids, first, second):
     report = compare(second.style(reference, **changes), reference, ids)
     assert report.operation == first.operation
     assert first.cause in report.cause
-    assert not report.alone and "more may differ behind it" in repr(report)
+    assert not report.alone and "more may differ after it" in repr(report)
 
 
 def test_a_bug_in_one_layer_is_found_there(reference, ids):

@@ -104,7 +104,7 @@ def _scores() -> list[Suspect]:
             scaled(lambda d, v: v.config.n_head**-0.5),
         ),
         Suspect(
-            "there is no causal mask: a query must not see keys behind it",
+            "there is no causal mask: a query must not see keys after it",
             {"masked": lambda v: v["scaled"]},
         ),
         Suspect(
@@ -112,7 +112,7 @@ def _scores() -> list[Suspect]:
             {"masked": lambda v: v["scaled"] * seen(v)},
         ),
         Suspect(
-            "the mask multiplies the weights behind the softmax, so rows do not sum "
+            "the mask multiplies the weights after the softmax, so rows do not sum "
             "to 1: set scores to -inf in front of it",
             {
                 "masked": lambda v: v["scaled"],
@@ -126,7 +126,7 @@ def _scores() -> list[Suspect]:
         "the mask is two off: a query sees two tokens ahead": 2,
     }
     flips = {
-        "the mask is the wrong way round: it shows what comes behind": lambda m: m.mT,
+        "the mask is the wrong way round: it shows what comes after": lambda m: m.mT,
         "the mask is upside down: it hides what it must show": lambda m: ~m,
     }
     for low in (-math.inf, LARGE):

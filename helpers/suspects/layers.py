@@ -15,68 +15,59 @@ NORMS = {"ln_1": "stream", "ln_2": "attended", "ln_f": "stream"}
 
 def mistakes(config) -> list[Suspect]:
     """Return the wrong ways to build a layer, but for the inside of attention."""
-    norms = _norms(config.layer_norm_epsilon)
+    norms = [*_norms(config.layer_norm_epsilon), *_misplaced_norms()]
     return [*norms, *_linears(), *_thirds(), *_sums(), *_feed_forward()]
 
 
-def _normal(x: torch.Tensor, eps: float, *, dim=-1, **options) -> torch.Tensor:
+def _normal(x: torch.Tensor, eps: float, *, dim=-1, correction=0) -> torch.Tensor:
     """Return x with mean 0 and variance 1 over ``dim``."""
-    variance = x.var(dim=dim, keepdim=True, **options)
+    variance = x.var(dim=dim, keepdim=True, correction=correction)
     return (x - x.mean(dim=dim, keepdim=True)) / (variance + eps).sqrt()
 
 
 def _norms(eps: float) -> list[Suspect]:
     """Return wrong norms: functions of what comes in, the weight and the bias."""
-    root = math.sqrt(eps)
+
+    def std(x: torch.Tensor) -> torch.Tensor:
+        return x.std(dim=-1, keepdim=True, correction=0)
+
     kinds = {
         "the layer norm is missing": lambda x, w, b: x,
         "the layer norm is applied twice": lambda x, w, b: (
-            _normal(_normal(x, eps, correction=0) * w + b, eps, correction=0) * w + b
+            _normal(_normal(x, eps) * w + b, eps) * w + b
         ),
         "the layer norm leaves out its weight and bias: normal * weight + bias": (
-            lambda x, w, b: _normal(x, eps, correction=0)
+            lambda x, w, b: _normal(x, eps)
         ),
-        "the layer norm leaves out its bias": (
-            lambda x, w, b: _normal(x, eps, correction=0) * w
-        ),
-        "the layer norm leaves out its weight": (
-            lambda x, w, b: _normal(x, eps, correction=0) + b
-        ),
+        "the layer norm leaves out its bias": lambda x, w, b: _normal(x, eps) * w,
+        "the layer norm leaves out its weight": lambda x, w, b: _normal(x, eps) + b,
         "the variance is divided by n - 1, not n: var(correction=0)": (
             lambda x, w, b: _normal(x, eps, correction=1) * w + b
         ),
         "the mean is not subtracted (RMS norm): use x - x.mean(-1, keepdim=True)": (
             lambda x, w, b: x / (x.square().mean(-1, keepdim=True) + eps).sqrt() * w + b
         ),
-        "the layer norm divides by the variance, not by its root": (
-            lambda x, w, b: (
-                _normal(x, eps, correction=0)
-                / (x.var(-1, keepdim=True, correction=0) + eps).sqrt()
-                * w
-                + b
-            )
+        "the layer norm divides by the variance: divide by its square root": (
+            lambda x, w, b: (x - x.mean(-1, keepdim=True)) / (std(x) ** 2 + eps) * w + b
         ),
         "epsilon is added to the standard deviation: add it to the variance": (
-            lambda x, w, b: (
-                (x - x.mean(-1, keepdim=True))
-                / (x.std(-1, keepdim=True, correction=0) + eps)
-                * w
-                + b
-            )
+            lambda x, w, b: (x - x.mean(-1, keepdim=True)) / (std(x) + eps) * w + b
         ),
         "the layer norm runs over the positions: it is over d_model, dim=-1": (
-            lambda x, w, b: _normal(x, eps, dim=1, correction=0) * w + b
+            lambda x, w, b: _normal(x, eps, dim=1) * w + b
         ),
         "the weight of the layer norm is taken as 1 + weight": (
-            lambda x, w, b: _normal(x, eps, correction=0) * (1 + w) + b
+            lambda x, w, b: _normal(x, eps) * (1 + w) + b
         ),
     }
-    for wrong in (1e-5, 1e-6, 1e-8, 1e-12, 1e-4, 1e-3, 1e-2, root):
+    for wrong in (1e-5, 1e-6, 1e-8, 1e-12, 1e-4, 1e-3, 1e-2):
         if not math.isclose(wrong, eps):
-            kinds[
-                f"epsilon of the layer norm is {wrong:g} or so: GPT-2 has {eps:g}"
-            ] = lambda x, w, b, e=wrong: _normal(x, e, correction=0) * w + b
-    found = [Suspect(cause, _all_norms(kind)) for cause, kind in kinds.items()]
+            cause = f"epsilon of the layer norm is {wrong:g} or so, not {eps:g}"
+            kinds[cause] = lambda x, w, b, e=wrong: _normal(x, e) * w + b
+    return [Suspect(cause, _all_norms(kind)) for cause, kind in kinds.items()]
+
+
+def _misplaced_norms() -> list[Suspect]:
     exchanged = {
         "ln_1": lambda v: v.norm(v["stream"], "ln_2"),
         "ln_2": lambda v: v.norm(v["attended"], "ln_1"),
@@ -87,15 +78,10 @@ def _norms(eps: float) -> list[Suspect]:
         "ln_2": lambda v: v["attended"],
         "added": lambda v: v.norm(v["attended"] + v["c_proj"], "ln_2"),
     }
-    other = "the norms stand behind the sums: GPT-2 norms what goes into attention"
+    place = "the norms stand after the sums: norm what goes into attention and into"
     return [
-        *found,
         Suspect("ln_1 and ln_2 are exchanged", exchanged),
-        Suspect(f"{other} and feed-forward", behind),
-        Suspect(
-            "the final norm has another's weights",
-            {"ln_f": lambda v: v.norm(v["stream"], f"h.{v.config.n_layer - 1}.ln_2")},
-        ),
+        Suspect(f"{place} feed-forward", behind),
     ]
 
 
@@ -171,7 +157,7 @@ def _sums() -> list[Suspect]:
             "attended",
             lambda v: v["stream"],
         ),
-        "attention and feed-forward read the same stream: feed-forward comes behind": (
+        "attention and feed-forward read the same stream: attention comes first": (
             "ln_2",
             lambda v: v.norm(v["stream"], "ln_2"),
         ),
