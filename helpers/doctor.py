@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from helpers import environment, packages
+from helpers import environment, packages, suite
 
 HUB = "https://huggingface.co"
 START = "run `python -m helpers start`"
@@ -44,6 +44,8 @@ def findings(root: Path) -> Iterator[Finding]:
     yield pocket_finding(root / "data" / "pocket-gpt2")
     yield worlds_finding(root / "data" / "worlds")
     yield from machine_findings(root)
+    browser = suite.chromium()
+    yield Finding(None, "browser", browser or suite.NO_BROWSER)
     yield hub_finding()
     yield cache_finding()
 

@@ -47,11 +47,12 @@ class View:
         )
 
 
-def page(found: str) -> str:
+def page(found: str, *, zoom: float = 1.0) -> str:
     """Return bertviz's HTML as a document that fetches nothing.
 
     bertviz writes its data twice, once into a comment, and as they are. Here they are
     written once, and no token can end the script, as ``</script>`` otherwise would.
+    ``zoom`` makes a picture of a fixed size fit a notebook.
     """
     found = re.sub(r'<script src="https?://[^"]*"></script>', "", found)
     start = PARAMS.search(found).end()
@@ -60,8 +61,11 @@ def page(found: str) -> str:
     data = json.dumps(params, separators=(",", ":")).replace("<", "\\u003c")
     scripts = "".join(f"<script>{code}</script>" for code in _libraries())
     policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-    head = f'<!DOCTYPE html><html><head><meta charset="utf-8">{policy}{scripts}</head>'
-    return f"{head}<body>{found[:start]}{data};{rest}</body></html>"
+    style = f"<style>body{{margin:0;zoom:{zoom:g}}}</style>"
+    head = f'<head><meta charset="utf-8">{policy}{style}{scripts}</head>'
+    return (
+        f"<!DOCTYPE html><html>{head}<body>{found[:start]}{data};{rest}</body></html>"
+    )
 
 
 @lru_cache

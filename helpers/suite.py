@@ -21,7 +21,7 @@ APPLICATIONS = [  # where they are on macOS and Windows
     r"%ProgramFiles(x86)%\Microsoft\Edge\Application\msedge.exe",
 ]
 NO_BROWSER = (
-    "Chromium is not installed: the browser tests were left out (install it with "
+    "Chromium is not installed: the browser tests are left out (install it with "
     "`sudo apt install chromium`, or name a Chrome or Edge in COURSE_CHROMIUM)"
 )
 

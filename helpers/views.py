@@ -13,6 +13,7 @@ from helpers.prediction import document_ids
 MAX_TOKENS = 24  # shown, unless asked otherwise
 MAX_NUMBERS = 10**6  # in one view, some 6 bytes each
 DIGITS = 3  # of every number
+MODEL_ZOOM = 0.9  # of 970 pixels, which the model view is wide
 
 
 def show_heads(
@@ -70,8 +71,8 @@ def show_model(model, tokenizer, text: str, *, max_tokens: int = MAX_TOKENS) -> 
     height = 60 + max(layers * (84 * tokens // heads + 10), 18 * tokens + 60)
     return View(
         _title("model view", seen),
-        page(found.data),
-        height=min(height, 900),
+        page(found.data, zoom=MODEL_ZOOM),
+        height=min(int(height * MODEL_ZOOM), 900),
         note=note,
     )
 
@@ -106,7 +107,7 @@ def show_neurons(
         html_action="return",
     )
     title = _title("neuron view", stand_in.seen)
-    height = 140 + 26 * input_ids.shape[1]
+    height = 150 + 26 * input_ids.shape[1]
     return View(title, page(found.data), height=height, note=note)
 
 

@@ -1,5 +1,7 @@
 """The run of all tests: its arguments, and the network that it blocks."""
 
+import os
+import re
 import subprocess
 import sys
 
@@ -90,3 +92,71 @@ def test_notebooks_pass_only_with_the_outputs_they_show(tmp_path, root):
     assert answer.returncode == 1
     assert " 1 failed, 1 passed in " in answer.stdout
     assert "wrong.ipynb::Cell 0" in answer.stdout
+
+
+def test_browser_is_the_one_named_or_the_first_that_is_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(suite, "APPLICATIONS", [r"%ProgramFiles%\none.exe"])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("COURSE_CHROMIUM", raising=False)
+    assert suite.chromium() is None
+    paths = {}
+    for name in ("google-chrome", "chromium", "my-own"):
+        paths[name] = tmp_path / (name + ".exe" * (os.name == "nt"))
+        paths[name].write_text("")
+        paths[name].chmod(0o755)
+        assert suite.chromium() == str(
+            paths["chromium"] if "chromium" in paths else paths[name]
+        )
+    monkeypatch.setenv("COURSE_CHROMIUM", "my-own")
+    assert suite.chromium() == str(paths["my-own"])
+    monkeypatch.setenv("COURSE_CHROMIUM", "gone")
+    assert suite.chromium() == "gone"  # and its tests fail, rather than be left out
+
+
+def test_run_without_a_browser_says_so_in_a_line_of_its_own(tmp_path, root):
+    hidden = "suite.BROWSERS.clear(), suite.APPLICATIONS.clear()"
+    (tmp_path / "hidden.py").write_text(f"from helpers import suite\n\n{hidden}\n")
+    environment = suite.variables()
+    environment.pop("COURSE_CHROMIUM", None)
+    environment["PYTHONPATH"] += os.pathsep + str(tmp_path)
+    arguments = suite.arguments(
+        ["-n", "1", "-p", "hidden", str(root / "tests" / "browser")]
+    )
+    answer = subprocess.run(
+        [sys.executable, "-m", "pytest", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=root,
+        env=environment,
+    )
+    lines = answer.stdout.splitlines()
+    assert answer.returncode == 0, answer.stdout
+    assert re.fullmatch(r"=+ \d+ skipped in .*", lines[-1])
+    assert lines.count(suite.NO_BROWSER) == 1
+
+
+SYSTEM = {  # stands for the system's own commands
+    "id": "echo 0",
+    "apt-get": 'echo "apt-get $*" >> "$ASKED"; echo E: no network >&2; exit 100',
+    "python3.11": """case "$*" in
+  *chromium*) exit 1;;
+  *helpers*) echo "$*";;
+esac""",
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason=".ci/run is for machines with bash")
+def test_ci_goes_on_where_chromium_cannot_be_installed(tmp_path, root):
+    for name, script in SYSTEM.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    path = os.pathsep.join([str(tmp_path), os.environ["PATH"]])
+    answer = subprocess.run(
+        ["bash", str(root / ".ci" / "run"), "-k", "tokens"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PATH": path, "ASKED": str(tmp_path / "asked")},
+    )
+    assert answer.stdout == "-m helpers test -k tokens\n"
+    assert answer.stderr == "Chromium could not be installed: E: no network\n"
+    assert (tmp_path / "asked").read_text() == "apt-get -qq update\n"

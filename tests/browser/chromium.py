@@ -1,0 +1,96 @@
+"""Chromium without a window and without a network, and what it asks the network for."""
+
+import contextlib
+import socketserver
+import threading
+from collections.abc import Iterator
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from helpers.lab import HOST
+
+PATIENCE = 180  # seconds that anything may take on a busy machine
+TALK = "AutofillServerCommunication,OptimizationHints,PreconnectToSearch,HttpsUpgrades"
+FLAGS = [
+    f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {HOST}",
+    f"--disable-features={TALK}",  # with its makers, about what is on the page
+]
+REFUSAL = b"HTTP/1.1 403 Refused\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+class Guard(socketserver.ThreadingTCPServer):
+    """A proxy that refuses everything and remembers what it was asked for.
+
+    What the browser wants from this computer does not come here. All else does, from
+    whichever frame, worker or part of the browser; playwright does not see them all.
+    """
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__((HOST, 0), Refuse)
+        self.asked = []
+
+
+class Refuse(socketserver.StreamRequestHandler):
+    """One request to the guard."""
+
+    def handle(self) -> None:
+        """Remember the address, such as `d3js.org:443`, and refuse."""
+        words = self.rfile.readline().decode("latin-1").split()
+        self.server.asked += words[1:2]
+        self.wfile.write(REFUSAL)
+
+
+class Window:
+    """A window that reaches this computer only.
+
+    Args:
+        chromium: playwright's, launched.
+        guard: of this window alone; what Chromium asks its makers is not told to it.
+    """
+
+    def __init__(self, chromium: Browser, guard: Guard):
+        address = f"http://{HOST}:{guard.server_address[1]}"
+        self.asked = guard.asked
+        self.context = chromium.new_context(
+            viewport={"width": 1400, "height": 1000},
+            proxy={"server": address, "bypass": HOST},
+        )
+        self.context.set_default_timeout(PATIENCE * 1000)
+
+    def open(self, address: str) -> Page:
+        """Open an address in a new tab."""
+        page = self.context.new_page()
+        page.goto(address)
+        return page
+
+    def close(self) -> None:
+        """Close all tabs."""
+        self.context.close()
+
+
+@contextlib.contextmanager
+def launched(path: str) -> Iterator[Browser]:
+    """Start the Chromium at this path; end it afterwards."""
+    with sync_playwright() as driver:
+        chromium = driver.chromium.launch(
+            executable_path=path, args=FLAGS, timeout=PATIENCE * 1000
+        )
+        try:
+            yield chromium
+        finally:
+            chromium.close()
+
+
+@contextlib.contextmanager
+def window(chromium: Browser) -> Iterator[Window]:
+    """Open a window with a guard of its own; close it afterwards."""
+    with Guard() as guard:
+        threading.Thread(target=guard.serve_forever, daemon=True).start()
+        opened = Window(chromium, guard)
+        try:
+            yield opened
+        finally:
+            opened.close()
+            guard.shutdown()

@@ -1,0 +1,116 @@
+"""JupyterLab as `python -m helpers start --no-browser` starts it, on copies."""
+
+import contextlib
+import http.client
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from helpers import lab, suite
+
+PATIENCE = 180  # seconds, on a machine that is busy with other things
+
+
+class Server(NamedTuple):
+    """A server that answers, and what it must be told to do so."""
+
+    port: int
+    token: str
+
+    def address(self, place: str) -> str:
+        """Return the address of a place such as `/lab`."""
+        return f"http://{lab.HOST}:{self.port}{place}?token={self.token}"
+
+    def ask(self, place: str, method: str = "GET"):
+        """Return what the server answers, without the JSON around it."""
+        with contextlib.closing(
+            http.client.HTTPConnection(lab.HOST, self.port, timeout=60)
+        ) as connection:
+            headers = {"Authorization": f"token {self.token}"}
+            connection.request(method, place, headers=headers)
+            text = connection.getresponse().read()
+        return json.loads(text) if text else None
+
+
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[Server]:
+    """Serve a folder.
+
+    Raises:
+        RuntimeError: With what the server said, where it does not answer.
+    """
+    server, log = Server(free_port(), secrets.token_hex(16)), folder / "server.log"
+    command = [sys.executable, "-m", "jupyterlab", *arguments(server.port, folder)]
+    with open(log, "w") as file:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=variables(server.token, folder),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+        )
+    try:
+        wait(process, server, log)
+        yield server
+    finally:
+        stop(process)
+
+
+def arguments(port: int, folder: Path) -> list[str]:
+    """Return the arguments of `start`, with the folder in the place of the course."""
+    chosen = lab.arguments(port, "/lab", browser=False)
+    chosen[chosen.index(f"--ServerApp.root_dir={lab.ROOT}")] = (
+        f"--ServerApp.root_dir={folder}"
+    )
+    return chosen
+
+
+def variables(token: str, folder: Path) -> dict:
+    """Return the variables of `start`, offline, with settings of the folder's own."""
+    lab.silence(folder / "settings")
+    offline = suite.variables()
+    places = [str(lab.ROOT), offline["PYTHONPATH"]]
+    return {
+        **offline,
+        **lab.variables(token),
+        "JUPYTER_CONFIG_DIR": str(folder / "settings"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "PYTHONPATH": os.pathsep.join(places),  # this very copy of helpers
+    }
+
+
+def free_port() -> int:
+    """Return a port that nobody uses now."""
+    with socket.create_server((lab.HOST, 0)) as server:
+        return server.getsockname()[1]
+
+
+def wait(process: subprocess.Popen, server: Server, log: Path) -> None:
+    """Wait until the server answers."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            server.ask("/api")
+            return
+        except OSError:
+            time.sleep(0.1)
+    said = log.read_text(errors="replace")
+    raise RuntimeError(f"JupyterLab does not answer; it said:\n{said}")
+
+
+def stop(process: subprocess.Popen) -> None:
+    """End the server, which ends its kernels; by force if it does not end."""
+    process.terminate()
+    try:
+        process.wait(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
