@@ -2,6 +2,7 @@
 
 Slow and obvious on purpose: a table of named operations, each a function of the values
 before it. Whoever exchanges one of them gets the numbers of that mistake (suspects).
+That its logits are the library's own is checked each time (suspects.case).
 Shapes: batch, seq, head, d_model; d_head is d_model / heads.
 """
 

@@ -44,7 +44,8 @@ def flops(config, seq: int) -> dict[str, int]:
         ValueError: for a text longer than the context, or without tokens, and for a
             GPT-2 that the course's engine does not know.
 
-    Source: Kaplan et al. 2020, table 1, with the head added.
+    Source: after Kaplan et al. 2020, table 1, who leave out the head, and whose term
+    for scores and sums is half of this one.
     """
     check_config(config)
     if not 1 <= seq <= config.n_positions:

@@ -1,8 +1,10 @@
 """A learner's GPT-2 beside the reference: which operation differs first, and why.
 
-The learner's model runs as it is, while every tensor that it computes is recorded. The
-reference's values are then looked for among them, in order. Behind the last one that is
-found lies the mistake; known mistakes are replayed until one gives the same numbers.
+Both models run as they are, and the difference of their logits decides. Then the values
+of each operation (``helpers.checkpoints``: the reference's weights, its logits checked)
+are looked for, in order, among all tensors that the learner's model computed. Behind
+the last one that is found lies the mistake; known mistakes are replayed until one gives
+the same numbers.
 """
 
 import math
@@ -33,7 +35,7 @@ class Report:
 
     ``operation`` is the first that differs, ``layer`` where it is (None outside the
     layers), ``cause`` the known mistake that gives the learner's numbers, or else what
-    the numbers look like; ``difference`` the largest one of the logits.
+    the numbers look like; ``difference`` the largest one from the reference's logits.
     """
 
     equal: bool
@@ -84,14 +86,15 @@ def compare(model, reference, input_ids: torch.Tensor, *, atol: float = 1e-4) ->
 
     Args:
         model: the learner's, (batch, seq) or (seq,) ids to (batch, seq, vocab).
-        reference: a GPT2LMHeadModel of transformers.
+        reference: a GPT2LMHeadModel of transformers, in eval mode; it is run once.
         input_ids: (batch, seq) or (seq,); a dozen tokens are best, all different, and
             not as many as there are heads.
         atol: by how much logits may differ and still be equal.
 
     Raises:
-        ValueError: for a model of another size, for ids that are no token ids, and for
-            a reference that is no plain GPT-2.
+        ValueError: for a model of another size, for ids that are no token ids, for a
+            reference that is no plain GPT-2, and for one whose logits are not what its
+            weights give.
     """
     check_config(reference.config)
     input_ids = _check_ids(input_ids, reference.config)

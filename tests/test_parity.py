@@ -471,6 +471,35 @@ def test_ids_that_do_not_fit_are_refused(reference, ids, message):
         compare(reference, reference, ids)
 
 
+@pytest.mark.parametrize("style", ["explicit, step by step", "fused attention"])
+def test_the_difference_is_from_the_library_itself(pocket, style):
+    ids, model = random_ids(pocket, 1, 16), RIGHT[style](pocket)
+    with torch.no_grad():
+        gap = (model(ids) - pocket(ids).logits).abs().max().item()
+    report = compare(model, pocket, ids)
+    assert report.difference == gap > 0 and report.equal
+
+
+def test_a_reference_that_stops_is_no_reference(reference, ids, monkeypatch):
+    def forward(*args, **kwargs):
+        raise RuntimeError("the library is broken")
+
+    monkeypatch.setattr(GPT2LMHeadModel, "forward", forward)
+    with pytest.raises(RuntimeError, match="the library is broken"):
+        compare(learner(reference), reference, ids)
+
+
+def test_a_reference_beside_its_weights_is_refused(ids):
+    other = random_reference()
+    luck, model = torch.get_rng_state(), learner(other)
+    other.transformer.h[1].mlp.register_forward_hook(lambda m, args, out: out * 1.01)
+    with pytest.raises(ValueError, match=r"logits differ by .* no hooks"):
+        compare(model, other, ids)
+    with pytest.raises(ValueError, match="in eval mode"):
+        compare(model, random_reference().train(), ids)
+    assert torch.equal(torch.get_rng_state(), luck)
+
+
 def test_a_reference_of_another_kind_is_refused(ids):
     other = random_reference(activation_function="relu")
     with pytest.raises(ValueError, match="the engine knows activation_function"):

@@ -1,16 +1,13 @@
 """Checks for day 8: a mask behind a cache, a norm folded, a step's work, a block."""
 
-import math
 from itertools import product
-from types import SimpleNamespace
 
 import torch
-from torch import nn
 from torch.nn import functional as F
 from transformers import GPT2Config
-from transformers.pytorch_utils import Conv1D
 
 from helpers.checks.common import exercise, expect
+from helpers.checks.parts import Parts
 
 __all__ = [
     "day08_cached_mask",
@@ -72,10 +69,24 @@ def day08_fold(fold) -> None:
         shapes = ((d,), (d,), (d, outputs), (outputs,))
         given = [torch.randn(shape, generator=generator) for shape in shapes]
         kept = [tensor.clone() for tensor in given]
-        answer = fold(*given)
+        answer = _run_fold(fold, given)
         unchanged = all(map(torch.equal, given, kept))
         expect(unchanged, "a tensor that was given has been changed: make new ones")
         _check_folded(answer, *kept)
+
+
+def _run_fold(fold, given):
+    """Run an answer; where torch refuses its shapes, say which axis is which."""
+    try:
+        return fold(*given)
+    except NotImplementedError:  # a RuntimeError, too
+        raise
+    except RuntimeError as error:
+        d, outputs = given[2].shape
+        line = str(error).strip().splitlines()[0]
+        axes = f"the norm's weight and bias ({d},) go along W's first axis, its rows"
+        axes += f"; the bias c ({outputs},) along its second, W being ({d}, {outputs})"
+        raise AssertionError(f"torch stops with: {line}. Here {axes}") from error
 
 
 def _check_folded(answer, w, b, weight, bias) -> None:
@@ -144,6 +155,9 @@ def _check_step(answer, config, cached: int, shape: dict) -> None:
         "all cached tokens were read again: only one is new": (
             (cached + 1) * (fixed + looking * (cached + 1))
         ),
+        "the old queries would look at the new token, too: the mask hides it": (
+            fixed + looking * (2 * cached + 1)
+        ),
         "the square belongs to a whole text; one query meets cached + 1 keys": (
             fixed + looking * (cached + 1) ** 2
         ),
@@ -172,7 +186,7 @@ def day08_mend(mended) -> None:
     for seed, (d, heads, batch, seq) in enumerate([(24, 4, 2, 7), (12, 3, 1, 5)]):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            block, x = _parts(d), torch.randn(batch, seq, d)
+            block, x = Parts(d, heads).eval(), torch.randn(batch, seq, d)
         kept = x.clone()
         with torch.no_grad():
             answer = mended(block, x, heads)
@@ -180,29 +194,12 @@ def day08_mend(mended) -> None:
             _check_block(answer, block, x, heads)
 
 
-def _parts(d: int) -> SimpleNamespace:
-    """Return a block's parts, without the block that would put them together."""
-
-    def linear(inputs: int, outputs: int) -> Conv1D:
-        part = Conv1D(outputs, inputs)
-        nn.init.normal_(part.weight, std=1.5 / math.sqrt(inputs))
-        nn.init.normal_(part.bias, std=0.3)
-        return part
-
-    norms = nn.LayerNorm(d), nn.LayerNorm(d)
-    for norm in norms:
-        nn.init.normal_(norm.weight, mean=1, std=0.3)
-        nn.init.normal_(norm.bias, std=0.3)
-    attn = SimpleNamespace(c_attn=linear(d, 3 * d), c_proj=linear(d, d))
-    mlp = SimpleNamespace(c_fc=linear(d, 4 * d), c_proj=linear(4 * d, d))
-    return SimpleNamespace(ln_1=norms[0], attn=attn, ln_2=norms[1], mlp=mlp)
-
-
-LEFT = {
-    "thirds": "cut into query, key, value first, then into heads",
-    "normed": "attention is added to the normed stream: add it to what came in",
-    "exact": "the GELU is the exact one: approximate='tanh'",
-}
+# In the order in which the debugger meets them; what to do, the learner finds out.
+LEFT = (
+    "how query, key and value are cut out of what c_attn returns",
+    "what attention's output is added to",
+    "which of its two forms the GELU has",
+)
 
 
 def _check_block(answer, block, x, heads: int) -> None:
@@ -210,9 +207,10 @@ def _check_block(answer, block, x, heads: int) -> None:
     got = tuple(answer.shape) if kind else type(answer).__name__
     expect(kind and got == tuple(x.shape), f"expected {tuple(x.shape)}, got {got}")
     for mistakes in product((False, True), repeat=3):
-        left = [name for name, made in zip(LEFT, mistakes, strict=True) if made]
-        if left and _near(answer, _block(block, x, heads, *mistakes)):
-            raise AssertionError(f"still wrong: {'; '.join(map(LEFT.get, left))}")
+        if any(mistakes) and _near(answer, _block(block, x, heads, *mistakes)):
+            first = LEFT[mistakes.index(True)]
+            more = ", and more behind it" if sum(mistakes) > 1 else ""
+            raise AssertionError(f"still wrong: {first}{more}")
     open_future = _block(block, x, heads, causal=False)
     expect(not _near(answer, open_future), "the causal mask is gone: is_causal=True")
     right = _block(block, x, heads)

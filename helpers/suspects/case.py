@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 
 from helpers.checkpoints import EMBEDDING, LAYER, Step, forms, trace
-from helpers.recording import Recorder, Recording, Run, run
+from helpers.recording import Recorder, Recording, Run, allowed, run
 
 
 @torch.no_grad()
@@ -14,12 +14,14 @@ def open_case(model, reference, input_ids: torch.Tensor) -> "Case":
     """Run a learner's model and a GPT2LMHeadModel on (batch, seq) ids.
 
     Raises:
-        ValueError: for a model of another size than the reference.
+        ValueError: for a model of another size than the reference, and for a reference
+            whose own logits are not those of its weights.
     """
     config, batch, on_cpu = reference.config, len(input_ids), input_ids.cpu()
     state = reference.transformer.state_dict()
     weights = {name: weight.to("cpu", torch.float32) for name, weight in state.items()}
     steps = list(trace(weights, config, on_cpu))
+    wanted = _own_logits(reference, input_ids, steps[-1].value)
     sizes = {step.value.numel() for step in steps} | {input_ids.numel() * config.n_embd}
     parts = (1, batch, config.n_head, batch * config.n_head)
     known = Recording({size // part for size in sizes for part in parts})
@@ -33,7 +35,21 @@ def open_case(model, reference, input_ids: torch.Tensor) -> "Case":
         size = f"(seq, d_model) = {tuple(embedded.shape[1:])}"
         advice = "build it from reference.config"
         raise ValueError(f"no operation of the model returned {size}: {advice}")
-    return Case(weights, config, on_cpu, steps, known, ran)
+    return Case(weights, config, on_cpu, steps, known, wanted, ran)
+
+
+def _own_logits(reference, input_ids, rebuilt: torch.Tensor) -> torch.Tensor:
+    """Run the library's model itself; the checkpoints must have its logits, too."""
+    place = next(reference.parameters()).device
+    with torch.random.fork_rng():
+        output = reference(input_ids.to(place), use_cache=False)
+    logits = output.logits.to("cpu", torch.float32)
+    gap = (logits - rebuilt).abs()
+    if bool((gap <= 3 * allowed(logits)).all()):
+        return logits
+    advice = "give it fresh from from_pretrained, in float32, in eval mode, no hooks"
+    found = f"the reference's logits differ by {gap.max():.1g} from what its weights"
+    raise ValueError(f"{found} give: {advice}")
 
 
 class Case(NamedTuple):
@@ -44,6 +60,7 @@ class Case(NamedTuple):
     input_ids: torch.Tensor
     steps: list[Step]
     known: Recording  # the values of the steps
+    logits: torch.Tensor  # the library's own
     run: Run
 
     def holds(self, recording: Recording, step: Step) -> bool:
@@ -65,8 +82,8 @@ class Case(NamedTuple):
         return values
 
     def difference(self) -> float:
-        """Return the largest difference of the logits; infinite without logits."""
+        """Return the largest difference from the library's logits; infinite without."""
         if self.run.logits is None:
             return math.inf
-        largest = (self.run.logits - self.steps[-1].value).abs().max().item()
+        largest = (self.run.logits - self.logits).abs().max().item()
         return math.inf if math.isnan(largest) else largest

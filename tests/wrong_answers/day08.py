@@ -3,6 +3,8 @@
 import torch
 from torch.nn import functional as F
 
+from helpers.counting import flops
+
 
 def _mask(compare):
     """A mask from a comparison of key positions, query positions and the past."""
@@ -105,6 +107,18 @@ def _written_out(block, x, heads):
     return x + block.mlp.c_proj(bent)
 
 
+def _with_parts(block, x, heads):
+    thirds = block.attn.c_attn(block.ln_1(x)).chunk(3, dim=-1)
+    gathered = block.attn.attend(*map(block.attn.split, thirds))
+    x = x + block.attn.c_proj(gathered.transpose(1, 2).flatten(2))
+    return x + block.mlp.c_proj(block.mlp.bend(block.mlp.c_fc(block.ln_2(x))))
+
+
+def _with_whole_parts(block, x, heads):
+    x = x + block.attn(block.ln_1(x))
+    return x + block.mlp(block.ln_2(x))
+
+
 WRONG = {
     "day08_cached_mask": [
         (
@@ -187,6 +201,16 @@ WRONG = {
         ("transposed", _fold(lambda w, b, W, c: (w[:, None] * W).T, _right_bias), "ex"),
         ("one tensor", lambda w, b, W, c: w[:, None] * W, "return two tensors"),
         (
+            "biases of two sizes added",
+            _fold(_right_weight, lambda w, b, W, c: b + c),
+            "along W's first axis",
+        ),
+        (
+            "columns scaled, where they do not fit",
+            _fold(lambda w, b, W, c: w * W, _right_bias),
+            "its rows",
+        ),
+        (
             "biases swapped in the square",
             lambda w, b, W, c: (
                 w[:, None] * W,
@@ -206,6 +230,11 @@ WRONG = {
         ("no head", _step(head=0), "the head is missing"),
         ("always 4 d", _step(inner=lambda d: 4 * d), "n_inner is given"),
         ("reads all again", _reads_again, "only one is new"),
+        (
+            "the longer text less the shorter",
+            lambda c, n: sum(flops(c, n + 1).values()) - sum(flops(c, n).values()),
+            "the mask hides it",
+        ),
         ("a square", _step(each=lambda n: (n + 1) ** 2), "the square belongs"),
         ("scores only", _step(looks=1), "two products"),
         ("times heads", _step(per=lambda c: c.n_head), "they multiply nothing"),
@@ -217,15 +246,16 @@ WRONG = {
         ("nonsense", lambda c, n: 7, "expected"),
     ],
     "day08_mend": [
-        ("thirds", _block(heads_first=True), "query, key, value first"),
-        ("normed stream", _block(add_to=lambda x, y: y), "what came in"),
-        ("exact GELU", _block(gelu=F.gelu), "approximate='tanh'"),
+        ("thirds", _block(heads_first=True), "query, key and value are cut"),
+        ("normed stream", _block(add_to=lambda x, y: y), "output is added to"),
+        ("exact GELU", _block(gelu=F.gelu), "two forms the GELU"),
         (
             "all three",
             _block(heads_first=True, add_to=lambda x, y: y, gelu=F.gelu),
-            "first, then into heads; attention is added",
+            "what c_attn returns, and more behind it",
         ),
-        ("two left", _block(add_to=lambda x, y: y, gelu=F.gelu), "what came in; the"),
+        ("two left", _block(add_to=lambda x, y: y, gelu=F.gelu), "to, and more"),
+        ("itself", lambda block, x, heads: block(x), "it would call itself"),
         ("no mask", _block(causal=False), "the causal mask is gone"),
         ("attention lost", _block(second=lambda x, a: x), "try_out(mended)"),
         (
@@ -264,6 +294,7 @@ RIGHT = {
                 + config.vocab_size
             )
         ),
+        lambda config, n: sum(flops(config, n + 1).values()) // (n + 1),
     ],
-    "day08_mend": [_block(), _written_out],
+    "day08_mend": [_block(), _written_out, _with_parts, _with_whole_parts],
 }
