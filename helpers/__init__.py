@@ -41,6 +41,7 @@ lens          what the model would say if it stopped after each layer
 views         bertviz's pictures of attention
 pages         these as documents that need no internet
 costs         what silencing a head costs
+memory        words that memory settles, and their rivals
 counting      a GPT-2's parameters and work, part by part
 parity        a model beside the reference: the first operation that differs
 checkpoints   the reference's values, operation by operation

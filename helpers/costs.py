@@ -12,13 +12,12 @@ import torch
 
 from helpers.hooks import body, projection_input
 from helpers.inputs import check_ids
+from helpers.memory import memories
 from helpers.patterns import attention_weights, projections
 from helpers.prediction import document_ids
 from helpers.tasks import RECALL, list_prompt
 from helpers.templates import words
 from helpers.worlds import World
-
-SURE, OPEN = 0.9, 0.05  # probabilities, as in day 3's "place where it must remember"
 
 
 class Cost(NamedTuple):
@@ -76,24 +75,6 @@ def recall_texts(tokenizer, seeds: Sequence[int], *, shots: int = 5) -> Texts:
     return _batch(texts, tokenizer.eos_token_id)
 
 
-def memories(world: World, story: str) -> list[int]:
-    """Return which words of a story are settled by memory, counted from 0.
-
-    The world gives such a word more than 0.9. It was said before, and was open then:
-    below 0.05. Only words of letters count, such as names and things.
-    """
-    pieces = words(story)
-
-    def chance(i: int) -> float:
-        return world.next_words("".join(pieces[:i]))[pieces[i]]
-
-    firsts = {word: i for i, word in reversed(list(enumerate(pieces)))}
-    again = [i for i, word in enumerate(pieces) if firsts[word] < i]
-    names = [i for i in again if pieces[i].strip().isalpha()]
-    settled = [i for i in names if chance(i) > SURE]
-    return [i for i in settled if chance(firsts[pieces[i]]) < OPEN]
-
-
 @torch.inference_mode()
 def read(model, texts: Texts) -> Scores:
     """Return how well the engine predicts the scored tokens, and knows the places."""
@@ -114,6 +95,26 @@ def cost(before: torch.Tensor, after: torch.Tensor) -> Cost:
     gaps = (after - before)[~(after - before).isnan()]
     error = gaps.std() / len(gaps) ** 0.5
     return Cost(gaps.mean().item(), error.item())
+
+
+def extremes(lines: Lines, *, large: float = 0.5, small: float = 0.2):
+    """Return two lines that stand out, each as (layer, head, key).
+
+    The first has the least effect of those with a weight above ``large``, the second
+    the most of those with a weight below ``small``.
+
+    Raises:
+        ValueError: where no weight is above ``large`` or none below ``small``.
+    """
+    heavy, light = lines.weights > large, lines.weights < small
+    if not heavy.any() or not light.any():
+        raise ValueError(f"no weights above {large} and below {small}: try other ones")
+    idle = lines.effects.where(heavy, torch.inf).argmin()
+    busy = lines.effects.where(light, -torch.inf).argmax()
+    shape = lines.weights.shape
+    return tuple(
+        tuple(int(i) for i in torch.unravel_index(line, shape)) for line in (idle, busy)
+    )
 
 
 @torch.no_grad()

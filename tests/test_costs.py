@@ -9,10 +9,11 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from helpers.ablation import ablate, gathered
 from helpers.attention import cut
 from helpers.costs import (
+    Lines,
     Texts,
     cost,
+    extremes,
     line_effects,
-    memories,
     read,
     recall_texts,
     story_texts,
@@ -21,7 +22,7 @@ from helpers.gpt2 import GPT2
 from helpers.models import load_model
 from helpers.prediction import document_ids
 from helpers.tasks import list_prompt
-from helpers.worlds import FRESH, load_world, words
+from helpers.worlds import FRESH, load_world
 
 
 @pytest.fixture(scope="module")
@@ -90,16 +91,6 @@ def test_the_last_value_of_a_list_is_its_only_place(pocket):
         assert texts.ids[seed][texts.places[seed]].item() == answer[0]
 
 
-def test_memory_settles_what_was_open_before(world):
-    story = world.sample(FRESH + 8)
-    pieces, found = words(story), memories(world, story)
-    assert found
-    for place in found:
-        first = pieces.index(pieces[place])
-        then, now = (world.next_words("".join(pieces[:i])) for i in (first, place))
-        assert then[pieces[place]] < 0.05 and now[pieces[place]] > 0.9
-
-
 def test_the_means_can_be_gathered_once(small):
     ids = torch.randint(96, (3, 9), generator=torch.Generator().manual_seed(0))
     engine = GPT2.from_hf(small)
@@ -141,3 +132,12 @@ def test_a_length_is_that_of_what_reaches_the_stream(small):
 def test_lines_need_one_text_of_two_tokens(small, shape):
     with pytest.raises(ValueError, match="at least 2 tokens"):
         line_effects(small, torch.zeros(shape, dtype=torch.long))
+
+
+def test_a_large_weight_may_be_idle_and_a_small_one_busy():
+    weights = torch.tensor([[[0.9, 0.6, 0.1], [0.4, 0.05, 0.15]]])
+    effects = torch.tensor([[[0.3, 0.2, 0.1], [0.0, 0.4, 0.05]]])
+    lines = Lines(weights, weights, effects)
+    assert extremes(lines) == ((0, 0, 1), (0, 1, 1))
+    with pytest.raises(ValueError, match="above 0.95"):
+        extremes(lines, large=0.95)

@@ -55,21 +55,34 @@ def test_scores_stand_by_text_and_kind():
     assert axes[0, 1].images[0].get_array().shape == (2, 4)
 
 
-def test_doses_are_named_at_their_ends():
-    ax = plots.dose_lines({"these": [0.6, 0.1], "others": [0.6, 0.5]}, label="score")
-    assert [list(line.get_ydata()) for line in ax.lines] == [[0.6, 0.1], [0.6, 0.5]]
-    assert [text.get_text() for text in ax.texts] == ["these", "others"]
+def test_doses_are_named_at_their_ends_in_the_colours_of_their_roles():
+    curves = {"lookup heads": [[0.6, 0.1]], "others": [[0.6, 0.5], [0.6, 0.4]]}
+    ax = plots.dose_lines(curves, label="score")
+    drawn = [list(line.get_ydata()) for line in ax.lines]
+    assert drawn == [[0.6, 0.1], [0.6, 0.5], [0.6, 0.4]]
+    assert [text.get_text() for text in ax.texts] == ["lookup heads", "others"]
+    colours = [line.get_color() for line in ax.lines]
+    assert colours == [plots.ORANGE, plots.GREY, plots.GREY]
 
 
-def test_the_dearest_heads_stand_first_with_their_errors():
+def test_each_choice_is_a_point_with_its_name():
+    choices = {"lookup heads": {"4.3": (1, 0.9), "both": (2, 0.1)}}
+    choices["others"] = {" 0": (2, 0.8)}
+    ax = plots.choice_points(choices, label="memory")
+    assert [list(line.get_ydata()) for line in ax.lines] == [[0.9, 0.1], [0.8]]
+    written = {text.get_text() for text in ax.texts}
+    assert written == {"4.3", "both", "lookup heads", "others"}
+
+
+def test_the_costliest_heads_stand_first_with_their_errors():
     costs = {"loss": {(0, 1): (0.1, 0.02), (1, 0): (0.5, 0.1), (1, 1): (0.0, 0.0)}}
-    groups = {"lookup": [(1, 0)]}
+    groups = {"lookup heads": [(1, 0)]}
     [ax] = plots.ranked_costs(costs, groups=groups, labels=1)
     tops = [bars.lines[0].get_ydata()[0] for bars in ax.containers]
     assert tops == [0.5, 0.1, 0.0]
     low, high = ax.containers[0].lines[2][0].get_segments()[0][:, 1]
     assert (low, high) == (pytest.approx(0.3), pytest.approx(0.7))
-    assert {"1.0", "lookup"} == {text.get_text() for text in ax.texts}
+    assert {" 1.0", "lookup heads"} == {text.get_text() for text in ax.texts}
 
 
 def test_effects_are_drawn_no_lower_than_the_floor():

@@ -17,6 +17,8 @@ def day07_attention(attend) -> None:
         q, k = (2 * torch.randn(seq, d, generator=luck) for _ in range(2))
         given = q.clone(), k.clone()
         found = _tensor(attend(*given), (seq, seq), "weights, query by key")
+        alone = "a token may look at itself, and the first has nobody else: mask only "
+        expect(not found[0].isnan().any(), alone + "what is above the diagonal")
         untouched = torch.equal(given[0], q) and torch.equal(given[1], k)
         expect(untouched, "the queries or keys were changed in place")
         future = torch.ones(seq, seq).triu(1).bool()
@@ -55,6 +57,8 @@ def day07_attention(attend) -> None:
                 masked.softmax(0)
             ),
             "these are the scores: a softmax over the keys is missing": masked,
+            "scores without mask and softmax: where is the softmax?": scaled,
+            "products only: where are the root, the mask and the softmax?": raw,
         }
         _compare(found, right, wrong)
 
@@ -118,6 +122,7 @@ def day07_mean_ablated(ablated) -> None:
 
         part = merged[..., cut]
         strided = slice(head, None, n_head)
+        narrow = slice(head * n_head, (head + 1) * n_head)
         beside = (head + 1) % n_head
         other = slice(beside * d_head, (beside + 1) * d_head)
         wrong = {
@@ -135,6 +140,9 @@ def day07_mean_ablated(ablated) -> None:
             ),
             "the slices of heads lie one after the other, not interleaved": (
                 put(merged[..., strided].mean((0, 1)), strided)
+            ),
+            "a slice is d_head wide, that is d_model // n_head, not n_head": (
+                put(merged[..., narrow].mean((0, 1)), narrow)
             ),
             "that is another head's mean": put(merged[..., other].mean((0, 1))),
             "another head is silent: the slice of head h begins at h * d_head": (
@@ -157,6 +165,8 @@ def day07_cut(without) -> None:
     for query, key in ((3, 1), (4, 0), (2, 2)):
         given = weights.clone(), values.clone()
         found = _tensor(without(*given, query, key), (5, 3), "what is gathered")
+        minus = "-inf or nan in the result: set the weight to 0; -inf is for scores"
+        expect(found.isfinite().all(), minus)
         untouched = torch.equal(given[0], weights) and torch.equal(given[1], values)
         expect(untouched, "the weights or values were changed in place: clone first")
 
@@ -170,14 +180,13 @@ def day07_cut(without) -> None:
         masked[query, key] = -math.inf
         nobody = torch.arange(5) == query
         wrong = {
-            "nothing was cut": weights @ values,
+            "nothing was cut: the row is the query, the column the key": (
+                weights @ values
+            ),
             "the row was made to sum to 1 again: the other lines must keep their "
             "weight": (left / left.sum(-1, keepdim=True)) @ values,
             "the line was cut before the softmax, so the others share its weight": (
                 masked.softmax(-1) @ values
-            ),
-            "query and key have changed places: the row is the one that looks": (
-                zeroed(key, query) @ values
             ),
             "nobody gets anything from the key now: cut one line, not the column": (
                 weights @ zeroed(key, matrix=values)

@@ -1,6 +1,7 @@
 """Figures of attention: weights as maps and lines, scores, costs, effects."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 
 import torch
 from matplotlib.colors import PowerNorm
@@ -8,7 +9,8 @@ from matplotlib.colors import PowerNorm
 from helpers.plots.style import new_axes
 
 BLUE, ORANGE, GREY, PALE = "#0072B2", "#D55E00", "#555555", "#BBBBBB"
-PALETTE = (BLUE, ORANGE, "#009E73", "#A6508A", "#B07800", "#3A8FC0")
+PALETTE = ("#009E73", "#A6508A", "#B07800", "#3A8FC0", "#777777", "#222222")
+ROLES = {"lookup heads": ORANGE, "previous-token heads": BLUE}  # all others grey
 SMALL = dict(fontsize=8)
 
 
@@ -51,7 +53,7 @@ def head_lines(
     """Draw attention as lines from the looking tokens, left, to those looked at.
 
     Args:
-        weights: (head, seq, seq); a line is as solid as its weight. Weights below 0.1
+        weights: (head, seq, seq); a line is as solid as its weight. Weights below 0.2
             are left out.
         tokens: seq of them.
         names: one for each head, in its colour above the lines.
@@ -64,9 +66,11 @@ def head_lines(
         ax.text(1.02, y, token, ha="left", va="center", **SMALL)
     for number, (name, square) in enumerate(zip(names, weights, strict=True)):
         colour = PALETTE[number % len(PALETTE)]
-        for query, key in (square > 0.1).nonzero().tolist():
+        aside = 0.15 * (number - (len(names) - 1) / 2)  # equal lines stay apart
+        for query, key in (square > 0.2).nonzero().tolist():
             shade = min(1.0, square[query, key].item())
-            ax.plot([0, 1], [query, key], color=colour, alpha=shade, linewidth=1.5)
+            ends = [query + aside, key + aside]
+            ax.plot([0, 1], ends, color=colour, alpha=shade, linewidth=1)
         at = (number + 0.5) / len(names)
         ax.text(at, -1.1, name, color=colour, ha="center", va="center", fontsize=9)
     ax.text(-0.02, -1.1, "looks", ha="right", va="center", color=GREY, **SMALL)
@@ -124,7 +128,7 @@ def neuron_bars(
     figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold")
     for ax, (name, key) in zip(axes, keys.items(), strict=True):
         products = (query * key / len(query) ** 0.5).tolist()
-        colours = [BLUE if product > 0 else ORANGE for product in products]
+        colours = [PALETTE[0 if product > 0 else 1] for product in products]
         ax.bar(range(len(products)), products, color=colours)
         ax.axhline(0, color=GREY, linewidth=0.8)
         label = f"{name}\nscore {sum(products):.1f}\nweight {weights[name]:.2f}"
@@ -169,16 +173,67 @@ def score_maps(
 
 
 def dose_lines(
-    lines: Mapping[str, Sequence[float]], *, label: str = "", title: str = "", ax=None
+    curves: Mapping[str, Sequence[Sequence[float]]],
+    *,
+    label: str = "",
+    title: str = "",
+    ax=None,
 ):
-    """Draw a measure against the number of heads silenced, a line for each choice."""
+    """Draw a measure against the number of heads silenced.
+
+    Args:
+        curves: name of a choice of heads to its curves, one for each way to draw it.
+        label: the measure.
+        title: the message.
+        ax: axes to draw on.
+    """
     ax = new_axes(ax)
-    for (name, values), colour in zip(lines.items(), PALETTE, strict=False):
-        ax.plot(values, "o-", color=colour)
-        ax.text(len(values) - 0.85, values[-1], name, color=colour, va="center")
+    for name, several in curves.items():
+        colour = ROLES.get(name, GREY)
+        for values in several:
+            style = dict(color=colour, alpha=1 if len(several) == 1 else 0.5)
+            ax.plot(values, "o-", markersize=4, **style)
+        end = sum(values[-1] for values in several) / len(several)
+        wrapped = "\n".join(wrap(name, 15))
+        ax.text(len(values) - 0.85, end, wrapped, color=colour, va="center")
+    ax.set(xlabel="heads silenced", ylabel=label, title=title, ylim=(0, None))
+    ax.set(xlim=(-0.2, 1.28 * len(values)), xticks=range(len(values)))
+    return ax
+
+
+def choice_points(
+    choices: Mapping[str, Mapping[str, tuple[int, float]]],
+    *,
+    label: str = "",
+    title: str = "",
+    ax=None,
+):
+    """Draw a measure for choices of heads to be silenced, each choice a point.
+
+    Args:
+        choices: name of a group to {what a choice is called: (heads silenced, what is
+            left)}. Names that begin with a space are not written.
+        label: the measure.
+        title: the message.
+        ax: axes to draw on.
+    """
+    ax = new_axes(ax)
+    for number, (group, found) in enumerate(choices.items()):
+        colour = ROLES.get(group, GREY)
+        shift = 0.1 * number  # so that points of two groups do not hide
+        counts, left = zip(*found.values(), strict=True)
+        ax.plot([n + shift for n in counts], left, "o", color=colour, alpha=0.8)
+        free = dict.fromkeys(counts, 2.0)  # below which height names can be written
+        for name, (n, value) in sorted(found.items(), key=lambda item: -item[1][1]):
+            if not name.startswith(" "):
+                free[n] = min(value, free[n] - 0.06)
+                style = dict(color=colour, ha="right", va="center", fontsize=8)
+                ax.text(n + shift - 0.06, free[n], name, **style)
+        place = dict(x=0.02, y=0.16 - 0.08 * number, s=group)
+        ax.text(**place, transform=ax.transAxes, color=colour)
     ax.set(xlabel="heads silenced", ylabel=label, title=title)
-    ax.set(xlim=(-0.2, 1.5 * len(values)), ylim=(0, None))
-    ax.set_xticks(range(len(values)))
+    most = max(n for found in choices.values() for n, _ in found.values())
+    ax.set(xlim=(0.5, most + 0.4), ylim=(-0.05, 1.05), xticks=range(1, most + 1))
     return ax
 
 
@@ -189,13 +244,13 @@ def ranked_costs(
     labels: int = 2,
     title: str = "",
 ):
-    """Draw what each head costs, the dearest first, a panel for each measure.
+    """Draw what each head costs, the costliest first, a panel for each measure.
 
     Args:
         costs: name of the measure, with its unit, to {head: (mean, error)}. Bars are
             two standard errors long on each side.
         groups: name of a group to its heads; they are drawn in its colour.
-        labels: how many of the dearest heads are named.
+        labels: how many of the costliest heads are named.
         title: the message.
 
     Returns:
@@ -206,7 +261,9 @@ def ranked_costs(
     first.remove()
     axes = figure.subplots(1, len(costs), squeeze=False)[0]
     figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold")
-    colours = {h: PALETTE[1 - i] for i, g in enumerate(groups.values()) for h in g}
+    colours = {
+        h: ROLES.get(name, GREY) for name, group in groups.items() for h in group
+    }
     for ax, (measure, found) in zip(axes, costs.items(), strict=True):
         ranked = sorted(found, key=lambda head: -found[head][0])
         for rank, head in enumerate(ranked):
@@ -217,16 +274,15 @@ def ranked_costs(
             if rank < labels:
                 dark = colours.get(head, GREY)
                 name = f"{head[0]}.{head[1]}"
-                place = (rank + 1, mean)
-                box = dict(facecolor="white", alpha=0.8, pad=0.6, linewidth=0)
-                ax.text(*place, name, color=dark, va="center", fontsize=8, bbox=box)
+                place = (rank, mean + 2 * error)
+                ax.text(*place, f" {name}", color=dark, va="bottom", fontsize=8)
         ax.axhline(0, color=GREY, linewidth=0.8)
         ax.set_title(measure, fontsize=9, fontweight="normal")
-        ax.set(xlabel="heads, the dearest first", xticks=[])
+        ax.set(xlabel="heads, the costliest first", xticks=[])
         ax.grid(axis="x", visible=False)
     for number, name in enumerate(groups):
         place = dict(x=0.98, y=0.93 - 0.08 * number, s=name, ha="right", fontsize=9)
-        axes[0].text(**place, transform=axes[0].transAxes, color=PALETTE[1 - number])
+        axes[0].text(**place, transform=axes[0].transAxes, color=ROLES.get(name, GREY))
     axes[0].set_ylabel("what silencing costs")
     return axes
 
@@ -253,12 +309,13 @@ def effect_scatter(
     ax = new_axes(ax, figsize=(6, 4))
     x, y = (numbers.flatten().clamp(min=floor) for numbers in (weights, effects))
     ax.scatter(x, y, s=9, color=PALE, linewidths=0)
-    for (name, point), colour in zip(marks.items(), (ORANGE, BLUE), strict=False):
-        ax.plot(*point, "o", color=colour, markersize=7)
+    for (name, point), shape in zip(marks.items(), "soD^", strict=False):
+        ax.plot(*point, shape, color=PALETTE[-1], markersize=7)
         high = point[1] >= max(effect for _, effect in marks.values())
-        style = dict(ha="center", va="center", color=colour, fontsize=9)
-        place = dict(xytext=(0, 12 if high else -12), textcoords="offset points")
-        ax.annotate(name, point, **place, **style)
+        box = dict(facecolor="white", alpha=0.85, pad=0.6, linewidth=0)
+        place = dict(xytext=(0, 14 if high else -14), textcoords="offset points")
+        style = dict(ha="center", va="center", color=PALETTE[-1], fontsize=9)
+        ax.annotate(name, point, **place, **style, bbox=box)
     ax.set(xscale="log", yscale="log", title=title)
     ax.set_xlabel("attention weight of the line")
     ax.set_ylabel("share of the forecast that moves\nwhen it is cut")

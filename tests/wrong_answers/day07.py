@@ -94,6 +94,13 @@ def _ablated_strided(merged, n_head, head):
     return changed
 
 
+def _ablated_narrow(merged, n_head, head):
+    changed = merged.clone()
+    place = slice(head * n_head, (head + 1) * n_head)
+    changed[..., place] = merged[..., place].mean((0, 1))
+    return changed
+
+
 def _ablated_neighbour(merged, n_head, head):
     return _put(lambda part: part.mean((0, 1)))(merged, n_head, (head + 1) % n_head)
 
@@ -101,6 +108,12 @@ def _ablated_neighbour(merged, n_head, head):
 def _cut(weights, values, query, key):
     weights = weights.clone()
     weights[query, key] = 0
+    return weights @ values
+
+
+def _cut_infinite(weights, values, query, key):
+    weights = weights.clone()
+    weights[query, key] = -math.inf
     return weights @ values
 
 
@@ -193,7 +206,7 @@ WRONG = {
                 .masked_fill(torch.ones(len(q), len(q)).triu().bool(), -math.inf)
                 .softmax(-1)
             ),
-            "all -inf",
+            "a token may look at itself",
         ),
         (
             "exchanges queries and keys",
@@ -205,6 +218,8 @@ WRONG = {
             lambda q, k: _masked(_scores(q, k)).softmax(0),
             "runs over the queries",
         ),
+        ("returns scaled products", _scores, "where is the softmax"),
+        ("returns products", lambda q, k: q @ k.T, "products only"),
         ("returns scores", lambda q, k: _masked(_scores(q, k)), "these are the scores"),
         ("changes the queries", _attention_in_place, "changed in place"),
         ("returns one row", lambda q, k: _attention(q, k)[-1], "query by key"),
@@ -249,6 +264,7 @@ WRONG = {
             "over all positions",
         ),
         ("takes every n-th number", _ablated_strided, "not interleaved"),
+        ("takes slices n_head wide", _ablated_narrow, "a slice is d_head wide"),
         ("silences the neighbour", _ablated_neighbour, "another head is silent"),
         (
             "silences all heads",
@@ -270,8 +286,9 @@ WRONG = {
         (
             "exchanges query and key",
             lambda w, v, q, k: _cut(w, v, k, q),
-            "nothing was cut",
+            "the row is the query",
         ),
+        ("puts -inf", _cut_infinite, "set the weight to 0"),
         ("cuts the column", _cut_column, "not the column"),
         ("cuts the row", _cut_row, "not the row"),
         ("subtracts the whole value", _cut_value, "only weight times value"),

@@ -1,0 +1,80 @@
+"""Memory: words of a text that only what was said before settles, and rivals to them.
+
+A story that lost a *kite* must find a kite. Name another thing in place of the first
+kite, and the same story must find that: two texts, one word apart, that demand
+different words at their ends.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from helpers.templates import words
+from helpers.worlds import World
+
+SURE, OPEN = 0.9, 0.05  # probabilities, as in day 3's "place where it must remember"
+
+
+class Exchange(NamedTuple):
+    """Two beginnings, one word apart, and the words that must come next."""
+
+    text: str
+    word: str  # was said once in ``text``, and must come next
+    swapped: str  # the same text with ``rival`` where ``word`` was said
+    rival: str  # must come next there
+
+
+def memories(world: World, story: str) -> list[int]:
+    """Return which words of a story are settled by memory, counted from 0.
+
+    The world gives such a word more than 0.9. It was said before, and was open then:
+    below 0.05. Only words of letters count, such as names and things.
+    """
+    pieces = words(story)
+
+    def chance(i: int) -> float:
+        return world.next_words("".join(pieces[:i]))[pieces[i]]
+
+    firsts = {word: i for i, word in reversed(list(enumerate(pieces)))}
+    again = [i for i, word in enumerate(pieces) if firsts[word] < i]
+    names = [i for i in again if pieces[i].strip().isalpha()]
+    settled = [i for i in names if chance(i) > SURE]
+    return [i for i in settled if chance(firsts[pieces[i]]) < OPEN]
+
+
+def exchanges(
+    tokenizer, world: World, seeds: Sequence[int], *, longest: int = 60, gap: int = 8
+) -> Iterator[Exchange]:
+    """Find places that memory settles, where another word could have been said.
+
+    Both words are one token and no name, so that the two texts have equal lengths.
+
+    Args:
+        tokenizer: of the model that is to read them.
+        world: the language of the texts.
+        seeds: of the texts that are searched, in this order.
+        longest: words of a text that are searched.
+        gap: at least so many words lie between the mention and the place.
+    """
+    for seed in seeds:
+        pieces = words(world.sample(seed))[:longest]
+        for at in memories(world, "".join(pieces)):
+            word, before = pieces[at], pieces[:at]
+            far = at - before.index(word) > gap
+            if far and before.count(word) == 1 and _short(tokenizer, word):
+                yield from _rivals(tokenizer, world, before, word)
+
+
+def _rivals(tokenizer, world: World, before: list[str], word: str):
+    """Yield the exchange with the likeliest rival of a word, if it has one."""
+    said = before.index(word)
+    for rival in world.next_words("".join(before[:said])):
+        swapped = "".join([*before[:said], rival, *before[said + 1 :]])
+        demanded = world.next_words(swapped).get(rival, 0) > SURE
+        if rival != word and demanded and _short(tokenizer, rival):
+            yield Exchange("".join(before), word, swapped, rival)
+            return
+
+
+def _short(tokenizer, word: str) -> bool:
+    """Say whether a word is one token, and written in small letters."""
+    return len(tokenizer(word)["input_ids"]) == 1 and word[1:].islower()
