@@ -28,7 +28,7 @@ POCKET = Path(__file__).resolve().parent.parent / "data" / "pocket-gpt2"
 class Recipe:
     """Everything that decides the outcome of a run."""
 
-    tokens: int = 17_500_000
+    tokens: int = 35_000_000
     batch: int = 2_000  # tokens, about: small batches make many steps
     packed: float = 0.08  # share of the steps whose rows are packed
     bare: float = 0.1  # share of the documents without an end token before them
