@@ -106,7 +106,7 @@ def add_options(parser: Parser) -> None:
     for name, (kind, about, *_) in NUMBERS.items():
         add(flag(name), type=kind, help=about, metavar="N" if kind is int else "X")
     add("--stop", metavar="TEXT", help="stop when this text appears")
-    add("--seed", default="0", help="a number, or `random` (default 0)")
+    add("--seed", default="3", help="a number, or `random` (default 3)")
     add("--model", help="pocket, gpt2, gpt2-medium, gpt2-large, gpt2-xl or a folder")
 
 

@@ -53,7 +53,7 @@ def test_no_model_beats_the_floor_and_the_pocket_model_comes_close(pocket):
     model, tokenizer = pocket
     gap = gap_to_floor(model, tokenizer, load_world("stories"), 40, seed=2 * 10**9)
     assert gap.loss - gap.floor == pytest.approx(gap.excess, abs=1e-9)
-    assert 0 < gap.excess < 0.06  # 0.039 as measured for the model card
+    assert 0 < gap.excess < 0.05  # 0.033 as measured for the model card
     assert gap.excess_error < gap.loss_error
 
 
