@@ -159,4 +159,5 @@ def test_ci_goes_on_where_chromium_cannot_be_installed(tmp_path, root):
     )
     assert answer.stdout == "-m helpers test -k tokens\n"
     assert answer.stderr == "Chromium could not be installed: E: no network\n"
-    assert (tmp_path / "asked").read_text() == "apt-get -qq update\n"
+    asked = (tmp_path / "asked").read_text()
+    assert asked.startswith("apt-get -qq ") and asked.endswith(" update\n")
