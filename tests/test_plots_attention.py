@@ -7,6 +7,7 @@ import torch
 matplotlib.use("Agg")
 
 from helpers.plots import attention as plots  # noqa: E402
+from helpers.plots import heads as head_plots  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -50,25 +51,25 @@ def test_bars_add_up_to_the_score():
 def test_scores_stand_by_text_and_kind():
     table = {"previous": torch.rand(2, 4), "first": torch.rand(2, 4)}
     chance = {"lists": {"previous": 0.04, "first": 0.03}}
-    axes = plots.score_maps({"lists": table}, chance=chance)
+    axes = head_plots.score_maps({"lists": table}, chance=chance)
     assert axes[0, 0].get_title("left") == "previous, chance 0.04"
     assert axes[0, 1].images[0].get_array().shape == (2, 4)
 
 
 def test_doses_are_named_at_their_ends_in_the_colours_of_their_roles():
     curves = {"lookup heads": [[0.6, 0.1]], "others": [[0.6, 0.5], [0.6, 0.4]]}
-    ax = plots.dose_lines(curves, label="score")
+    ax = head_plots.dose_lines(curves, label="score")
     drawn = [list(line.get_ydata()) for line in ax.lines]
     assert drawn == [[0.6, 0.1], [0.6, 0.5], [0.6, 0.4]]
     assert [text.get_text() for text in ax.texts] == ["lookup heads", "others"]
     colours = [line.get_color() for line in ax.lines]
-    assert colours == [plots.ORANGE, plots.GREY, plots.GREY]
+    assert colours == [head_plots.ORANGE, head_plots.GREY, head_plots.GREY]
 
 
 def test_each_choice_is_a_point_with_its_name():
     choices = {"lookup heads": {"4.3": (1, 0.9), "both": (2, 0.1)}}
     choices["others"] = {" 0": (2, 0.8)}
-    ax = plots.choice_points(choices, label="memory")
+    ax = head_plots.choice_points(choices, label="memory")
     assert [list(line.get_ydata()) for line in ax.lines] == [[0.9, 0.1], [0.8]]
     written = {text.get_text() for text in ax.texts}
     assert written == {"4.3", "both", "lookup heads", "others"}
@@ -77,7 +78,7 @@ def test_each_choice_is_a_point_with_its_name():
 def test_the_costliest_heads_stand_first_with_their_errors():
     costs = {"loss": {(0, 1): (0.1, 0.02), (1, 0): (0.5, 0.1), (1, 1): (0.0, 0.0)}}
     groups = {"lookup heads": [(1, 0)]}
-    [ax] = plots.ranked_costs(costs, groups=groups, labels=1)
+    [ax] = head_plots.ranked_costs(costs, groups=groups, labels=1)
     tops = [bars.lines[0].get_ydata()[0] for bars in ax.containers]
     assert tops == [0.5, 0.1, 0.0]
     low, high = ax.containers[0].lines[2][0].get_segments()[0][:, 1]
@@ -88,6 +89,6 @@ def test_the_costliest_heads_stand_first_with_their_errors():
 def test_effects_are_drawn_no_lower_than_the_floor():
     weights, effects = torch.tensor([0.5, 0.1]), torch.tensor([0.0, 0.2])
     marks = {"small weight": (0.1, 0.2)}
-    ax = plots.effect_scatter(weights, effects, marks=marks, floor=1e-4)
+    ax = head_plots.effect_scatter(weights, effects, marks=marks, floor=1e-4)
     assert ax.collections[0].get_offsets()[0].tolist() == pytest.approx([0.5, 1e-4])
     assert [text.get_text() for text in ax.texts] == ["small weight"]
