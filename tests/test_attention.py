@@ -21,7 +21,8 @@ from helpers.attention import (
 )
 from helpers.gpt2 import GPT2
 from helpers.models import load_model
-from helpers.packing import pack
+from helpers.packing import replace_matrices
+from tests.random_models import random_model
 
 TEXT = 'Tom had a red kite. "</script>", he said.\n'
 
@@ -33,14 +34,9 @@ def pocket():
 
 @pytest.fixture(scope="module", params=["library", "engine"])
 def small(request):
-    """Return a random GPT-2 with 3 layers of 4 heads, biases and norms random too."""
-    torch.manual_seed(0)
-    sizes = {"n_layer": 3, "n_head": 4, "n_embd": 32, "vocab_size": 97}
-    model = GPT2LMHeadModel(GPT2Config(**sizes, n_positions=64, eos_token_id=96))
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight += 0.2 * torch.randn_like(weight)
-    return model.eval() if request.param == "library" else GPT2.from_hf(model.eval())
+    """Return a random GPT-2, the library's and the engine."""
+    model = random_model()
+    return model if request.param == "library" else GPT2.from_hf(model)
 
 
 @pytest.fixture
@@ -146,17 +142,17 @@ def test_the_model_built_by_hand_is_an_induction_circuit():
     assert not torch.equal(guesses, ids[:, length + 2 :])
 
 
-def test_scores_of_heads_that_look_everywhere_alike_are_chance(small, ids):
-    if isinstance(small, GPT2):
-        with pytest.raises(ValueError, match="a model of transformers is needed"):
-            head_scores(small, length=8)
-        return
-    flat = GPT2LMHeadModel(small.config)
-    flat.load_state_dict(small.state_dict())
+def test_scores_are_read_from_a_model_of_transformers_only(pocket):
+    with pytest.raises(ValueError, match="a model of transformers is needed, not GPT2"):
+        head_scores(GPT2.from_hf(pocket[0]), length=8)
+
+
+def test_scores_of_heads_that_look_everywhere_alike_are_chance():
+    flat = random_model()
     for block in flat.transformer.h:
         block.attn.c_attn.weight.data.zero_()
         block.attn.c_attn.bias.data.zero_()
-    scores = head_scores(flat.eval(), length=8)
+    scores = head_scores(flat, length=8)
     for kind in ("previous", "first", "duplicate", "induction"):
         found = getattr(scores, kind)
         torch.testing.assert_close(found, torch.full((3, 4), scores.chance[kind]))
@@ -277,13 +273,12 @@ def test_ablation_says_what_is_wrong(small, arguments, message):
 
 
 def test_a_packed_engine_is_refused(pocket):
-    engine = GPT2.from_hf(pocket[0])
-    packed = pack(engine)
-    if packed is engine:  # no oneDNN here: nothing was packed
-        assert logit_lens(packed, torch.tensor([[1]])).shape[0] == 6
-        return
+    packed = replace_matrices(GPT2.from_hf(pocket[0]), lambda weight, bias: len)
     with pytest.raises(ValueError, match="a packed engine cannot be looked into"):
         logit_lens(packed, torch.tensor([[1]]))
+
+
+def test_what_is_no_gpt2_is_refused():
     with pytest.raises(ValueError, match="a GPT-2 with blocks is needed, not Linear"):
         logit_lens(torch.nn.Linear(2, 2), torch.tensor([[1]]))
 
@@ -308,16 +303,20 @@ def test_a_patch_is_felt_from_its_position_on(small, ids, where):
     assert not torch.allclose(after[:, 4], before[:, 4], atol=1e-3)
 
 
-def test_patching_all_heads_is_patching_the_attention(small, ids):
-    source, found = ids.flip(1), logits_of(small, ids)
-    one = patch(small, ids, source, layer=0, head=1, positions=[3, 5])
-    whole = patch(small, ids, source, layer=0, part="attention", positions=[3, 5])
-    assert not torch.allclose(one, found, atol=1e-3)
-    assert not torch.allclose(one, whole, atol=1e-3)
+def test_patching_the_only_head_is_patching_the_attention(ids):
+    model = random_model(n_head=1)
+    where = {"layer": 1, "positions": [3, 5]}
+    one = patch(model, ids, ids.flip(1), head=0, **where)
+    whole = patch(model, ids, ids.flip(1), part="attention", **where)
+    torch.testing.assert_close(one, whole)
+    assert not torch.allclose(one, logits_of(model, ids), atol=1e-3)
+
+
+def test_patching_says_what_is_wrong(small, ids):
     with pytest.raises(ValueError, match=r"source_ids has another shape than"):
         patch(small, ids, ids[:, :5], layer=0)
     with pytest.raises(ValueError, match="part is 'norm', expected one of block"):
-        patch(small, ids, source, layer=0, part="norm")
+        patch(small, ids, ids, layer=0, part="norm")
 
 
 def test_cutting_every_line_into_a_position_is_ablating_it_there(pocket):

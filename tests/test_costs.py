@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel
 
 from helpers.ablation import ablate, gathered
 from helpers.attention import cut
@@ -23,6 +22,7 @@ from helpers.models import load_model
 from helpers.prediction import document_ids
 from helpers.tasks import list_prompt
 from helpers.worlds import FRESH, load_world
+from tests.random_models import random_model
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +37,7 @@ def world():
 
 @pytest.fixture(scope="module")
 def small():
-    torch.manual_seed(0)
-    sizes = {"n_layer": 3, "n_head": 4, "n_embd": 32, "vocab_size": 97}
-    model = GPT2LMHeadModel(GPT2Config(**sizes, n_positions=64, eos_token_id=96))
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight += 0.2 * torch.randn_like(weight)
-    return model.eval()
+    return random_model()
 
 
 def test_a_cost_is_a_paired_difference():

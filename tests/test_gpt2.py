@@ -1,6 +1,7 @@
 """helpers.gpt2: the library's logits and gradients, however the input is cut up."""
 
 import re
+from functools import partial
 
 import pytest
 import torch
@@ -10,6 +11,8 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from helpers.gpt2 import GPT2, Cache
 from helpers.models import load_model
+from tests import random_models as models
+from tests.random_models import random_ids
 
 SIZES = [
     {"n_layer": 1, "n_head": 1, "n_embd": 8},
@@ -18,21 +21,7 @@ SIZES = [
 ]
 
 
-def random_model(**options):
-    torch.manual_seed(0)
-    options = {"n_positions": 40, "vocab_size": 61, **options}
-    config = GPT2Config(**options, initializer_range=0.3)
-    config.bos_token_id = config.eos_token_id = 0
-    model = GPT2LMHeadModel(config).eval()
-    for name, weight in model.named_parameters():  # those that begin as 0 or 1 too
-        if name.endswith("bias") or "ln_" in name:
-            weight.data += torch.randn_like(weight) * 0.3
-    return model
-
-
-def random_ids(model, *shape, seed=0):
-    luck = torch.Generator().manual_seed(seed)
-    return torch.randint(model.config.vocab_size, shape, generator=luck)
+random_model = partial(models.random_model, n_positions=40, vocab_size=61)
 
 
 def logits_of(model, input_ids, **options):

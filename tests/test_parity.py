@@ -6,32 +6,19 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import GPT2LMHeadModel
 
 from helpers.checkpoints import OPTIONAL, trace, where
 from helpers.gpt2 import GPT2
 from helpers.models import load_model
 from helpers.parity import compare
 from tests.planted_bugs import BUGS, learner, sdpa
+from tests.random_models import random_ids, random_model
 
 
 def random_reference(**options):
-    """A small GPT-2 whose biases and norms are not 0 and 1, as they are at birth."""
-    size = {"n_layer": 2, "n_head": 4, "n_embd": 32, "n_positions": 24}
-    options = {**size, "vocab_size": 97, "layer_norm_epsilon": 1e-3, **options}
-    end = {"bos_token_id": 0, "eos_token_id": 0}
-    torch.manual_seed(0)
-    config = GPT2Config(**options, **end, initializer_range=0.3)
-    model = GPT2LMHeadModel(config).eval()
-    for name, weight in model.named_parameters():
-        if name.endswith("bias") or "ln_" in name:
-            weight.data += torch.randn_like(weight) * 0.3
-    return model
-
-
-def random_ids(model, *shape, seed=0):
-    luck = torch.Generator().manual_seed(seed)
-    return torch.randint(model.config.vocab_size, shape, generator=luck)
+    options = {"n_layer": 2, "n_positions": 24, "layer_norm_epsilon": 1e-3, **options}
+    return random_model(**options)
 
 
 @pytest.fixture(scope="module")
@@ -315,8 +302,8 @@ def test_planted_bugs_are_localised(reference, ids):
     }
     assert len(found) == len(BUGS) >= 80
     assert not any(report.equal for report in found.values())
-    assert len(missed) <= 2, missed
-    assert len(unexplained) <= 4, unexplained
+    assert not missed
+    assert not unexplained
     assert all(2 <= len(repr(r).splitlines()) <= 6 for r in found.values())
 
 
@@ -329,7 +316,7 @@ def test_bugs_are_localised_in_another_batch_and_shape():
         report = compare(bug.build(reference), reference, ids)
         if report.operation != bug.operation and not bug.cause.startswith(sized):
             missed[bug.name] = report
-    assert len(missed) <= 1, missed
+    assert not missed
 
 
 PAIRS = [

@@ -5,7 +5,7 @@ import math
 import torch
 
 from helpers.checkpoints import Values, look_back, split_heads
-from helpers.suspects.common import Run, Suspect
+from helpers.suspects.common import Operation, Suspect
 
 HEADS = {"query_heads": "query", "key_heads": "key", "value_heads": "value"}
 LARGE = -1e9  # what many write for minus infinity
@@ -19,7 +19,7 @@ def mistakes(config) -> list[Suspect]:
 def _heads(config) -> list[Suspect]:
     d_model, heads = config.n_embd, config.n_head
 
-    def cut(split) -> dict[str, Run]:
+    def cut(split) -> dict[str, Operation]:
         return {h: lambda v, x=x: split(v[x]) for h, x in HEADS.items()}
 
     def viewed(x: torch.Tensor) -> torch.Tensor:
@@ -28,7 +28,7 @@ def _heads(config) -> list[Suspect]:
     def strided(x: torch.Tensor) -> torch.Tensor:
         return x.unflatten(-1, (-1, heads)).permute(0, 3, 1, 2)
 
-    def taken(order: tuple[int, int, int]) -> dict[str, Run]:
+    def taken(order: tuple[int, int, int]) -> dict[str, Operation]:
         names = ["query", "key", "value"]
         return {
             name: lambda v, place=place: v["c_attn"].chunk(3, dim=-1)[place]
@@ -36,7 +36,7 @@ def _heads(config) -> list[Suspect]:
             if names[place] != name
         }
 
-    def interleaved(place: int) -> Run:
+    def interleaved(place: int) -> Operation:
         return lambda v: (
             v["c_attn"].unflatten(-1, (heads, 3, -1))[..., place, :].flatten(2)
         )
@@ -74,7 +74,7 @@ def _heads(config) -> list[Suspect]:
 def _scores() -> list[Suspect]:
     """Return wrong scores, scales and masks."""
 
-    def scaled(factor) -> dict[str, Run]:
+    def scaled(factor) -> dict[str, Operation]:
         return {"scaled": lambda v: v["scores"] * factor(v["query_heads"].shape[-1], v)}
 
     def hidden(v: Values, diagonal: int, low: float) -> torch.Tensor:

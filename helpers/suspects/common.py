@@ -7,7 +7,7 @@ import torch
 
 from helpers.checkpoints import Values
 
-Run = Callable[[Values], torch.Tensor]
+Operation = Callable[[Values], torch.Tensor]
 
 
 class Suspect(NamedTuple):
@@ -18,6 +18,6 @@ class Suspect(NamedTuple):
     """
 
     cause: str
-    swaps: dict[str, Run] = {}
+    swaps: dict[str, Operation] = {}
     order: Callable[[int], list[int]] | None = None
     change: Callable[[torch.Tensor], torch.Tensor] | None = None

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from helpers.checkpoints import WEIGHTS, Values
-from helpers.suspects.common import Run, Suspect
+from helpers.suspects.common import Operation, Suspect
 
 LINEAR = {"c_attn": "ln_1", "projected": "merged", "c_fc": "ln_2", "c_proj": "gelu"}
 THIRDS = ("query", "key", "value")
@@ -85,8 +85,8 @@ def _misplaced_norms() -> list[Suspect]:
     ]
 
 
-def _all_norms(kind) -> dict[str, Run]:
-    def at(name: str) -> Run:
+def _all_norms(kind) -> dict[str, Operation]:
+    def at(name: str) -> Operation:
         w, b = f"{name}.weight", f"{name}.bias"
         return lambda v: kind(v[NORMS[name]], v.weights[w], v.weights[b])
 
@@ -111,7 +111,7 @@ def _linears() -> list[Suspect]:
     ]
 
 
-def _linear(name: str, kind) -> Run:
+def _linear(name: str, kind) -> Operation:
     w, b = f"{WEIGHTS[name]}.weight", f"{WEIGHTS[name]}.bias"
     return lambda v: kind(v[LINEAR[name]], v.weights[w], v.weights[b])
 
@@ -125,7 +125,7 @@ def _thirds() -> list[Suspect]:
         ),
     }
 
-    def third(place: int, kind) -> Run:
+    def third(place: int, kind) -> Operation:
         def run(v: Values) -> torch.Tensor:
             weight = v.weights["attn.c_attn.weight"].chunk(3, dim=-1)[place]
             return kind(

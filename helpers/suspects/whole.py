@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from helpers.checkpoints import EMBEDDING, FINAL, PARTS, WEIGHTS, Step, Values
-from helpers.suspects.common import Run, Suspect
+from helpers.suspects.common import Operation, Suspect
 
 
 def mistakes(config) -> list[Suspect]:
@@ -48,7 +48,7 @@ def _others(model, right: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
                 yield name, other
 
 
-def _positions(find: Callable[[int], torch.Tensor]) -> dict[str, Run]:
+def _positions(find: Callable[[int], torch.Tensor]) -> dict[str, Operation]:
     def run(v: Values) -> torch.Tensor:
         places = find(v["input_ids"].shape[1]) % v.config.n_positions
         return v.weights["wpe.weight"][places][None]
@@ -95,7 +95,7 @@ def _embeddings() -> list[Suspect]:
 
 
 def _head() -> list[Suspect]:
-    def logits(change) -> dict[str, Run]:
+    def logits(change) -> dict[str, Operation]:
         return {"logits": lambda v: change(FINAL["logits"](v), v)}
 
     ready = "return logits, the loss and the sampler want them"

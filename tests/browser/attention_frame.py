@@ -35,17 +35,18 @@ def drawn_when(frame: FrameLocator, right, *, seconds: float = 60) -> list[str]:
     return lines
 
 
-def drawn_under(token: Locator, frame: FrameLocator, before: list) -> list[str]:
+def drawn_under(token: Locator, frame: FrameLocator, seen: list) -> list[str]:
     """Return the lines that can be seen while the pointer is on a token.
 
-    Cells above that are still being laid out may push the token from under the
-    pointer, so it comes again, up to six times.
+    Lines that were seen before do not count, since those of a token that the pointer
+    has left come back without help. Cells above that are still being laid out may push
+    the token from under the pointer, so it comes again, up to six times.
     """
     for _ in range(6):
         token.page.mouse.move(0, 0)
         token.hover()
-        lines = drawn_when(frame, lambda now: now != before, seconds=10)
-        if lines != before:
+        lines = drawn_when(frame, lambda now: now not in seen, seconds=10)
+        if lines not in seen:
             break
     return lines
 

@@ -1,0 +1,23 @@
+"""Small random GPT-2s, on which mistakes show."""
+
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel
+
+
+def random_model(**options) -> GPT2LMHeadModel:
+    """Return one in eval mode whose biases and norms are not 0 and 1, as at birth."""
+    size = {"n_layer": 3, "n_head": 4, "n_embd": 32, "n_positions": 64}
+    end = {"bos_token_id": 0, "eos_token_id": 0, "initializer_range": 0.3}
+    torch.manual_seed(0)
+    config = GPT2Config(**{**size, **end, "vocab_size": 97, **options})
+    model = GPT2LMHeadModel(config).eval()
+    for name, weight in model.named_parameters():
+        if name.endswith("bias") or "ln_" in name:
+            weight.data += torch.randn_like(weight) * 0.3
+    return model
+
+
+def random_ids(model, *shape, seed=0) -> torch.Tensor:
+    """Return token ids of its vocabulary."""
+    luck = torch.Generator().manual_seed(seed)
+    return torch.randint(model.config.vocab_size, shape, generator=luck)
