@@ -31,7 +31,7 @@ sys.path[:] = [place for place in sys.path if os.path.abspath(place or ".") != h
 if not __package__:
     sys.path.insert(0, os.path.dirname(here))
 
-from helpers.command_line import main  # noqa: E402
+from helpers.cli.command_line import main  # noqa: E402
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

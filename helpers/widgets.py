@@ -13,7 +13,7 @@ import torch
 from matplotlib import pyplot as plt
 
 from helpers import decoding
-from helpers.plots.generating import token_choice
+from helpers.plots.day04 import token_choice
 
 WIDE = {"description_width": "90px"}  # or "temperature" is cut
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from helpers.suite import variables  # noqa: E402
+from helpers.cli.suite import variables  # noqa: E402
 
 
 def execute(path: Path) -> None:

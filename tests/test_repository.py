@@ -24,10 +24,10 @@ ADDRESS = re.compile(
 TREE = """
 README.md requirements.txt pyproject.toml LICENSE LICENSE-TEXT CITATION.cff CHANGELOG.md
 CONTRIBUTING.md .pre-commit-config.yaml .ci/run notebooks notebooks/solutions helpers
-helpers/__main__.py helpers/models.py helpers/tokens.py helpers/worlds.py
-helpers/pocket.py data/README.md data/pocket-gpt2/model.safetensors data/worlds
+helpers/__main__.py helpers/models helpers/tokens helpers/worlds
+helpers/pocket data/README.md data/pocket-gpt2/model.safetensors data/worlds
 interview_questions/easy_questions.md interview_questions/medium_questions.md
-tests/hub.py tests/wrong_answers
+tests/hub.py tests/checks/wrong_answers
 """.split()
 
 each_notebook = pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import torch
 
 matplotlib.use("Agg")
 
-from helpers.decoding import greedy, temperature, top_k  # noqa: E402
-from helpers.models import load_model  # noqa: E402
-from helpers.prediction import document_ids  # noqa: E402
-from helpers.widgets import TokenExplorer, choices  # noqa: E402
+from helpers.decoding import greedy, temperature, top_k
+from helpers.models import load_model
+from helpers.tokens.documents import document_ids
+from helpers.widgets import TokenExplorer, choices
 
 
 @pytest.fixture(scope="module")

@@ -1,19 +1,34 @@
 """Attention: all that looks inside a GPT-2, under one name.
 
 A *head* is ``(layer, head)``, both counted from 0. Its weights are a square: row q
-holds the shares of its attention that position q gives to the positions 0 to q. Each
-part has a file of its own: patterns, heads, ablation, patching, lens,
-views.
+holds the shares of its attention that position q gives to the positions 0 to q.
+
+Read in this order: ``weights``, ``heads``, ``hooks``, ``ablation``, ``patching``,
+``lens``. Behind them: ``costs`` (what silencing a head costs), ``views`` and ``pages``
+(bertviz's pictures without internet).
 """
 
-from helpers.ablation import ablate
-from helpers.heads import HeadScores, head_scores, repeated_ids
-from helpers.hooks import Head
-from helpers.lens import logit_lens
-from helpers.pages import View
-from helpers.patching import cut, patch
-from helpers.patterns import Attention, attention_weights, attentions, projections
-from helpers.views import show_heads, show_model, show_neurons
+from helpers.attention.ablation import ablate, gathered
+from helpers.attention.costs import (
+    cost,
+    extremes,
+    line_effects,
+    read,
+    recall_texts,
+    story_texts,
+)
+from helpers.attention.heads import HeadScores, head_scores, repeated_ids
+from helpers.attention.hooks import Head
+from helpers.attention.lens import logit_lens
+from helpers.attention.pages import View
+from helpers.attention.patching import cut, patch
+from helpers.attention.views import show_heads, show_model, show_neurons
+from helpers.attention.weights import (
+    Attention,
+    attention_weights,
+    attentions,
+    projections,
+)
 
 __all__ = [
     "Attention",
@@ -23,13 +38,20 @@ __all__ = [
     "ablate",
     "attention_weights",
     "attentions",
+    "cost",
     "cut",
+    "extremes",
+    "gathered",
     "head_scores",
+    "line_effects",
     "logit_lens",
     "patch",
     "projections",
+    "read",
+    "recall_texts",
     "repeated_ids",
     "show_heads",
     "show_model",
     "show_neurons",
+    "story_texts",
 ]

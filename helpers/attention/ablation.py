@@ -9,7 +9,14 @@ from contextlib import ExitStack, contextmanager
 
 import torch
 
-from helpers.hooks import Head, body, by_head, checked, projection_input, run_with
+from helpers.attention.hooks import (
+    Head,
+    body,
+    by_head,
+    checked,
+    projection_input,
+    run_with,
+)
 
 WAYS = ("zero", "mean", "resample")
 

@@ -10,14 +10,12 @@ from typing import NamedTuple
 
 import torch
 
-from helpers.hooks import body, projection_input
+from helpers.attention.hooks import body, projection_input
+from helpers.attention.weights import attention_weights, projections
 from helpers.inputs import check_ids
-from helpers.memory import memories
-from helpers.patterns import attention_weights, projections
-from helpers.prediction import document_ids
-from helpers.tasks import RECALL, list_prompt
-from helpers.templates import words
-from helpers.worlds import World
+from helpers.tokens import document_ids
+from helpers.tokens import pretokenise as words
+from helpers.worlds import RECALL, World, list_prompt, memories
 
 
 class Cost(NamedTuple):

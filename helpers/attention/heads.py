@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import torch
 
-from helpers.patterns import attention_weights
+from helpers.attention.weights import attention_weights
 
 KINDS = ("previous", "first", "duplicate", "induction")
 

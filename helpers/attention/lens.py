@@ -2,7 +2,7 @@
 
 import torch
 
-from helpers.hooks import body, run_with
+from helpers.attention.hooks import body, run_with
 
 
 @torch.no_grad()

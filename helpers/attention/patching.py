@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import torch
 
-from helpers.hooks import (
+from helpers.attention.hooks import (
     Head,
     body,
     by_head,
@@ -13,7 +13,7 @@ from helpers.hooks import (
     projection_input,
     run_with,
 )
-from helpers.patterns import attention_weights, projections
+from helpers.attention.weights import attention_weights, projections
 
 PARTS = ("block", "attention", "mlp")
 

@@ -5,10 +5,15 @@ Source: Vig 2019, "A Multiscale Visualization of Attention in the Transformer Mo
 
 import torch
 
+from helpers.attention.pages import View, page
+from helpers.attention.weights import (
+    Attention,
+    attention_weights,
+    projections,
+    token_names,
+)
 from helpers.inputs import expect, whole
-from helpers.pages import View, page
-from helpers.patterns import Attention, attention_weights, projections, token_names
-from helpers.prediction import document_ids
+from helpers.tokens import document_ids
 
 MAX_TOKENS = 24  # shown, unless asked otherwise
 MAX_NUMBERS = 10**6  # in one view, some 6 bytes each

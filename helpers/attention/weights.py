@@ -7,8 +7,7 @@ from typing import NamedTuple
 import torch
 
 from helpers.inputs import check_ids
-from helpers.prediction import document_ids
-from helpers.tokens import to_bytes, visible
+from helpers.tokens import document_ids, to_bytes, visible
 
 
 class Attention(NamedTuple):

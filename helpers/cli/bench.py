@@ -18,15 +18,12 @@ from typing import NamedTuple
 import torch
 from transformers import GenerationConfig, GPT2Config, GPT2LMHeadModel
 
-from helpers.command_line import Parser, UsageError
-from helpers.decoding import beam_search, generate
+from helpers.cli.command_line import Parser, UsageError
+from helpers.cli.peers import CTranslate2, installed
+from helpers.decoding import Reader, beam_search, generate
 from helpers.evaluation import document_losses
-from helpers.gpt2 import GPT2
+from helpers.gpt2 import GPT2, pack, quantize
 from helpers.models import ModelError, count_parameters, load_model
-from helpers.packing import pack
-from helpers.peers import CTranslate2, installed
-from helpers.quantization import quantize
-from helpers.reading import Reader
 from helpers.worlds import FRESH, load_world
 
 PROMPT = 8  # tokens

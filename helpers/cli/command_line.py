@@ -13,8 +13,8 @@ import threading
 import time
 from collections.abc import Sequence
 
-from helpers import environment
-from helpers.packages import SetupError
+from helpers.cli import environment
+from helpers.cli.packages import SetupError
 
 ABOUT = {
     "start": "open JupyterLab on day 1",
@@ -26,13 +26,13 @@ ABOUT = {
     "bench": "the engine's speed beside the library's",
 }
 MODULES = {
-    "start": "helpers.lab",
-    "test": "helpers.suite",
-    "generate": "helpers.generation",
-    "doctor": "helpers.doctor",
-    "pretrain": "helpers.pocket",
-    "measure": "helpers.measure",
-    "bench": "helpers.bench",
+    "start": "helpers.cli.lab",
+    "test": "helpers.cli.suite",
+    "generate": "helpers.cli.generate",
+    "doctor": "helpers.cli.doctor",
+    "pretrain": "helpers.pocket.training",
+    "measure": "helpers.pocket.measure",
+    "bench": "helpers.cli.bench",
 }
 NEEDED = ("torch", "transformers", "jupyterlab", "pytest", "nbval")
 

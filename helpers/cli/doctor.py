@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from helpers import environment, packages, suite
+from helpers.cli import environment, packages, suite
 
 HUB = "https://huggingface.co"
 START = "run `python -m helpers start`"

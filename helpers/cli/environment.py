@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from helpers.packages import (
+from helpers.cli.packages import (
     GIGABYTE,
     NEEDED,
     CutOff,
@@ -30,7 +30,7 @@ from helpers.packages import (
     pip,
 )
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 def python_of(venv: Path) -> Path:

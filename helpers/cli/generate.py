@@ -5,7 +5,7 @@ import random
 import sys
 from math import inf, isfinite
 
-from helpers.command_line import Parser, UsageError
+from helpers.cli.command_line import Parser, UsageError
 
 # What each strategy takes. `helpers.strategies` has the defaults, but needs torch, and
 # the options are read before there is one.
@@ -147,8 +147,8 @@ def run(options: argparse.Namespace) -> None:
     """Continue the prompt and print the text while it is made."""
     from transformers.utils import logging  # here: options are read outside `.venv`
 
+    from helpers.decoding import engine
     from helpers.models import ModelError
-    from helpers.strategies import engine
 
     logging.set_verbosity_error()
     try:
@@ -174,7 +174,7 @@ def run(options: argparse.Namespace) -> None:
 
 def pieces(prompt: str, given: dict):
     """Yield the continuation: bit by bit, or at once where a search makes it."""
-    from helpers.strategies import generate_text, stream_text
+    from helpers.decoding import generate_text, stream_text
 
     if given["strategy"] not in SEARCHES:
         return stream_text(prompt, **given)

@@ -10,8 +10,8 @@ import threading
 import time
 from pathlib import Path
 
-from helpers.environment import ROOT
-from helpers.packages import SetupError
+from helpers.cli.environment import ROOT
+from helpers.cli.packages import SetupError
 
 FIRST_PAGE = "notebooks/day01_loading.ipynb"
 HOST = "127.0.0.1"

@@ -6,7 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from helpers.environment import ROOT
+from helpers.cli.environment import ROOT
 
 TAKES_A_WORD = {"-k", "-m", "-p", "-n", "-c", "-o", "-W", "-r"}
 BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
@@ -28,7 +28,7 @@ NO_BROWSER = (
 
 def run(options: argparse.Namespace) -> int:
     """Run pytest in the place of this process; `options.pytest` are its arguments."""
-    from helpers.command_line import become
+    from helpers.cli.command_line import become
 
     command = [sys.executable, "-m", "pytest", *arguments(options.pytest)]
     os.chdir(ROOT)

@@ -15,6 +15,9 @@ from typing import NamedTuple
 
 import torch
 
+from helpers.decoding.choice import Picker, greedy
+from helpers.decoding.reader import Reader
+from helpers.decoding.rules import apply
 from helpers.inputs import (
     INTEGERS,
     check_choice,
@@ -22,43 +25,6 @@ from helpers.inputs import (
     check_functions,
     check_prompt,
 )
-from helpers.pickers import Picker, greedy, sample
-from helpers.reading import Reader
-from helpers.rules import (
-    Rule,
-    apply,
-    min_p,
-    no_repeat_ngram,
-    repetition_penalty,
-    temperature,
-    top_k,
-    top_p,
-    typical_p,
-)
-from helpers.searching import Hypothesis, beam_search, contrastive_search
-from helpers.stopping import Stop, stop_string
-
-__all__ = [
-    "Hypothesis",
-    "Picker",
-    "Rule",
-    "Step",
-    "Stop",
-    "beam_search",
-    "contrastive_search",
-    "generate",
-    "greedy",
-    "min_p",
-    "no_repeat_ngram",
-    "repetition_penalty",
-    "sample",
-    "stop_string",
-    "stream",
-    "temperature",
-    "top_k",
-    "top_p",
-    "typical_p",
-]
 
 
 class Step(NamedTuple):

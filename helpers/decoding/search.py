@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import torch
 
+from helpers.decoding.reader import Reader
+from helpers.decoding.rules import apply
 from helpers.inputs import (
     check_choice,
     check_end,
@@ -17,8 +19,6 @@ from helpers.inputs import (
     expect,
     whole,
 )
-from helpers.reading import Reader
-from helpers.rules import apply
 
 
 class Hypothesis(NamedTuple):

@@ -13,10 +13,9 @@ from functools import lru_cache
 import torch
 
 from helpers import decoding
-from helpers.gpt2 import GPT2
+from helpers.gpt2 import GPT2, pack
 from helpers.inputs import context_length
 from helpers.models import load_model
-from helpers.packing import pack
 
 DEFAULTS = {
     "greedy": {},

@@ -11,7 +11,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 
-from helpers.templates import words
+from helpers.tokens import pretokenise as words
 
 NO_MATCH = 0.1  # matches that are counted for an order in which there are none
 

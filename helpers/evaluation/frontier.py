@@ -12,10 +12,10 @@ from statistics import fmean, median, stdev
 from typing import NamedTuple
 
 from helpers.decoding import greedy
-from helpers.diversity import distinct_n, self_bleu
-from helpers.evaluation import sample_texts
+from helpers.evaluation.diversity import distinct_n, self_bleu
+from helpers.evaluation.losses import sample_texts
 from helpers.gpt2 import GPT2
-from helpers.templates import words
+from helpers.tokens import pretokenise as words
 from helpers.worlds import FRESH, World
 
 MOST = 200  # new tokens of a story; the world's own seldom have more

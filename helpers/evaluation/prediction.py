@@ -11,12 +11,8 @@ from functools import lru_cache
 
 import torch
 
-from helpers.templates import WORD, words
-
-
-def document_ids(tokenizer, text: str) -> torch.Tensor:
-    """Return the ids of ``<|endoftext|>`` and then of the text: (1, seq)."""
-    return torch.tensor([[tokenizer.eos_token_id, *tokenizer(text)["input_ids"]]])
+from helpers.tokens import document_ids
+from helpers.tokens import pretokenise as words
 
 
 @torch.no_grad()
@@ -100,7 +96,7 @@ def _ended(tokenizer, last: list[str], next_probs: torch.Tensor) -> torch.Tensor
 @lru_cache(maxsize=256)
 def _lengthening(tokenizer, end: str) -> torch.Tensor:
     """Return the ids of the tokens that continue a word which ends like ``end``."""
-    longer = [WORD.match(end + text).end() > len(end) for text in _texts(tokenizer)]
+    longer = [len(words(end + text)[0]) > len(end) for text in _texts(tokenizer)]
     return torch.tensor(longer).nonzero().squeeze(-1)
 
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import torch
 
-from helpers.prediction import document_ids
-from helpers.templates import words
+from helpers.tokens import document_ids
+from helpers.tokens import pretokenise as words
 from helpers.worlds import World
 
 

@@ -5,7 +5,7 @@ Only matrix products count, as in ``torch.utils.flop_counter``; the rest (norms,
 softmax, sums) is little beside them.
 """
 
-from helpers.gpt2 import check_config
+from helpers.gpt2.model import check_config
 
 EMBEDDINGS = "embeddings"
 PROJECTIONS = "attention, projections"

@@ -11,9 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from helpers.cache import Cache
-
-__all__ = ["GPT2", "Cache"]
+from helpers.gpt2.cache import Cache
 
 
 class Projection(nn.Module):

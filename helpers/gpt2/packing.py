@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from helpers.gpt2 import GPT2, Projection
+from helpers.gpt2.model import GPT2, Projection
 
 ROWS = 8  # the blocks are chosen for so many rows, and serve any number
 

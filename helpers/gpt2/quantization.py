@@ -10,8 +10,8 @@ numbers with a scale of their own. Products of whole numbers are summed exactly.
 
 import torch
 
-from helpers.gpt2 import GPT2
-from helpers.packing import replace_matrices
+from helpers.gpt2.model import GPT2
+from helpers.gpt2.packing import replace_matrices
 
 
 def quantize(engine: GPT2) -> GPT2:

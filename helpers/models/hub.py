@@ -27,7 +27,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.utils import validate_repo_id
 
-POCKET = Path(__file__).resolve().parent.parent / "data" / "pocket-gpt2"
+POCKET = Path(__file__).resolve().parent.parent.parent / "data" / "pocket-gpt2"
 HUB_NAMES = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl")
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"

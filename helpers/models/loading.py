@@ -16,7 +16,7 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from helpers.hub import (
+from helpers.models.hub import (
     CONFIG,
     HUB_NAMES,
     TOKENIZER,
@@ -25,8 +25,6 @@ from helpers.hub import (
     find_folder,
     unusable,
 )
-
-__all__ = ["ModelError", "Size", "count_parameters", "load_model", "sizes"]
 
 # Layers, heads, d_model of the four published models (Radford et al. 2019, table 2).
 SHAPES = dict(

@@ -13,10 +13,17 @@ from typing import NamedTuple
 
 import torch
 
-from helpers.checkpoints import BRANCHES, OPTIONAL, WEIGHTS, Step, where
 from helpers.gpt2 import check_config
-from helpers.recording import NOT_A_NUMBER, allowed, plain, run
-from helpers.suspects import Case, Verdict, judge, open_case, own_weights, suspects
+from helpers.parity.checkpoints import BRANCHES, OPTIONAL, WEIGHTS, Step, where
+from helpers.parity.recording import NOT_A_NUMBER, allowed, plain, run
+from helpers.parity.suspects import (
+    Case,
+    Verdict,
+    judge,
+    open_case,
+    own_weights,
+    suspects,
+)
 
 MOST = 128  # tokens; a dozen show every mistake
 DROPOUT = "your model draws random numbers: switch dropout off with model.eval()"

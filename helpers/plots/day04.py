@@ -7,7 +7,7 @@ from statistics import median
 import torch
 from matplotlib.colors import ListedColormap
 
-from helpers.cache import Cache
+from helpers.gpt2 import Cache
 from helpers.plots.style import new_axes
 
 BLUE, ORANGE, GREY, PALE = "#0072B2", "#D55E00", "#555555", "#DDDDDD"

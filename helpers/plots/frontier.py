@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from matplotlib.text import Text
 from matplotlib.ticker import FormatStrFormatter, NullFormatter
 
-from helpers.plots.sampling import PALETTE
+from helpers.plots.day06 import PALETTE
 from helpers.plots.style import new_axes
 
 NAMES = {

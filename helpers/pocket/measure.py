@@ -10,19 +10,16 @@ import math
 from collections import Counter
 from pathlib import Path
 
-from helpers import tasks
-from helpers.batches import SHARES
-from helpers.card import write_card
 from helpers.decoding import sample, temperature, top_p
 from helpers.evaluation import accepted, gap_to_floor, sample_texts
-from helpers.execution import check_many
-from helpers.gpt2 import GPT2
+from helpers.gpt2 import GPT2, pack
 from helpers.models import load_model
-from helpers.packing import pack
 from helpers.plots.training import loss_curve
-from helpers.pocket import POCKET
-from helpers.templates import words
-from helpers.worlds import FRESH, load_world
+from helpers.pocket.batches import SHARES
+from helpers.pocket.card import write_card
+from helpers.pocket.training import POCKET
+from helpers.tokens import pretokenise as words
+from helpers.worlds import FRESH, check_many, load_world, tasks
 
 PARTS = ("floor", "stories", "code", "lists")
 STRATEGIES = {"pure sampling": (), "top-p 0.9": (top_p(0.9),), "greedy": None}

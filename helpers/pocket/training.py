@@ -17,11 +17,11 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from helpers.batches import CONTEXT, SHARES, batches, collate
-from helpers.optimizers import block_matrices, learning_rate, optimizers
+from helpers.pocket.batches import CONTEXT, SHARES, batches, collate
+from helpers.pocket.optimizers import block_matrices, learning_rate, optimizers
 from helpers.worlds import END, load_world
 
-POCKET = Path(__file__).resolve().parent.parent / "data" / "pocket-gpt2"
+POCKET = Path(__file__).resolve().parent.parent.parent / "data" / "pocket-gpt2"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from functools import lru_cache
 from html import escape
 from typing import NamedTuple
 
-from helpers.bpe import Pair, apply_bpe, learn_merges
+from helpers.tokens.bpe import Pair, apply_bpe, learn_merges
 
 END = "<|endoftext|>"
 # Applied to the shape of a text, in which every letter and digit is an ASCII one.

@@ -7,7 +7,7 @@ word is to ``step`` all of them and to keep those that can write it.
 
 from collections.abc import Iterator
 
-from helpers.items import Choice, Slot
+from helpers.worlds.items import Choice, Slot
 
 END = "<|endoftext|>"
 

@@ -2,10 +2,11 @@
 
 import re
 
-from helpers.items import Choice, Expression, Seq, Slot
-from helpers.lexicon import article as article_of
-from helpers.lexicon import read_class
-from helpers.templates import Part, parse, split_weight, words
+from helpers.tokens import pretokenise as words
+from helpers.worlds.items import Choice, Expression, Seq, Slot
+from helpers.worlds.lexicon import article as article_of
+from helpers.worlds.lexicon import read_class
+from helpers.worlds.templates import Part, parse, split_weight
 
 
 class Grammar:

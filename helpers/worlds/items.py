@@ -9,7 +9,7 @@ from bisect import bisect
 from collections.abc import Callable, Iterator
 from itertools import accumulate, groupby
 
-from helpers.templates import words
+from helpers.tokens import pretokenise as words
 
 
 class Seq(tuple):

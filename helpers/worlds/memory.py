@@ -8,8 +8,8 @@ different words at their ends.
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from helpers.templates import words
-from helpers.worlds import World
+from helpers.tokens import pretokenise as words
+from helpers.worlds.world import World
 
 SURE, OPEN = 0.9, 0.05  # probabilities, as in day 3's "place where it must remember"
 

@@ -7,7 +7,7 @@ A *shot* is one solved item of a list, such as ``dog: puppy``. The prompt
 import random
 from functools import lru_cache
 
-from helpers.worlds import World, load_spec
+from helpers.worlds.world import World, load_spec
 
 RECALL = "recall"
 TASKS = (

@@ -12,18 +12,10 @@ A template is plain text with four kinds of item::
 
 import re
 
-WORD = re.compile(
-    r"'(?:s|t|re|ve|m|ll|d)| ?[^\W\d_]+| ?\d+| ?(?:[^\s\w]|_)+|\s+(?!\S)|\s+"
-)
 ITEM = re.compile(r"\\(.)|\{([^{}]*)\}|<([^<>]*)>|([\[\]|])|([^\\{<\[\]|]+)", re.S)
 WEIGHT = re.compile(r"(\d+(?:\.\d+)?):")
 
 Part = tuple[str, object]  # ("text" | "slot" | "call", str) or ("choice", options)
-
-
-def words(text: str) -> list[str]:
-    """Split text as GPT-2's tokenizer does before BPE; joining gives it back."""
-    return WORD.findall(text)
 
 
 def parse(template: str) -> list[Part]:

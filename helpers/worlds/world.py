@@ -18,14 +18,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from helpers import execution
-from helpers.derivations import END, Live, expected_words, remembered, step
-from helpers.grammar import Grammar
-from helpers.items import Choice, Slot
-from helpers.templates import words
+from helpers.tokens import pretokenise as words
+from helpers.worlds import execution
+from helpers.worlds.derivations import END, Live, expected_words, remembered, step
+from helpers.worlds.grammar import Grammar
+from helpers.worlds.items import Choice, Slot
 
 WORLDS = ("stories", "verse", "code", "lists")
-DATA = Path(__file__).resolve().parent.parent / "data" / "worlds"
+DATA = Path(__file__).resolve().parent.parent.parent / "data" / "worlds"
 FRESH = 10**9  # seeds from here on are never used for training
 
 

@@ -20,8 +20,8 @@ from helpers.attention import (
     repeated_ids,
 )
 from helpers.gpt2 import GPT2
+from helpers.gpt2.packing import replace_matrices
 from helpers.models import load_model
-from helpers.packing import replace_matrices
 from tests.random_models import random_model
 
 TEXT = 'Tom had a red kite. "</script>", he said.\n'

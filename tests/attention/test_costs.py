@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from helpers.ablation import ablate, gathered
 from helpers.attention import cut
-from helpers.costs import (
+from helpers.attention.ablation import ablate, gathered
+from helpers.attention.costs import (
     Lines,
     Texts,
     cost,
@@ -19,9 +19,9 @@ from helpers.costs import (
 )
 from helpers.gpt2 import GPT2
 from helpers.models import load_model
-from helpers.prediction import document_ids
-from helpers.tasks import list_prompt
-from helpers.worlds import FRESH, load_world
+from helpers.tokens.documents import document_ids
+from helpers.worlds.tasks import list_prompt
+from helpers.worlds.world import FRESH, load_world
 from tests.random_models import random_model
 
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from helpers.attention import attentions, show_heads, show_model, show_neurons
+from helpers.attention.pages import View, page
 from helpers.models import load_model
-from helpers.pages import View, page
 
 NASTY = "</script><!--<script> \"quotes\" & 'more' 🙂\n\\u003c <b>bold</b> // HACK: {"
 NEURONS = ("attn", "queries", "keys")

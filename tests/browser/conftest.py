@@ -3,12 +3,12 @@
 import nbformat
 import pytest
 
-from helpers import lab, suite
+from helpers.cli import lab, suite
 
 TRICKY = "\"</script>\" & 'so'\n😀 Mia ran."
 VIEWS = [
     "from helpers.models import load_model\n"
-    "from helpers.views import show_heads, show_model, show_neurons\n"
+    "from helpers.attention import show_heads, show_model, show_neurons\n"
     'model, tokenizer = load_model("pocket", device="cpu")',
     f"show_heads(model, tokenizer, {TRICKY!r})",
     f"show_model(model, tokenizer, {TRICKY!r})",

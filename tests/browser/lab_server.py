@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from helpers import lab, suite
+from helpers.cli import lab, suite
 
 PATIENCE = 180  # seconds, on a machine that is busy with other things
 

@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from helpers import lab, suite
+from helpers.cli import lab, suite
 
 pytestmark = pytest.mark.skipif(suite.chromium() is None, reason=suite.NO_BROWSER)
 DAYS = ["day01_loading", "day04_generating", "day07_attention"]

@@ -6,9 +6,9 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from helpers import bench, command_line
-from helpers.bench import Row, interleave, matrix_weights, mean_loss, table
-from helpers.command_line import UsageError
+from helpers.cli import bench, command_line
+from helpers.cli.bench import Row, interleave, matrix_weights, mean_loss, table
+from helpers.cli.command_line import UsageError
 from helpers.gpt2 import GPT2
 from helpers.models import load_model
 

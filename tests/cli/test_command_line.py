@@ -12,11 +12,13 @@ import urllib.request
 
 import pytest
 
-from helpers import command_line, generation, lab, strategies
-from helpers.command_line import main
-from helpers.generation import NUMBERS, TAKES, flag, room, taken
-from helpers.packages import SetupError
-from helpers.worlds import load_world
+from helpers.cli import command_line, lab
+from helpers.cli import generate as generation
+from helpers.cli.command_line import main
+from helpers.cli.generate import NUMBERS, TAKES, flag, room, taken
+from helpers.cli.packages import SetupError
+from helpers.decoding import strategies
+from helpers.worlds.world import load_world
 
 OWN_PYTHON = {**os.environ, "COURSE_NO_VENV": "1"}
 
@@ -250,7 +252,7 @@ def test_help_tells_each_default(name):
 
 def test_options_are_read_without_torch(root):
     code = (
-        "import sys; from helpers.command_line import parse; "
+        "import sys; from helpers.cli.command_line import parse; "
         "parse('generate', ['A', '--top-p', '0.5']); print('torch' in sys.modules)"
     )
     answer = subprocess.run(

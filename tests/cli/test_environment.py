@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from helpers import environment, packages
-from helpers.environment import ensure, is_complete, python_of
-from helpers.packages import CutOff, SetupError, is_reachable, pip_news, pip_problem
+from helpers.cli import environment, packages
+from helpers.cli.environment import ensure, is_complete, python_of
+from helpers.cli.packages import CutOff, SetupError, is_reachable, pip_news, pip_problem
 
 BACKEND = '''
 import pathlib, time, zipfile
@@ -39,8 +39,9 @@ def build_editable(folder, config_settings=None, metadata_directory=None):
 PROJECT = '[build-system]\nrequires = []\nbuild-backend = "b"\nbackend-path = ["."]\n'
 CODE = """
 import sys; from pathlib import Path
-from helpers.command_line import main
-from helpers import environment, command_line
+from helpers.cli.command_line import main
+from helpers.cli import environment
+from helpers.cli import command_line
 environment.ROOT = Path(sys.argv[1])
 environment.ensure.__defaults__ = (environment.ROOT,)
 command_line.become = lambda *_: print("moved in") or 0
@@ -100,7 +101,7 @@ class Steps(list):
 
 def start(root: Path) -> subprocess.Popen:
     """Run `python -m helpers start` for a toy course in a process of its own."""
-    path = str(Path(__file__).parent.parent)
+    path = str(Path(__file__).parent.parent.parent)
     return subprocess.Popen(
         [sys.executable, "-c", CODE, str(root)],
         stdout=subprocess.PIPE,

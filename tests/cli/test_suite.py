@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from jupyter_client.manager import start_new_kernel
 
-from helpers import suite
+from helpers.cli import suite
 
 PROBE = """
 import os, socket, urllib.request
@@ -69,8 +69,8 @@ def test_arguments_name_everything_unless_a_path_is_given(root, monkeypatch):
     everything = suite.arguments(["-k", "tests"])
     assert everything[-4:-2] == ["-k", "tests"]
     assert everything[-2:] == [str(root / "tests"), str(root / "notebooks")]
-    some = suite.arguments(["tests/test_suite.py::test_name", "-x"])
-    assert some[-2:] == [f"{root}/tests/test_suite.py::test_name", "-x"]
+    some = suite.arguments(["tests/cli/test_suite.py::test_name", "-x"])
+    assert some[-2:] == [f"{root}/tests/cli/test_suite.py::test_name", "-x"]
 
 
 def test_notebooks_pass_only_with_the_outputs_they_show(tmp_path, root):
@@ -115,7 +115,7 @@ def test_browser_is_the_one_named_or_the_first_that_is_there(tmp_path, monkeypat
 
 def test_run_without_a_browser_says_so_in_a_line_of_its_own(tmp_path, root):
     hidden = "suite.BROWSERS.clear(), suite.APPLICATIONS.clear()"
-    (tmp_path / "hidden.py").write_text(f"from helpers import suite\n\n{hidden}\n")
+    (tmp_path / "hidden.py").write_text(f"from helpers.cli import suite\n\n{hidden}\n")
     environment = suite.variables()
     environment.pop("COURSE_CHROMIUM", None)
     environment["PYTHONPATH"] += os.pathsep + str(tmp_path)

@@ -4,9 +4,9 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from helpers.decoding.reader import Reader
 from helpers.gpt2 import GPT2
 from helpers.inputs import context_length
-from helpers.reading import Reader
 
 VOCAB, SEQ = 24, 9
 

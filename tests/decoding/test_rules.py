@@ -8,8 +8,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from transformers.generation import logits_process as library
 
 from helpers.decoding import generate, sample
-from helpers.inputs import check_choice
-from helpers.rules import (
+from helpers.decoding.rules import (
     apply,
     min_p,
     no_repeat_ngram,
@@ -19,6 +18,7 @@ from helpers.rules import (
     top_p,
     typical_p,
 )
+from helpers.inputs import check_choice
 
 VOCAB, ROWS, SEQ = 40, 1000, 12
 INF = math.inf

@@ -9,9 +9,9 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from transformers.generation import logits_process as library
 
 from helpers.decoding import beam_search, contrastive_search, generate
+from helpers.decoding.rules import no_repeat_ngram, repetition_penalty
 from helpers.gpt2 import GPT2
 from helpers.models import load_model
-from helpers.rules import no_repeat_ngram, repetition_penalty
 
 VOCAB, END = 16, 0
 ENDINGS = [(END, False), (END, True), (END, "never"), (None, False)]

@@ -5,10 +5,9 @@ import torch
 from tokenizers import ByteLevelBPETokenizer
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from helpers import strategies
-from helpers.decoding import generate, sample, temperature, top_p
+from helpers.decoding import generate, sample, strategies, temperature, top_p
+from helpers.decoding.strategies import DEFAULTS, engine, generate_text, stream_text
 from helpers.gpt2 import GPT2
-from helpers.strategies import DEFAULTS, engine, generate_text, stream_text
 
 EOS = "<|endoftext|>"
 TEXT = "Tom had a kite. Ann had a fox 🦊. The kite flew over the fox."

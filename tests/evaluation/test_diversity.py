@@ -7,8 +7,8 @@ import time
 import pytest
 import torch
 
-from helpers.diversity import distinct_n, repetition_rate, self_bleu
-from helpers.templates import words
+from helpers.evaluation.diversity import distinct_n, repetition_rate, self_bleu
+from helpers.tokens.byte_level import pretokenise as words
 
 
 def ngrams(text, n):

@@ -7,7 +7,7 @@ import torch
 from scipy import stats
 
 from helpers.decoding import sample
-from helpers.evaluation import (
+from helpers.evaluation.losses import (
     accepted,
     document_losses,
     gap_to_floor,
@@ -16,7 +16,7 @@ from helpers.evaluation import (
 )
 from helpers.gpt2 import GPT2
 from helpers.models import load_model
-from helpers.worlds import load_world, ratio
+from helpers.worlds.world import load_world, ratio
 
 
 @pytest.fixture(scope="module")

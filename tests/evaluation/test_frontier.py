@@ -4,13 +4,13 @@ import math
 
 import pytest
 
-from helpers import frontier
 from helpers.decoding import sample, temperature
-from helpers.frontier import Verdict
+from helpers.evaluation import frontier
+from helpers.evaluation.frontier import Verdict
 from helpers.gpt2 import GPT2
 from helpers.models import load_model
-from helpers.templates import words
-from helpers.worlds import FRESH, load_world
+from helpers.tokens.byte_level import pretokenise as words
+from helpers.worlds.world import FRESH, load_world
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,13 @@ import torch
 from tokenizers import ByteLevelBPETokenizer
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from helpers.prediction import (
-    document_ids,
+from helpers.evaluation.prediction import (
     next_token_probs,
     next_word_probs,
     sequence_log_probs,
 )
-from helpers.templates import words
+from helpers.tokens.byte_level import pretokenise as words
+from helpers.tokens.documents import document_ids
 
 EOS = "<|endoftext|>"
 TEXT = 'Tom had a kite. Tom\'s kites flew in the wind, and Ann said "kites fly".'

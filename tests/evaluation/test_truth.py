@@ -3,12 +3,12 @@
 import pytest
 import torch
 
+from helpers.evaluation.truth import beside_truth, survival, true_next
 from helpers.gpt2 import GPT2
 from helpers.models import load_model
-from helpers.prediction import document_ids
-from helpers.templates import words
-from helpers.truth import beside_truth, survival, true_next
-from helpers.worlds import FRESH, load_world
+from helpers.tokens.byte_level import pretokenise as words
+from helpers.tokens.documents import document_ids
+from helpers.worlds.world import FRESH, load_world
 
 
 def test_rows_speak_about_the_word_that_comes_next():

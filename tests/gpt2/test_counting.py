@@ -5,8 +5,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from helpers.counting import flops, parameters
 from helpers.gpt2 import GPT2
+from helpers.gpt2.counting import flops, parameters
 from helpers.models import load_model, sizes
 
 SHAPES = [

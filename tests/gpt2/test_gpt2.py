@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from helpers.gpt2 import GPT2, Cache
+from helpers.gpt2 import GPT2
+from helpers.gpt2.cache import Cache
 from helpers.models import load_model
 from tests import random_models as models
 from tests.random_models import random_ids

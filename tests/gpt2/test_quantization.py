@@ -10,15 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from helpers import packing
-from helpers.bench import mean_loss
-from helpers.cache import Cache
+from helpers.cli.bench import mean_loss
 from helpers.decoding import beam_search, generate
-from helpers.gpt2 import GPT2
+from helpers.gpt2 import GPT2, packing
+from helpers.gpt2.cache import Cache
+from helpers.gpt2.packing import pack
+from helpers.gpt2.quantization import Int8Matrix, quantize, to_int8
 from helpers.models import load_model
-from helpers.packing import pack
-from helpers.quantization import Int8Matrix, quantize, to_int8
-from helpers.worlds import FRESH, load_world
+from helpers.worlds.world import FRESH, load_world
 
 ids = torch.randint(61, (3, 20), generator=torch.Generator().manual_seed(0))
 
@@ -173,7 +172,7 @@ class Nothing:
 torch.ops.mkldnn = Nothing()
 from helpers.gpt2 import GPT2
 from helpers.models import load_model
-from helpers.packing import pack
+from helpers.gpt2.packing import pack
 engine = GPT2.from_hf(load_model("pocket", "cpu")[0])
 assert pack(engine) is engine
 """

@@ -18,9 +18,9 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel
 
-import helpers.hub
-from helpers.hub import POCKET
+import helpers.models.hub
 from helpers.models import ModelError, count_parameters, load_model, sizes
+from helpers.models.hub import POCKET
 
 KNOWN = "pocket, gpt2, gpt2-medium, gpt2-large, gpt2-xl"
 NOWHERE = "http://127.0.0.1:9"  # nothing listens on the discard port
@@ -331,7 +331,7 @@ def edit_config(folder, **changes):
 
 
 def test_a_damaged_pocket_model_can_be_restored(folder, monkeypatch):
-    monkeypatch.setattr(helpers.hub, "POCKET", folder)
+    monkeypatch.setattr(helpers.models.hub, "POCKET", folder)
     (folder / "config.json").unlink()
     mend = "bring it back with: git restore data/pocket-gpt2"
     assert line("pocket") == f"{folder} has no config.json: {mend}"
@@ -418,7 +418,7 @@ def test_hub_refuses(cache):
 
 @pytest.mark.parametrize("fault", ["silent", "silent files"])
 def test_hub_hangs(cache, monkeypatch, tiny, fault):
-    monkeypatch.setattr(helpers.hub, "ANSWER_SECONDS", 1)
+    monkeypatch.setattr(helpers.models.hub, "ANSWER_SECONDS", 1)
     with serve({"gpt2": tiny}, fault) as hub:
         point_at(monkeypatch, hub.url)
         start = time.monotonic()

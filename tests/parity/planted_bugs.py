@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from helpers.checkpoints import LAYER, where
+from helpers.parity.checkpoints import LAYER, where
 
 
 class Norm(nn.Module):

@@ -8,11 +8,11 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import GPT2LMHeadModel
 
-from helpers.checkpoints import OPTIONAL, trace, where
 from helpers.gpt2 import GPT2
 from helpers.models import load_model
-from helpers.parity import compare
-from tests.planted_bugs import BUGS, learner, sdpa
+from helpers.parity.checkpoints import OPTIONAL, trace, where
+from helpers.parity.compare import compare
+from tests.parity.planted_bugs import BUGS, learner, sdpa
 from tests.random_models import random_ids, random_model
 
 

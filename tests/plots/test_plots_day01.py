@@ -4,7 +4,7 @@ import matplotlib
 import pytest
 import torch
 
-from helpers.plots.models import parameter_parts, short_number, weight_histogram
+from helpers.plots.day01 import parameter_parts, short_number, weight_histogram
 
 matplotlib.use("Agg")
 

@@ -2,7 +2,7 @@
 
 import matplotlib
 
-from helpers.plots.tokens import compression_curves, language_bars
+from helpers.plots.day02 import compression_curves, language_bars
 
 matplotlib.use("Agg")
 

@@ -6,7 +6,7 @@ import torch
 
 matplotlib.use("Agg")
 
-from helpers.plots.predictions import (  # noqa: E402
+from helpers.plots.day03 import (
     entropy_scatter,
     next_word_bars,
     surprise_lines,

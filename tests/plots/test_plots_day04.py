@@ -6,9 +6,9 @@ import torch
 
 matplotlib.use("Agg")
 
-from helpers.gpt2 import GPT2  # noqa: E402
-from helpers.models import load_model  # noqa: E402
-from helpers.plots.generating import (  # noqa: E402
+from helpers.gpt2 import GPT2
+from helpers.models import load_model
+from helpers.plots.day04 import (
     cost_curves,
     padded_rows,
     token_choice,

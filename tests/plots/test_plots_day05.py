@@ -7,7 +7,7 @@ import pytest
 
 matplotlib.use("Agg")
 
-from helpers.plots.searching import (  # noqa: E402
+from helpers.plots.day05 import (
     race,
     repetition_lines,
     search_tree,

@@ -6,13 +6,9 @@ import torch
 
 matplotlib.use("Agg")
 
-from helpers.frontier import Measured, Point  # noqa: E402
-from helpers.plots.frontier import frontier  # noqa: E402
-from helpers.plots.sampling import (  # noqa: E402
-    before_after,
-    right_lines,
-    truth_bars,
-)
+from helpers.evaluation.frontier import Measured, Point
+from helpers.plots.day06 import before_after, right_lines, truth_bars
+from helpers.plots.frontier import frontier
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,8 @@ import torch
 
 matplotlib.use("Agg")
 
-from helpers.plots import attention as plots  # noqa: E402
-from helpers.plots import heads as head_plots  # noqa: E402
+from helpers.plots import day07 as plots
+from helpers.plots import heads as head_plots
 
 
 @pytest.fixture(autouse=True)

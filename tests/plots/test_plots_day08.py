@@ -6,7 +6,7 @@ import torch
 
 matplotlib.use("Agg")
 
-from helpers.plots.inside import lens_map, share_bars  # noqa: E402
+from helpers.plots.day08 import lens_map, share_bars
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from helpers.optimizers import block_matrices, learning_rate, optimizers
+from helpers.pocket.optimizers import block_matrices, learning_rate, optimizers
 
 
 @pytest.fixture

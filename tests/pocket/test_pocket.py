@@ -11,14 +11,15 @@ import pytest
 import torch
 from transformers import GPT2LMHeadModel
 
-from helpers import batches, pocket
-from helpers.card import write_card
 from helpers.decoding import sample
-from helpers.evaluation import sample_texts
-from helpers.measure import STRATEGIES
+from helpers.evaluation.losses import sample_texts
 from helpers.models import load_model
-from helpers.templates import words
-from helpers.worlds import END, FRESH, load_world
+from helpers.pocket import batches
+from helpers.pocket import training as pocket
+from helpers.pocket.card import write_card
+from helpers.pocket.measure import STRATEGIES
+from helpers.tokens.byte_level import pretokenise as words
+from helpers.worlds.world import END, FRESH, load_world
 
 
 @pytest.fixture(scope="module")

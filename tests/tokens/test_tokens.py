@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from helpers import bpe, tokens
 from helpers.models import load_model
-from helpers.templates import words
-from helpers.worlds import load_world
+from helpers.tokens import bpe
+from helpers.tokens import byte_level as tokens
+from helpers.tokens.byte_level import pretokenise as words
+from helpers.worlds.world import load_world
 
 PAGE = """\
 The baker's wife had a goose, and the goose had opinions. "It's raining," said the

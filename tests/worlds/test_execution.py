@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from helpers.execution import check_many, first_error
-from helpers.worlds import load_world
+from helpers.worlds.execution import check_many, first_error
+from helpers.worlds.world import load_world
 
 
 def function(body: str, want: str = "1") -> str:

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from helpers.lexicon import read_class
-from helpers.worlds import World
+from helpers.worlds.lexicon import read_class
+from helpers.worlds.world import World
 
 TOYS = {"toy": {"columns": ["word", "does"], "words": "kite | flies\nowl | hoots"}}
 DIGITS = {"digit": {"words": "1, 2, 3"}}

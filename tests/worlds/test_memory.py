@@ -2,9 +2,10 @@
 
 import pytest
 
-from helpers.memory import exchanges, memories
 from helpers.models import load_model
-from helpers.worlds import FRESH, load_world, words
+from helpers.tokens.byte_level import pretokenise as words
+from helpers.worlds.memory import exchanges, memories
+from helpers.worlds.world import FRESH, load_world
 
 
 @pytest.fixture(scope="module")

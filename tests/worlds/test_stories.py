@@ -2,10 +2,10 @@
 
 import pytest
 
-from helpers.batches import SHARES
 from helpers.models import load_model
-from helpers.templates import words
-from helpers.worlds import load_spec, load_world
+from helpers.pocket.batches import SHARES
+from helpers.tokens.byte_level import pretokenise as words
+from helpers.worlds.world import load_spec, load_world
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ import re
 import pytest
 from tokenizers.pre_tokenizers import ByteLevel
 
-from helpers.templates import parse, split_weight, words
+from helpers.tokens.byte_level import pretokenise as words
+from helpers.worlds.templates import parse, split_weight
 
 TEXTS = [
     "Tom's kite isn't lost, they'll say.",

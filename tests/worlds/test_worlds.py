@@ -9,9 +9,9 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from helpers.tasks import TASKS, list_prompt
-from helpers.templates import words
-from helpers.worlds import DATA, END, WORLDS, World, load_world, ratio
+from helpers.tokens.byte_level import pretokenise as words
+from helpers.worlds.tasks import TASKS, list_prompt
+from helpers.worlds.world import DATA, END, WORLDS, World, load_world, ratio
 
 TINY = {
     "classes": {

@@ -4,11 +4,11 @@ A suspect exchanges one or a few operations of ``helpers.checkpoints`` for wrong
 whether it is guilty, its numbers tell (``helpers.parity``).
 """
 
-from helpers.suspects import attention, layers, whole
-from helpers.suspects.case import Case, open_case
-from helpers.suspects.common import Suspect
-from helpers.suspects.trial import Verdict, judge
-from helpers.suspects.whole import own_weights
+from helpers.parity.suspects import attention, layers, whole
+from helpers.parity.suspects.case import Case, open_case
+from helpers.parity.suspects.common import Suspect
+from helpers.parity.suspects.trial import Verdict, judge
+from helpers.parity.suspects.whole import own_weights
 
 __all__ = [
     "Case",

@@ -4,8 +4,8 @@ import math
 
 import torch
 
-from helpers.checkpoints import Values, look_back, split_heads
-from helpers.suspects.common import Operation, Suspect
+from helpers.parity.checkpoints import Values, look_back, split_heads
+from helpers.parity.suspects.common import Operation, Suspect
 
 HEADS = {"query_heads": "query", "key_heads": "key", "value_heads": "value"}
 LARGE = -1e9  # what many write for minus infinity

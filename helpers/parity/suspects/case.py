@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import torch
 
-from helpers.checkpoints import EMBEDDING, LAYER, Step, forms, trace
-from helpers.recording import Recorder, Recording, Run, allowed, run
+from helpers.parity.checkpoints import EMBEDDING, LAYER, Step, forms, trace
+from helpers.parity.recording import Recorder, Recording, Run, allowed, run
 
 
 @torch.no_grad()

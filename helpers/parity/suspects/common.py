@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import torch
 
-from helpers.checkpoints import Values
+from helpers.parity.checkpoints import Values
 
 Operation = Callable[[Values], torch.Tensor]
 

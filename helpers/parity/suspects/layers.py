@@ -5,8 +5,8 @@ import math
 import torch
 from torch.nn import functional as F
 
-from helpers.checkpoints import WEIGHTS, Values
-from helpers.suspects.common import Operation, Suspect
+from helpers.parity.checkpoints import WEIGHTS, Values
+from helpers.parity.suspects.common import Operation, Suspect
 
 LINEAR = {"c_attn": "ln_1", "projected": "merged", "c_fc": "ln_2", "c_proj": "gelu"}
 THIRDS = ("query", "key", "value")

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import torch
 
-from helpers.checkpoints import EMBEDDING, FINAL, OPTIONAL, PARTS, Step, trace
-from helpers.recording import allowed, plain
-from helpers.suspects.case import Case
-from helpers.suspects.common import Suspect
+from helpers.parity.checkpoints import EMBEDDING, FINAL, OPTIONAL, PARTS, Step, trace
+from helpers.parity.recording import allowed, plain
+from helpers.parity.suspects.case import Case
+from helpers.parity.suspects.common import Suspect
 
 MOST = 8  # suspects whose every number is looked at
 

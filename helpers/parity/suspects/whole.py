@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from helpers.checkpoints import EMBEDDING, FINAL, PARTS, WEIGHTS, Step, Values
-from helpers.suspects.common import Operation, Suspect
+from helpers.parity.checkpoints import EMBEDDING, FINAL, PARTS, WEIGHTS, Step, Values
+from helpers.parity.suspects.common import Operation, Suspect
 
 
 def mistakes(config) -> list[Suspect]:

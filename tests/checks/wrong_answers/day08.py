@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from helpers.counting import flops
+from helpers.gpt2.counting import flops
 
 
 def _mask(compare):

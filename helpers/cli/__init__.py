@@ -1,0 +1,4 @@
+"""The command line: ``python -m helpers COMMAND``, a file per command.
+
+Nothing heavy is imported here: it runs before anything is installed.
+"""
