@@ -27,7 +27,7 @@ from helpers.tokens.byte_level import (
     train_bpe,
     visible,
 )
-from helpers.tokens.documents import document_ids
+from helpers.tokens.documents import document_ids, pad, word_starts
 
 __all__ = [
     "BPE",
@@ -43,6 +43,7 @@ __all__ = [
     "learn_merges",
     "merge_pair",
     "merge_words",
+    "pad",
     "pretokenise",
     "show_tokens",
     "to_bytes",
@@ -50,4 +51,5 @@ __all__ = [
     "token_table",
     "train_bpe",
     "visible",
+    "word_starts",
 ]

@@ -1,8 +1,42 @@
-"""Documents: texts as the ids that a model reads, from their beginning."""
+"""Documents: texts as the ids that a model reads, from their beginning.
+
+``<|endoftext|>`` stands between documents in training, so a model that reads a text
+from its beginning reads that token first (GPT-2's tokenizer does not add it).
+"""
+
+from collections.abc import Sequence
 
 import torch
+
+from helpers.tokens.byte_level import pretokenise
 
 
 def document_ids(tokenizer, text: str) -> torch.Tensor:
     """Return the ids of ``<|endoftext|>`` and then of the text: (1, seq)."""
     return torch.tensor([[tokenizer.eos_token_id, *tokenizer(text)["input_ids"]]])
+
+
+def pad(
+    rows: Sequence[Sequence[int]], value: int, *, side: str = "right"
+) -> torch.Tensor:
+    """Fill rows of ids up to the longest: (rows, longest), int64.
+
+    Pads belong on the right for scoring, on the left for generation, where the last
+    position has to be the text's last token.
+    """
+    longest = max(map(len, rows))
+    fill = [[value] * (longest - len(row)) for row in rows]
+    if side == "left":
+        return torch.tensor([f + list(r) for f, r in zip(fill, rows, strict=True)])
+    return torch.tensor([list(r) + f for f, r in zip(fill, rows, strict=True)])
+
+
+def word_starts(tokenizer, text: str) -> list[int]:
+    """Return where each word begins in ``document_ids``, and where the last one ends.
+
+    A word is what the tokenizer cuts before BPE; no token crosses its borders.
+    """
+    starts = [1]  # behind the end token
+    for word in pretokenise(text):
+        starts.append(starts[-1] + len(tokenizer(word)["input_ids"]))
+    return starts

@@ -10,6 +10,7 @@ from helpers.tokens import pretokenise as words
 from helpers.worlds import tasks
 from helpers.worlds.derivations import END
 from helpers.worlds.execution import check_many
+from helpers.worlds.mean import Mean, mean
 from helpers.worlds.memory import Exchange, exchanges, memories
 from helpers.worlds.tasks import RECALL, TASKS, list_prompt
 from helpers.worlds.world import (
@@ -29,6 +30,7 @@ __all__ = [
     "Exchange",
     "FRESH",
     "Floor",
+    "Mean",
     "PythonWorld",
     "RECALL",
     "Slip",
@@ -40,6 +42,7 @@ __all__ = [
     "list_prompt",
     "load_spec",
     "load_world",
+    "mean",
     "memories",
     "ratio",
     "tasks",
