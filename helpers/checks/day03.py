@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from helpers.checks.common import exercise, expect
+from helpers.checks.old import exercise, expect
 
 __all__ = [
     "day03_causal_weights",

@@ -2,7 +2,7 @@
 
 import torch
 
-from helpers.checks.common import exercise, expect
+from helpers.checks.old import exercise, expect
 
 __all__ = [
     "day04_left_pad",

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from helpers.checks.common import exercise, expect
+from helpers.checks.old import exercise, expect
 
 __all__ = ["day07_attention", "day07_cut", "day07_mean_ablated", "day07_previous"]
 
