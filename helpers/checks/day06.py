@@ -1,275 +1,252 @@
 """Checks for day 6: drawing a token, top-p, min-p, distinct-2."""
 
 import math
+from itertools import pairwise
 
 import torch
 
-from helpers.checks.old import exercise, expect
+from helpers.checks.common import exercise
+from helpers.checks.values import plain, same
 
 __all__ = ["day06_distinct", "day06_draw", "day06_min_p", "day06_top_p"]
 
 
-@exercise
-def day06_draw(draw) -> None:
-    """draw(probs, u): the token that a number u from [0, 1) falls on."""
-    probs = torch.tensor([0.0, 0.125, 0.5, 0.0, 0.25, 0.125, 0.0])
-    cases = {0.0: 1, 0.1: 1, 0.125: 2, 0.3: 2, 0.624: 2, 0.625: 4, 0.8: 4, 0.99: 5}
-    given = probs.clone()
-    found = [_whole(draw(given, u)) for u in cases]
-    expect(torch.equal(given, probs), "the probabilities were changed in place")
-    expect(len(set(found)) > 1, f"always token {found[0]}: the draw must depend on u")
-    values = probs.tolist()
-    order = sorted(range(len(values)), key=lambda i: -values[i])
-    wrong = {
-        "the tokens were sorted: give the token's id, its place in probs": [
-            _first(u, [values[i] for i in order]) for u in cases
-        ],
-        "u was compared with each probability: add them up first (cumsum)": [
-            next((i for i, p in enumerate(values) if p > u), len(values) - 1)
-            for u in cases
-        ],
-        "one token too far: the first sum above u is the token's own": [
-            min(i + 1, len(values) - 1) for i in cases.values()
-        ],
-        "one token too early: the sum that goes beyond u has the token's own share": [
-            i - 1 for i in cases.values()
-        ],
-    }
-    for message, answers in wrong.items():
-        expect(found != answers, message)
-    for u, token, right in zip(cases, found, cases.values(), strict=True):
-        impossible = f"u = {u} gave token {token}, whose probability is 0: "
-        advice = "the first sum that is greater than u, not equal to it"
-        expect(not 0 <= token < 7 or values[token] > 0, impossible + advice)
-        edge = " (token 1 owns 0 <= u < 0.125, token 2 owns 0.125 <= u < 0.625)"
-        expect(token == right, f"u = {u}: expected token {right}, got {token}{edge}")
-    _check_last_draw(draw)
+def draw(probs, u):
+    return min(int((probs.cumsum(0) <= u).sum()), int(probs.nonzero().max()))
 
 
-def _check_last_draw(draw) -> None:
-    """Probabilities of floats may sum to a little less than 1."""
-    probs = torch.tensor([0.5, 0.4999, 0.0])
-    short = "the sums end at 0.9999, as sums of floats may, and u = 0.99995: take "
-    short += "the last token that has a probability"
-    try:
-        found = _whole(draw(probs, 0.99995))
-    except (IndexError, StopIteration, RuntimeError, TypeError) as error:
-        raise AssertionError(f"{short} ({error})") from None
-    expect(found == 1, f"{short}, not token {found}")
+def first_above(u, numbers):
+    return int((numbers > u).int().argmax())
 
 
-@exercise
-def day06_top_p(nucleus) -> None:
-    """nucleus(probs, p): the distribution after top-p, (vocab,) to (vocab,)."""
-    probs = torch.tensor([0.0625, 0.375, 0.02, 0.1875, 0.23, 0.125])
-    for p in (0.5, 0.7, 0.9):
-        given = probs.clone()
-        answer = nucleus(given, p)
-        expect(torch.equal(given, probs), "the probabilities were changed in place")
-        _check_nucleus(answer, probs, p)
-    alone = _vector(nucleus(probs.clone(), 0.2), 6, "probabilities")
-    nothing = "p = 0.2 is less than the likeliest token has: that one crosses the "
-    nothing += "threshold and stays, alone"
-    expect(_close(alone, [0, 1, 0, 0, 0, 0]), nothing)
-    every = _vector(nucleus(probs.clone(), 1.0), 6, "probabilities")
-    expect(_close(every, probs), "p = 1 must leave the distribution as it is")
-    halves = torch.tensor([0.25, 0.5, 0.25])
-    exact = _vector(nucleus(halves, 0.5), 3, "probabilities")
-    exactly = "p = 0.5 and the likeliest token has exactly 0.5: it reaches p by itself"
-    expect(_close(exact, [0, 1, 0]), exactly + ", no other is needed")
+def falling(probs):
+    return probs.sort(descending=True).values
 
 
-def _check_nucleus(answer, probs: torch.Tensor, p: float) -> None:
-    found = _vector(answer, len(probs), "probabilities")
-    order = probs.argsort(descending=True)
-    sums = probs[order].cumsum(0)
-    kept = order[: int((sums < p).sum()) + 1]
-    only = torch.zeros_like(probs)
-    only[kept] = probs[kept]
-    right = only / only.sum()
-    short = only.clone()
-    short[kept[-1]] = 0
-    tail = probs.sort().values.cumsum(0)
-    least = torch.zeros_like(probs)
-    least[order.flip(0)[: int((tail < p).sum()) + 1]] = 1
-    sorted_right = torch.zeros_like(probs)
-    sorted_right[: len(kept)] = probs[kept] / probs[kept].sum()
-    first = torch.zeros_like(probs)
-    first[: int((probs.cumsum(0) < p).sum()) + 1] = 1
-    wrong = {
-        "nothing was removed": probs,
-        "what was removed is 0, but the rest must sum to 1 again: divide by its sum": (
-            only
+def what_was_hit(case, expected, token):
+    """Say why a token cannot be; an error in its place speaks for itself."""
+    probs, u = case
+    if isinstance(token, Exception):
+        return None
+    if u >= probs.sum():
+        short = f"the sums end at {probs.sum():.4f}, as sums of floats may, and u = {u}"
+        return f"{short}: take the last token that has a probability, not {token}"
+    if token in range(len(probs)) and probs[token] == 0:
+        first = "the first sum that is greater than u, not equal to it"
+        return f"u = {u} gave token {token}, whose probability is 0: {first}"
+    start, end = (float(probs[: expected + i].sum()) for i in (0, 1))
+    return f"token {expected} owns {start} <= u < {end}, but u = {u} gave {token}"
+
+
+STICK = torch.tensor([0, 0.125, 0.5, 0, 0.25, 0.125, 0])
+SHORT = torch.tensor([0, 0.125, 0.5, 0.3749, 0])  # sums of floats may end below 1
+day06_draw = exercise(
+    "day06_draw",
+    """draw(probs, u): the token that a number u from [0, 1) falls on.""",
+    cases=[(STICK, u) for u in (0.0, 0.1, 0.125, 0.3, 0.624, 0.625, 0.8, 0.99)]
+    + [(SHORT, u) for u in (0.125, 0.625, 0.99995)],
+    hint=what_was_hit,
+    right=draw,
+    wrong={
+        "u must decide: this is one token whatever it is": lambda q, u: int(q.argmax()),
+        "u was compared with each probability: add them up first (cumsum), and take "
+        "the first sum above u": lambda q, u: first_above(u, q),
+        "the tokens were sorted, and this is a rank: give the token's id, its place in "
+        "probs": lambda q, u: int((falling(q).cumsum(0) <= u).sum()),
+        "the likeliest piece was laid first: lay them in the order of their ids, as "
+        "they are": lambda q, u: int(q.argsort(descending=True)[draw(falling(q), u)]),
+        "one too far: the sum beyond u is its own": lambda q, u: min(draw(q, u) + 1, 6),
+        "one too early: the sum beyond u is its own": lambda q, u: draw(q, u) - 1,
+        "where no sum is greater than u, argmax gives 0: take the last token that has "
+        "a probability": lambda q, u: first_above(u, q.cumsum(0)),
+        "dividing by the sum moves the borders": lambda q, u: draw(q / q.sum(), u),
+    },
+)
+
+
+def only(probs, kept):
+    left = torch.zeros_like(probs)
+    left[kept] = probs[kept]
+    return left / left.sum()
+
+
+def choosing(count):
+    """Return a top-p that keeps so many, by the masses of 1, 2, … likeliest tokens."""
+
+    def nucleus(probs, p):
+        order = probs.argsort(descending=True)
+        return only(probs, order[: int(count(probs[order].cumsum(0), p))])
+
+    return nucleus
+
+
+nucleus = choosing(lambda mass, p: (mass < p).sum() + 1)
+
+
+def same_up_to_ties(value, expected) -> bool:
+    """Compare two distributions; of tokens that all tie, any may stay."""
+    stay = expected[expected > 0]
+    if len(stay) > 1 and bool((stay == stay[0]).all()):
+        value, expected = falling(plain(value)), falling(expected)
+    return same(value, expected)
+
+
+PROBS = torch.tensor([0.0625, 0.375, 0.02, 0.1875, 0.23, 0.125])
+day06_top_p = exercise(
+    "day06_top_p",
+    """nucleus(probs, p): the distribution after top-p, (vocab,) to (vocab,).""",
+    cases=[(PROBS, p) for p in (0.5, 0.7, 0.9, 0.2, 1.0)]
+    + [(torch.tensor([0.25, 0.5, 0.25]), 0.5), (torch.full((4,), 0.25), 0.5)]
+    + [(torch.tensor([0.3, 0.5, 0.19999]), 1.0)],  # sums of floats may end below 1
+    same=same_up_to_ties,
+    right=lambda probs, p: nucleus(probs, p),
+    wrong={
+        "nothing was removed": lambda q, p: q,
+        "what was removed is 0, but the rest must sum to 1 again: divide by its sum, "
+        "as no softmax follows": lambda q, p: torch.where(nucleus(q, p) > 0, q, 0),
+        "a softmax of probabilities is another distribution: divide what is left by "
+        "its sum": lambda q, p: q.where(nucleus(q, p) > 0, -math.inf).softmax(-1),
+        "the token that crosses the threshold was dropped: less than p is left, and "
+        "perhaps nothing": choosing(lambda mass, p: (mass <= p).sum()),
+        "the token that crosses the threshold was dropped, unless it was the first: "
+        "less than p is left": choosing(lambda mass, p: (mass <= p).sum().clamp(min=1)),
+        "where the mass is p exactly, one token more was kept: p is reached, no other "
+        "is needed": choosing(lambda mass, p: (mass <= p).sum() + 1),
+        "one token too many is kept": choosing(lambda mass, p: (mass < p).sum() + 2),
+        "two tokens were kept where p is less than the likeliest has: it reaches p "
+        "alone": choosing(lambda mass, p: ((mass < p).sum() + 1).clamp(min=2)),
+        "all tokens that tie with the last one were kept: keep the fewest that reach p "
+        "together": lambda q, p: only(q, q >= q[nucleus(q, p) > 0].min()),
+        "each token was compared with p: add them up": lambda q, p: only(q, q >= p),
+        "the probabilities come back sorted: put each at its own token's place, by the "
+        "order": lambda q, p: nucleus(falling(q), p),
+        "put back by left[order] = sorted, the inverse of sorted[order], which mixes "
+        "them": lambda q, p: nucleus(falling(q), p)[q.argsort(descending=True)],
+        "the least likely tokens were kept: sort from the largest down, or turn the "
+        "order": lambda q, p: only(
+            q, q.argsort()[q.sort()[0].cumsum(0) - q.sort()[0] < p]
         ),
-        "the token that crosses the threshold was dropped: less than p is left": (
-            short / short.sum()
-        ),
-        "and the rest must sum to 1 again; also, the token that crosses the threshold "
-        "was dropped": short,
-        "the probabilities come back sorted: put each at its own token's place": (
-            sorted_right
-        ),
-        "the least likely tokens were kept: sort from the largest down": (
-            least * probs / (least * probs).sum()
-        ),
-        "the tokens were added up in the order of their ids: sort them first": (
-            first * probs / (first * probs).sum()
-        ),
-    }
-    expect(not found.isnan().any(), "nan: nothing was kept, and 0 / 0 is not a number")
-    if not _close(found, right):
-        for message, value in wrong.items():
-            expect(not _close(found, value), message)
-        n, kept_now = len(kept), int((found > 0).sum())
-        message = f"p = {p}: expected {n} tokens with mass {sums[n - 1]:.3f}"
-        raise AssertionError(f"{message} made 1, got {kept_now} tokens")
+        "the tokens were added up in the order of their ids: sort them first, from the "
+        "largest down": lambda q, p: only(q, q.cumsum(0) - q < p),
+    },
+)
 
 
-@exercise
-def day06_min_p(min_p) -> None:
-    """min_p(logits, p): logits (batch, vocab), -inf where forbidden."""
-    logits = torch.tensor([[0.6, 0.3, -1.2, 0.8, -0.3], [-2.5, 1.4, -3.1, 0.4, -0.5]])
-    given = logits.clone()
-    for p in (0.3, 0.1):
-        answer = min_p(given, p)
-        expect(torch.equal(given, logits), "the logits were changed in place")
-        _check_min_p(answer, logits, p)
-    found = _matrix(min_p(logits.clone(), 1.0), logits)
-    one = "p = 1 keeps the likeliest token of each row, and only that"
-    expect(found.isfinite().sum(dim=-1).tolist() == [1, 1], one)
-    large = torch.tensor([[1000.0, 999.5, 995.0]])
-    found = _matrix(min_p(large.clone(), 0.5), large)
-    overflow = "wrong for logits near 1000: use softmax, or stay with logits"
-    expect(found.isfinite().tolist() == [[True, True, False]], overflow)
+def forbid(logits, where):
+    return logits.masked_fill(where, -math.inf)
 
 
-def _check_min_p(answer, logits: torch.Tensor, p: float) -> None:
-    found = _matrix(answer, logits)
-    probs = logits.softmax(dim=-1)
-    largest = probs.amax(dim=-1, keepdim=True)
-    likely = probs >= p * largest
-    forbidden = found[~likely]
-    zero = "a logit of 0 forbids nothing, as exp(0) is 1: forbid with -inf"
-    expect(not (len(forbidden) and (forbidden == 0).all()), zero)
-    kept = found > -math.inf
-    wrong = {
+def top(numbers):
+    return numbers.amax(dim=-1, keepdim=True)
+
+
+def min_p(logits, p):
+    return forbid(logits, logits < top(logits) + math.log(p))
+
+
+def where_probs(unlikely):
+    return lambda logits, p: forbid(logits, unlikely(logits.softmax(-1), p))
+
+
+LOGITS = torch.tensor([[0.6, 0.3, -1.2, 0.8, -0.3], [-2.5, 1.4, -3.1, 0.4, -0.5]])
+day06_min_p = exercise(
+    "day06_min_p",
+    """min_p(logits, p): logits (batch, vocab), -inf where forbidden.""",
+    cases=[*((LOGITS, p) for p in (0.3, 0.1, 1.0))]
+    + [(torch.tensor([[1000.0, 999.5, 995.0]]), 0.5)],
+    right=min_p,
+    wrong={
         "p was compared with the probabilities themselves: it is a share of the "
-        "largest one": probs >= p,
-        "the largest probability must be that of each row": probs >= p * probs.max(),
+        "largest one": where_probs(lambda q, p: q < p),
+        "the largest must be that of each row": where_probs(
+            lambda q, p: q < p * q.max()
+        ),
+        "the largest of each column was taken: that of each row, dim=-1, is its "
+        "likeliest token": lambda z, p: forbid(z, z < z.amax(0) + math.log(p)),
         "logits have no scale, so shares of the largest logit mean nothing: compare "
-        "probabilities, or add log p": logits >= p * logits.amax(-1, keepdim=True),
-        "p was subtracted from the largest probability: multiply": (
-            probs >= largest - p
-        ),
+        "probabilities, or add log p": lambda z, p: forbid(z, z < p * top(z)),
+        "p is a share: multiply": where_probs(lambda q, p: q < top(q) - p),
         "p was subtracted from the largest logit: a share of probabilities is a "
-        "difference of logits, log p": logits >= logits.amax(-1, keepdim=True) - p,
-        "the wrong ones were forbidden: the likely tokens stay": ~likely,
-    }
-    if not torch.equal(kept, likely):
-        for message, value in wrong.items():
-            expect(not torch.equal(kept, value), message)
-        raise AssertionError(
-            f"p = {p}: expected {likely.sum(dim=-1).tolist()} tokens left in the two "
-            f"rows, got {kept.sum(dim=-1).tolist()}"
-        )
-    same = "the logits of the tokens that stay must not change"
-    expect(_close(found[likely], logits[likely]), same)
+        "difference of logits, log p": lambda z, p: forbid(z, z < top(z) - p),
+        "log p is the natural logarithm, which undoes exp, not that to base 10, nor to "
+        "base 2": lambda z, p: forbid(z, z < top(z) + math.log10(p)),
+        "the likely ones were forbidden": where_probs(lambda q, p: q >= p * top(q)),
+        "only less than p times as probable is forbidden, not exactly so: < in place "
+        "of <=": lambda z, p: forbid(z, z <= top(z) + math.log(p)),
+        "exp of large logits is inf: take softmax, which subtracts the largest, or "
+        "stay with logits": lambda z, p: forbid(z, z.exp() < p * top(z.exp())),
+        "a logit of 0 forbids nothing, as exp(0) is 1: forbid with -inf, whose exp is "
+        "0": lambda z, p: z.masked_fill(min_p(z, p).isinf(), 0),
+        "a very low number is a logit, too: forbid with -inf, which no logit can be "
+        "below": lambda z, p: min_p(z, p).clamp(min=-1e9),
+        "these are probabilities: return logits, with -inf, not 0, where a token is "
+        "forbidden": lambda z, p: z.softmax(-1) * min_p(z, p).isfinite(),
+        "these are probabilities that sum to 1: return logits, as they were, and -inf "
+        "where a token is forbidden": lambda z, p: min_p(z, p).softmax(-1),
+        "these are log-probabilities: the logits that stay must stay as they are, with "
+        "no constant taken away": lambda z, p: min_p(z.log_softmax(-1), p),
+    },
+)
 
 
-@exercise
-def day06_distinct(distinct_2) -> None:
-    """distinct_2(texts): different word pairs, per pair of all texts."""
-    texts = [list("abacabd"), list("abda"), list("cec")]  # words of one letter
-    found = _share(distinct_2([list(text) for text in texts]))
-    pairs = [list(zip(text, text[1:], strict=False)) for text in texts]
-    every = [pair for some in pairs for pair in some]
-    joined = [word for text in texts for word in text]
-    across = list(zip(joined, joined[1:], strict=False))
-    apart = [pair for some in pairs for pair in some[::2]]
-    different, n = len(set(every)), len(every)
-    wrong = {
-        "the last word of a text and the first of the next one are no neighbours": (
-            len(set(across)) / len(across)
+def pairs(texts):
+    return [pair for text in texts for pair in pairwise(text)]
+
+
+def share(items, of=None):
+    return len(set(items)) / len(of or items)
+
+
+def words(texts):
+    return [word for text in texts for word in text]
+
+
+day06_distinct = exercise(
+    "day06_distinct",
+    """distinct_2(texts): different word pairs, per pair of all texts.""",
+    cases=[
+        ([list("abacabd"), list("abda"), list("cec")],),  # words of one letter
+        ([["a", "bc", "d"], ["ab", "c", "d"]],),
+        ([["a"], ["a", "b"]],),
+        ([["a", "b", "c"], []],),
+    ],
+    each=True,
+    right=lambda texts: share(pairs(texts)),
+    wrong={
+        "the last word of a text and the first of the next one are no neighbours: take "
+        "each text's pairs": lambda texts: share(pairs([words(texts)])),
+        "divide by pairs, not by words": lambda texts: share(
+            pairs(texts), words(texts)
         ),
-        "divide by the number of pairs, not of words": different / len(joined),
-        "a b and b a are two different pairs": len({frozenset(p) for p in every}) / n,
-        "a pair that comes twice is still one different pair: count it once, do not "
-        "leave it out": sum(every.count(pair) == 1 for pair in every) / n,
-        "pairs overlap: a b a has two, a b and b a": len(set(apart)) / len(apart),
-        "count over all texts together, not each text by itself: a mean over texts "
-        "does not see what they share": sum(len(set(p)) / len(p) for p in pairs) / 3,
-        "a pair that stands in two texts is one different pair, not two": (
-            sum(len(set(some)) for some in pairs) / n
+        "a b and b a are two pairs": lambda texts: share(
+            [*map(frozenset, pairs(texts))]
         ),
-        "count pairs of words, not single words": len(set(joined)) / len(joined),
-        "that is the share of repeated pairs: distinct-2 is what is left": (
-            1 - different / n
+        "a + bc and ab + c are two pairs": lambda texts: share(
+            [*map("".join, pairs(texts))]
         ),
-        "that is the number of different pairs: divide by the number of all pairs": (
-            different
+        "a text without words has no pair, not -1 of them: so len(text) - 1 is no "
+        "count": lambda texts: len(set(pairs(texts))) / sum(len(t) - 1 for t in texts),
+        "a text's first word has no neighbour before it, though text[-1] is a word: "
+        "the last": lambda texts: share(pairs([t[-1:] + t for t in texts])),
+        "the last pair is missing": lambda texts: share(pairs([t[:-1] for t in texts])),
+        "a pair that comes twice is one different pair: count it once, do not leave it "
+        "out": lambda texts: (
+            sum(pairs(texts).count(pair) == 1 for pair in pairs(texts))
+            / len(pairs(texts))
         ),
-        "upside down: different pairs, divided by all pairs": n / different,
-    }
-    if not _close(torch.tensor(found), different / n):
-        for message, value in wrong.items():
-            expect(not _close(torch.tensor(found), value), message)
-        raise AssertionError(
-            f"{n} pairs, {different} of them different: expected "
-            f"{different / n:.3f}, got {found:.3f}"
-        )
-    try:
-        short = _share(distinct_2([["a"], ["a", "b"]]))
-    except (ZeroDivisionError, IndexError, ValueError) as error:
-        raise AssertionError(f"a text of one word has no pair ({error})") from None
-    expect(_close(torch.tensor(short), 1), "a text of one word has no pair: skip it")
-
-
-def _share(answer) -> float:
-    expect(answer is not None, "the function returns None: return a number")
-    answer = torch.as_tensor(answer, dtype=torch.float64)
-    expect(answer.numel() == 1, f"expected one number, got {tuple(answer.shape)}")
-    return answer.item()
-
-
-def _first(u: float, shares: list[float]) -> int:
-    total = 0.0
-    for i, share in enumerate(shares):
-        total += share
-        if total > u:
-            return i
-    return len(shares) - 1
-
-
-def _whole(answer) -> int:
-    expect(answer is not None, "the function returns None: return the token's id")
-    answer = torch.as_tensor(answer)
-    one = f"expected one token id, got something of shape {tuple(answer.shape)}"
-    expect(answer.numel() == 1, one)
-    whole = not answer.is_floating_point() and answer.dtype != torch.bool
-    expect(whole, f"expected a token id, a whole number; got {answer.item()}")
-    return int(answer.item())
-
-
-def _vector(answer, size: int, what: str) -> torch.Tensor:
-    expect(answer is not None, f"the function returns None: return {what}")
-    answer = torch.as_tensor(answer, dtype=torch.float64)
-    got = tuple(answer.shape)
-    every = "every token keeps its place, with probability 0 if it was removed"
-    expect(got == (size,), f"expected {what} of shape ({size},), got {got}: {every}")
-    return answer
-
-
-def _matrix(answer, logits: torch.Tensor) -> torch.Tensor:
-    expect(answer is not None, "the function returns None: return logits")
-    answer = torch.as_tensor(answer)
-    got, wanted = tuple(answer.shape), tuple(logits.shape)
-    expect(got == wanted, f"expected logits of shape {wanted}, got shape {got}")
-    numbers = "expected logits, got True and False: fill in -inf where forbidden"
-    expect(answer.is_floating_point(), numbers)
-    expect(not answer.isnan().any(), "nan among the logits: 0 times -inf is nan")
-    return answer
-
-
-def _close(found: torch.Tensor, wanted) -> bool:
-    wanted = torch.as_tensor(wanted, dtype=torch.float64)
-    return torch.allclose(found.double(), wanted, atol=1e-5, equal_nan=True)
+        "pairs overlap: a b a has a b and b a": lambda texts: share(
+            [pair for text in texts for pair in pairs([text])[::2]]
+        ),
+        "count over all texts together, not each by itself: a mean over texts does not "
+        "see what they share": lambda texts: sum(share(pairs([t])) for t in texts) / 3,
+        "a pair that stands in two texts is one different pair, not two: one set for "
+        "all": lambda texts: (
+            sum(len(set(pairs([t]))) for t in texts) / len(pairs(texts))
+        ),
+        "count pairs of words, not single words": lambda texts: share(words(texts)),
+        "that is the share of repeats": lambda texts: 1 - share(pairs(texts)),
+        "divide by the number of all pairs": lambda texts: len(set(pairs(texts))),
+        "upside down: different ones, by all": lambda texts: 1 / share(pairs(texts)),
+        "a share, not per cent": lambda texts: 100 * share(pairs(texts)),
+    },
+)
