@@ -33,7 +33,7 @@ def _without_keepdim(logits):
 def _softmax_cases(generator):
     shapes = (3, 5), (2, 3, 4), (5,), (4, 4)
     cases = [2 * torch.randn(shape, generator=generator) for shape in shapes]
-    rows = [[1000, 999], [0, -1]], [[400, 0, -400]], [[0, -INF]], [[-1000, -1001]]
+    rows = [[1000, 999], [0, -1]], [[400, 0, -400]], [[0, -INF]], [[-1000, 999]]
     return [(case,) for case in (*cases, *map(torch.Tensor, rows))]
 
 
@@ -159,7 +159,6 @@ day03_causal_weights = exercise(
         "subtracting a number is no mask, future scores may be larger: fill in -inf": (
             partial(_added, size=1e9)
         ),
-        "subtracting 100 or so is no mask: fill in -inf": partial(_added, size=100),
         "every row has a nan: 0 times -inf is nan, so fill in -inf (masked_fill)": (
             partial(_added, size=INF)
         ),
