@@ -1,251 +1,387 @@
 """Checks for day 2: pairs counted, a pair merged, a word encoded, a batch padded."""
 
-import copy
 import random
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable
+from itertools import combinations, pairwise
 
-from helpers.checks.old import exercise, expect
+from helpers.checks.common import exercise
 
 __all__ = ["day02_count_pairs", "day02_encode", "day02_merge", "day02_pad"]
 
 
-@exercise
-def day02_count_pairs(answer):
-    """Expect {pair: count} for {word as a tuple of symbols: its count}."""
-    got = _pairs(answer, {("a", "b"): 3})
-    expect(
-        got != {("a", "b"): 1},
-        "'ab' occurs 3 times, so its pair counts 3: add the word's count, not 1",
-    )
-    expect(
-        got == {("a", "b"): 3},
-        f"'ab', 3 times, has the one pair ('a', 'b') with count 3; you gave {got}",
-    )
-    got = _pairs(answer, {("a", "b"): 3, ("a", "b", "c"): 2})
-    expect(
-        got.get(("a", "b")) == 5,
-        "('a', 'b') is in two words, 3 and 2 times: the counts add up to 5, "
-        f"you gave {got.get(('a', 'b'))}",
-    )
-    expect(
-        ("a", "c") not in got,
-        "in 'abc', a and c are not neighbours: only neighbouring symbols are a pair",
-    )
-    got = _pairs(answer, {("a", "a", "a"): 1})
-    expect(
-        got == {("a", "a"): 2},
-        "'aaa' has the pair ('a', 'a') twice, pairs overlap when they are counted; "
-        f"you gave {got}",
-    )
-    got = _pairs(answer, {("th", "e"): 1, ("e",): 4})
-    expect(
-        got == {("th", "e"): 1},
-        "a pair is two symbols, not two characters: ('th', 'e') has one pair and "
-        f"('e',) has none; you gave {got}",
-    )
-    draw = random.Random(0)
-    for _ in range(50):
-        words = {
-            tuple(draw.choices("abc", k=draw.randrange(1, 6))): i for i in (1, 2, 5)
-        }
-        got, wanted = _pairs(answer, words), _slow_pairs(words)
-        expect(got == wanted, f"for {words} the counts are {wanted}; you gave {got}")
+def pairs_with(
+    pairs: Callable = pairwise, *, times: Callable = lambda n: n, add: bool = True
+) -> Callable:
+    """Return a counter of the pairs of each word, a count of its own for each."""
+
+    def count(words: dict) -> dict:
+        counts = Counter()
+        for symbols, n in words.items():
+            for pair in pairs(symbols):
+                counts[pair] = times(n) + (counts[pair] if add else 0)
+        return counts
+
+    return count
 
 
-def _pairs(answer, words: dict) -> dict:
-    """Return the answer's non-zero counts, after a look at its form."""
-    got = answer(dict(words))
-    expect(
-        isinstance(got, Mapping),
-        f"return a dict {{pair: count}}; what came is {type(got).__name__}",
-    )
-    for pair in got:
-        expect(
-            isinstance(pair, tuple) and len(pair) == 2,
-            f"a key is a pair (left, right), not {pair!r}: joined, ('a', 'bc') and "
-            "('ab', 'c') could not be told apart",
-        )
-    return {pair: count for pair, count in got.items() if count}
+def no_overlaps(symbols: tuple) -> list[tuple]:
+    """Return the pairs, two equal ones never sharing a symbol."""
+    pairs, end = [], -1
+    for i, pair in enumerate(pairwise(symbols)):
+        if i >= end or pair != pairs[-1]:
+            pairs, end = [*pairs, pair], i + 2
+    return pairs
 
 
-def _slow_pairs(words: dict) -> dict:
-    counts = {}
-    for symbols, count in words.items():
-        for i in range(len(symbols) - 1):
-            pair = (symbols[i], symbols[i + 1])
-            counts[pair] = counts.get(pair, 0) + count
-    return counts
+def pairs_of_one_text(words: dict) -> dict:
+    """Count pairs in all words, one behind the other."""
+    text = [symbol for symbols, n in words.items() for symbol in symbols * n]
+    return Counter(pairwise(text))
 
 
-@exercise
-def day02_merge(answer):
-    """Expect a list in which every occurrence of a pair is joined."""
-    cases = [
-        ("ring", ("n", "g"), ["r", "i", "ng"],
-         "a pair becomes one symbol and the others stay as they are"),
-        ("abab", ("a", "b"), ["ab", "ab"], "every occurrence is joined, not the first"),
-        ("cab", ("a", "b"), ["c", "ab"], "a pair at the end counts too"),
-        ("abc", ("a", "b"), ["ab", "c"], "what follows the last pair must stay"),
-        ("ba", ("a", "b"), ["b", "a"], "the order of a pair matters"),
-        ("aaa", ("a", "a"), ["aa", "a"], "from left to right, no symbol twice"),
-        (["ab", "c"], ("b", "c"), ["ab", "c"], "only whole symbols are joined, and"
-         " there is no symbol 'b' in it: do not search the joined string"),
-        (["a", "bc"], ("a", "b"), ["a", "bc"], "only whole symbols are joined"),
-        (["a"], ("a", "b"), ["a"], "one symbol has no pair"),
-        ([], ("a", "b"), [], "no symbols, no pair"),
-    ]  # fmt: skip
-    for symbols, pair, wanted, reason in cases:
-        given = list(symbols)
-        got = _merged(answer, given, pair)
-        expect(
-            given == list(symbols), "your function changes the list that it is given"
-        )
-        expect(
-            isinstance(got, list | tuple),
-            f"return a list of symbols; what came is {type(got).__name__}",
-        )
-        expect(
-            list(got) == wanted,
-            f"{reason}: {given} with {pair} gives {wanted}, you gave {list(got)}",
-        )
+def some_words(_) -> list[tuple]:
+    """Return dictionaries of words, the smallest first."""
+    small = [{("a", "b"): 3}, {("a", "b"): 3, ("a", "b", "c"): 2}, {("a",) * 4: 1}]
+    small += [{("th", "e"): 1, ("e",): 4}, {("a", "bc"): 1, ("ab", "c"): 2}]
+    small += [{("b", "a", "b", "a"): 2, ("a", "a", "c", "a", "a"): 5}]
+    return [(words,) for words in small]
 
 
-def _merged(answer, symbols: list, pair: tuple):
-    try:
-        return answer(symbols, pair)
-    except IndexError:
-        message = "the last symbol has no right neighbour: you read past the end"
-        raise AssertionError(f"{message} of {symbols}") from None
+def same_counts(value: dict, expected: dict) -> bool:
+    """Compare counts; a pair that is counted 0 times may be there or not."""
+    return all(value.get(p, 0) == expected.get(p, 0) for p in {*value, *expected})
 
 
-@exercise
-def day02_encode(answer):
-    """Expect the tokens of a word, merges applied in the order they were learned."""
-    cases = [
-        ("abc", [("a", "b"), ("b", "c")], ["ab", "c"],
-         "the order counts: the merge that was learned first goes first"),
-        ("abab", [("a", "b")], ["ab", "ab"],
-         "join a pair everywhere in the word, not only where it stands first"),
-        ("abcabc", [("a", "b"), ("ab", "c")], ["abc", "abc"],
-         "go on until no merge fits"),
-        ("abc", [("a", "b"), ("b", "c"), ("a", "bc")], ["ab", "c"],
-         "BPE does not look for the longest token: 'abc' is one, but a + b was learned"
-         " first and leaves no 'bc' to join"),
-        ("bcadbc", [("b", "c"), ("a", "d"), ("d", "bc")], ["bc", "ad", "bc"],
-         "BPE does not look for the longest pair: a + d was learned before d + bc"),
-        ("abc", [("b", "c"), ("a", "b")], ["a", "bc"],
-         "BPE does not begin on the left: b + c was learned first"),
-        ("xyz", [("a", "b")], ["x", "y", "z"], "without a merge, single symbols stay"),
-        ("", [("a", "b")], [], "an empty word has no tokens"),
-    ]  # fmt: skip
-    for word, merges, wanted, reason in cases:
-        _expect_tokens(answer, word, merges, wanted, reason)
-    draw = random.Random(0)
-    for _ in range(100):
-        merges = _some_merges(draw)
-        word = "".join(draw.choices("abc", k=8))
-        wanted = _slow_encode(word, merges)
-        _expect_tokens(answer, word, merges, wanted, "the lowest rank goes first")
+day02_count_pairs = exercise(
+    "day02_count_pairs",
+    "my_count_pairs(words): {pair: count} of {word as a tuple of symbols: its count}.",
+    cases=some_words,
+    same=same_counts,
+    right=pairs_with(),
+    wrong={
+        "a word that occurs n times has its pairs n times: add its count, not 1": (
+            pairs_with(times=lambda n: 1)
+        ),
+        "a key is a pair (left, right): joined, ('a', 'bc') and ('ab', 'c') could not "
+        "be told apart": pairs_with(lambda word: map("".join, pairwise(word))),
+        "a pair may be in several words: add to its count, do not replace it": (
+            pairs_with(add=False)
+        ),
+        "pairs may overlap: 'aaa' has the pair ('a', 'a') twice": (
+            pairs_with(no_overlaps)
+        ),
+        "a word may have a pair more than once, each time counts": (
+            pairs_with(lambda word: set(pairwise(word)))
+        ),
+        "only neighbouring symbols are a pair": (
+            pairs_with(lambda word: combinations(word, 2))
+        ),
+        "a pair is two symbols, not two characters": (
+            pairs_with(lambda word: pairwise("".join(word)))
+        ),
+        "a pair has an order: ('b', 'a') is not ('a', 'b')": (
+            pairs_with(lambda word: map(tuple, map(sorted, pairwise(word))))
+        ),
+        "the last pair of each word is missing": (
+            pairs_with(lambda word: pairwise(word[:-1]))
+        ),
+        "the first pair of each word is missing": (
+            pairs_with(lambda word: pairwise(word[1:]))
+        ),
+        "a word ends: its last symbol and the next word's first are no pair": (
+            pairs_of_one_text
+        ),
+    },
+)
 
 
-def _expect_tokens(answer, word, merges, wanted, reason):
-    given = list(merges)
-    got = answer(word, given)
-    expect(given == merges, "your function changes the list of merges")
-    expect(
-        isinstance(got, list | tuple),
-        f"return a list of tokens; what came is {type(got).__name__}",
-    )
-    expect(
-        list(got) == wanted,
-        f"{reason}: {word!r} with merges {merges} gives {wanted}, you gave {list(got)}",
-    )
+def merge(symbols: list, pair: tuple, *, most: int = 99, step: int = 2) -> list:
+    """Join a pair from left to right, ``most`` times, and step on behind it."""
+    merged, i, joined = [], 0, 0
+    while i < len(symbols):
+        if tuple(symbols[i : i + 2]) == pair and joined < most:
+            merged, i, joined = [*merged, "".join(pair)], i + step, joined + 1
+        else:
+            merged, i = [*merged, symbols[i]], i + 1
+    return merged
 
 
-def _some_merges(draw: random.Random) -> list:
-    """Merges as training makes them: each joins tokens made before it, none twice."""
-    made, merges = ["a", "b", "c"], []
-    while len(merges) < 6:
-        pair = (draw.choice(made), draw.choice(made))
-        if "".join(pair) not in made:
-            made.append("".join(pair))
-            merges.append(pair)
-    return merges
+def merge_right_to_left(symbols: list, pair: tuple) -> list:
+    """Join the last pair first."""
+    turned = merge([s[::-1] for s in symbols[::-1]], tuple(s[::-1] for s in pair[::-1]))
+    return [s[::-1] for s in turned[::-1]]
 
 
-def _slow_encode(word: str, merges: list) -> list:
-    symbols = list(word)
-    for left, right in merges:
-        i = 0
-        while i < len(symbols) - 1:
-            if (symbols[i], symbols[i + 1]) == (left, right):
-                symbols[i : i + 2] = [left + right]
-            i += 1
+def merge_joined(symbols: list, pair: tuple) -> list:
+    """Compare what two symbols make together."""
+    ways = {two for two in pairwise(symbols) if "".join(two) == "".join(pair)}
+    symbols = list(symbols)
+    for way in sorted(ways):
+        symbols = merge(symbols, way)
     return symbols
 
 
-@exercise
-def day02_pad(answer):
-    """Expect (input_ids, attention_mask), padded on the right to the longest row."""
-    ids, mask = _padded(answer, [[5, 6, 7], [8]], 0)
-    expect(
-        ids != [[5, 6, 7], [0, 0, 8]],
-        "you padded on the left; today the pads go on the right: [8, 0, 0]",
-    )
-    expect(
-        ids == [[5, 6, 7], [8, 0, 0]],
-        "every row gets the length of the longest, with pads on the right: "
-        f"[[5, 6, 7], [8, 0, 0]]; you gave {ids}",
-    )
-    expect(
-        mask != [[0, 0, 0], [0, 1, 1]],
-        "the mask is upside down: 1 is a token to look at, 0 is a pad",
-    )
-    expect(
-        mask == [[1, 1, 1], [1, 0, 0]],
-        f"the mask has 1 for each token, 0 for each pad; you gave {mask}",
-    )
-    ids, mask = _padded(answer, [[9, 5], [9], [6, 9, 9]], 9)
-    expect(
-        {len(row) for row in ids} == {3},
-        "all rows get the length of the longest, and that need not be the first: "
-        f"[9, 5], [9], [6, 9, 9] become 3 ids each; you gave {ids}",
-    )
-    expect(
-        mask == [[1, 1, 0], [1, 0, 0], [1, 1, 1]],
-        "id 9 is the pad and also a token of the text, as <|endoftext|> is for GPT-2: "
-        f"the mask comes from the lengths, not from the ids; you gave {mask}",
-    )
-    expect(
-        ids != [[9, 5, 0], [9, 0, 0], [6, 9, 9]],
-        "the pads are `pad_id`, here 9, and not always 0",
-    )
-    expect(
-        ids == [[9, 5, 9], [9, 9, 9], [6, 9, 9]],
-        "[9, 5], [9], [6, 9, 9], padded with 9, become "
-        f"[[9, 5, 9], [9, 9, 9], [6, 9, 9]]; you gave {ids}",
-    )
-    ids, mask = _padded(answer, [[4, 4]], 0)
-    expect(
-        (ids, mask) == ([[4, 4]], [[1, 1]]),
-        f"a batch of one row needs no pads; you gave {ids}, {mask}",
-    )
+def merge_by_index(symbols: list, pair: tuple, end: int = 0) -> list:
+    """Look at each symbol's right neighbour, ``end`` places short of the last."""
+    merged, i = [], 0
+    while i < len(symbols) - end:
+        found = (symbols[i], symbols[i + 1]) == pair
+        merged.append("".join(pair) if found else symbols[i])
+        i += 2 if found else 1
+    return merged
 
 
-def _padded(answer, rows: list, pad_id: int) -> tuple[list, list]:
-    given = copy.deepcopy(rows)
-    got = answer(given, pad_id)
-    expect(given == rows, "your function changes the rows that it is given: copy them")
-    message = "return two things, input_ids and attention_mask, each a list of rows"
-    expect(isinstance(got, tuple | list) and len(got) == 2, message)
-    try:
-        return tuple(_lists(part) for part in got)
-    except TypeError:
-        raise AssertionError(f"{message}; you gave {got}") from None
+def merge_in_text(symbols: list, pair: tuple, space: str = " ") -> list:
+    """Search the joined symbols."""
+    if space:
+        return space.join(symbols).replace(space.join(pair), "".join(pair)).split()
+    text = "".join(symbols).split(joined := "".join(pair))
+    apart = [[*part, joined] for part in text]
+    return [symbol for part in apart for symbol in part][:-1]
 
 
-def _lists(rows) -> list:
-    """Return rows of plain integers, from lists, tuples or a tensor."""
-    rows = rows.tolist() if hasattr(rows, "tolist") else rows
-    plain = [row.tolist() if hasattr(row, "tolist") else row for row in rows]
-    return [[int(value) for value in row] for row in plain]
+day02_merge = exercise(
+    "day02_merge",
+    "my_merge(symbols, pair): a new list in which the pair is joined everywhere.",
+    cases=[
+        (list("abab"), ("a", "b")),
+        (["r", "i", "n", "g"], ("n", "g")),
+        (["c", "a", "b"], ("a", "b")),
+        (list("ba"), ("a", "b")),
+        (list("aaaaa"), ("a", "a")),
+        (list("abc"), ("a", "b")),
+        (["ab", "c", "ab", "cd", "d"], ("b", "c")),
+        (["ab", "c", "a", "bc"], ("a", "bc")),
+        (["a", "xa", "b", "y"], ("a", "b")),
+        (["a"], ("a", "b")),
+        ([], ("a", "b")),
+    ],
+    fresh=True,
+    right=merge,
+    wrong={
+        "only whole symbols are joined: do not search the joined string": merge_in_text,
+        "only whole symbols are joined: do not search the string of all letters": (
+            lambda symbols, pair: merge_in_text(symbols, pair, "")
+        ),
+        "a and bc make the same string as ab and c: compare both symbols": merge_joined,
+        "every occurrence is joined, not the first": (
+            lambda symbols, pair: merge(symbols, pair, most=1)
+        ),
+        "no symbol is used twice: step over both": (
+            lambda symbols, pair: merge(symbols, pair, step=1)
+        ),
+        "what follows the last pair must stay": (
+            lambda symbols, pair: merge_by_index(symbols, pair, 1)
+        ),
+        "the last symbol has no right neighbour": merge_by_index,
+        "go from left to right: 'aaa' is 'aa', 'a'": merge_right_to_left,
+        "the order of a pair matters": (
+            lambda symbols, pair: merge(merge(symbols, pair), pair[::-1])
+        ),
+        "the pair is to be joined, not to be left out": lambda symbols, pair: [
+            symbol for symbol in merge(symbols, pair) if symbol != "".join(pair)
+        ],
+    },
+)
+
+
+def encode(word: str, merges: list) -> list:
+    """Apply each merge everywhere, in the order in which they were learned."""
+    symbols = list(word)
+    for pair in merges:
+        symbols = merge(symbols, pair)
+    return symbols
+
+
+def choosing(choose: Callable, *, most: int = 99, rounds: int = 99) -> Callable:
+    """Return an encoder that chooses among the pairs that fit until none does."""
+
+    def encode(word: str, merges: list) -> list:
+        symbols = list(word)
+        for _ in range(rounds):
+            fits = [pair for pair in pairwise(symbols) if pair in merges]
+            if fits:
+                symbols = merge(symbols, choose(fits, merges), most=most)
+        return symbols
+
+    return encode
+
+
+def encode_longest(word: str, merges: list) -> list:
+    """Take the longest token that fits, from the left."""
+    tokens, known = [], {*map("".join, merges)}
+    while word:
+        ends = range(len(word), 1, -1)
+        end = next((end for end in ends if word[:end] in known), 1)
+        tokens, word = [*tokens, word[:end]], word[end:]
+    return tokens
+
+
+def encode_while(word: str, merges: list, *, most: int = 99) -> list:
+    """Apply merges in order, stopping at the first that does not fit."""
+    symbols = list(word)
+    for pair in merges:
+        if pair not in pairwise(symbols):
+            break
+        symbols = merge(symbols, pair, most=most)
+    return symbols
+
+
+def encode_once_each(word: str, merges: list) -> list:
+    """Join each merge at its first place only."""
+    symbols = list(word)
+    for pair in merges:
+        symbols = merge(symbols, pair, most=1)
+    return symbols
+
+
+def encode_in_text(word: str, merges: list) -> list:
+    """Replace in a string with spaces."""
+    symbols = list(word)
+    for pair in merges:
+        symbols = merge_in_text(symbols, pair)
+    return symbols
+
+
+def words_and_merges(_) -> list[tuple]:
+    """Return words, small ones first; merges as training makes them, none twice."""
+    cases = [
+        ("abc", [("a", "b"), ("b", "c")]),
+        ("abab", [("a", "b")]),
+        ("abc", [("b", "c"), ("a", "b")]),
+        ("abcabc", [("a", "b"), ("ab", "c")]),
+        ("abc", [("a", "b"), ("b", "c"), ("a", "bc")]),
+        ("bcadbc", [("b", "c"), ("a", "d"), ("d", "bc")]),
+        ("xyz", [("a", "b")]),
+        ("cabb", [("a", "b"), ("b", "b")]),
+        ("", [("a", "b")]),
+    ]
+    draw = random.Random(0)
+    for _ in range(30):
+        made, merges = ["a", "b", "c"], []
+        while len(merges) < 6:
+            pair = (draw.choice(made), draw.choice(made))
+            if "".join(pair) not in made:
+                made, merges = [*made, "".join(pair)], [*merges, pair]
+        cases.append(("".join(draw.choices("abc", k=8)), merges))
+    return cases
+
+
+day02_encode = exercise(
+    "day02_encode",
+    "my_encode(word, merges): the word's tokens, the first learned merge going first.",
+    cases=words_and_merges,
+    right=encode,
+    wrong={
+        "BPE does not look for the longest token: what was learned first goes first": (
+            encode_longest
+        ),
+        "BPE does not begin on the left: what was learned first goes first": (
+            choosing(lambda fits, merges: fits[0], most=1)
+        ),
+        "BPE does not begin on the left, not even with all its places at once: what was "
+        "learned first goes first": choosing(lambda fits, merges: fits[0]),
+        "what was learned FIRST goes first, not last": (
+            choosing(lambda fits, merges: max(fits, key=merges.index))
+        ),
+        "merges go in the order of the list, not backwards": (
+            lambda word, merges: encode(word, merges[::-1])
+        ),
+        "join a pair everywhere in the word, not only where it stands first": (
+            encode_once_each
+        ),
+        "a long pair has no right of way: what was learned first goes first": (
+            choosing(lambda fits, merges: max(fits, key=lambda p: len("".join(p))))
+        ),
+        "sorted by length, merges lose their order: what was learned first goes first": (
+            lambda word, merges: encode(
+                word, sorted(merges, key=lambda p: -len("".join(p)))
+            )
+        ),
+        "a merge that does not fit is passed over: the next one may": encode_while,
+        "go on until no merge fits": (
+            choosing(lambda fits, merges: min(fits, key=merges.index), rounds=1)
+        ),
+        "symbols were searched in a string: ' a b' is also in ' ca b'": encode_in_text,
+        "no merge was applied": lambda word, merges: list(word),
+    },
+)
+
+
+def padded(
+    rows: list,
+    pad_id: int,
+    *,
+    length: Callable = lambda rows: max(map(len, rows)),
+    left: bool = False,
+) -> tuple[list, list]:
+    """Pad rows, and make a mask of their lengths."""
+    ids, masks = [], []
+    for row in rows:
+        gap = length(rows) - len(row)
+        ids.append([pad_id] * gap + row if left else row + [pad_id] * gap)
+        masks.append([0] * gap + [1] * len(row) if left else [1] * len(row) + [0] * gap)
+    return ids, masks
+
+
+def with_mask(mask: Callable) -> Callable:
+    """Return a padding with another mask, of ``mask(id, one, pad_id)``."""
+
+    def pad(rows: list, pad_id: int) -> tuple[list, list]:
+        ids, ones = padded(rows, pad_id)
+        pairs = [zip(*two, strict=True) for two in zip(ids, ones, strict=True)]
+        return ids, [[mask(i, one, pad_id) for i, one in row] for row in pairs]
+
+    return pad
+
+
+day02_pad = exercise(
+    "day02_pad",
+    "my_pad(rows, pad_id): input_ids and attention_mask, lists padded on the right.",
+    cases=[
+        ([[5, 6, 7], [8]], 0),
+        ([[9, 5], [9], [6, 9, 9]], 9),
+        ([[4, 4]], 0),
+        ([[0, 3], [1, 2, 0, 0]], 7),
+    ],
+    fresh=True,
+    right=padded,
+    wrong={
+        "you padded on the left: today the pads go on the right": (
+            lambda rows, pad_id: padded(rows, pad_id, left=True)
+        ),
+        "the mask is upside down: 1 is a token to look at, 0 is a pad": (
+            with_mask(lambda i, one, pad_id: 1 - one)
+        ),
+        "the pad's id may be a token of the text too, as <|endoftext|> is for GPT-2: "
+        "the mask comes from the lengths, not from the ids": (
+            with_mask(lambda i, one, pad_id: int(i != pad_id))
+        ),
+        "the mask shows whether an id is 0, not whether it is a pad": (
+            with_mask(lambda i, one, pad_id: int(i != 0))
+        ),
+        "the mask has 0 for each pad: take the lengths before padding": (
+            with_mask(lambda i, one, pad_id: 1)
+        ),
+        "input_ids first, then the mask": lambda rows, pad_id: padded(rows, pad_id)[
+            ::-1
+        ],
+        "the pads are `pad_id`, and not always 0": lambda rows, pad_id: padded(rows, 0),
+        "all rows get the length of the longest, which need not be the first": (
+            lambda rows, pad_id: padded(rows, pad_id, length=lambda r: len(r[0]))
+        ),
+        "all rows get the length of the longest: this is one more": (
+            lambda rows, pad_id: padded(
+                rows, pad_id, length=lambda r: max(map(len, r)) + 1
+            )
+        ),
+        "nothing is cut: all rows get the length of the longest": lambda rows, pad_id: [
+            [row[: min(map(len, rows))] for row in part]
+            for part in padded(rows, pad_id)
+        ],
+        "the mask is missing: return input_ids and attention_mask": (
+            lambda rows, pad_id: padded(rows, pad_id)[0]
+        ),
+    },
+)
