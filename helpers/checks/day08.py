@@ -13,126 +13,68 @@ from helpers.checks.values import same
 __all__ = ["day08_cached_mask", "day08_fold", "day08_mend", "day08_step_flops"]
 
 
-def triangle(rows, columns, diagonal=0):
-    return torch.ones(rows, columns).tril(diagonal).bool()
-
-
-def moved(more):
-    """Return a mask whose diagonal has moved by so much more than past."""
-    return lambda past, new: triangle(new, past + new, past + more)
-
-
-right_mask = moved(0)
+def _mask(past, new, more=0):
+    return torch.ones(new, past + new).tril(past + more).bool()
 
 
 day08_cached_mask = exercise(
     "day08_cached_mask",
     """cached_mask(past, new): (new, past + new), True where a query may look.""",
     cases=[(5, 3), (0, 4), (6, 1), (2, 4), (0, 1), (4, 4)],
-    right=right_mask,
+    right=_mask,
     wrong={
-        "row i is at position past + i, not at i: the diagonal moves by what is in the "
-        "cache": lambda past, new: triangle(new, past + new),
-        "by past, not by new, the diagonal moves": lambda past, new: triangle(
-            new, past + new, new
+        "row i is at past + i: the diagonal moves": lambda past, new: _mask(
+            past, new, -past
         ),
-        "a query sees its own token, too": moved(-1),
-        "a query sees the token behind it": moved(1),
-        "new tokens see each other's future": lambda past, new: triangle(
-            new, past + new, 99
-        ),
-        "upside down: True is where a query may look": lambda *n: ~right_mask(*n),
-        "backwards: what comes is shown": lambda *n: ~moved(-1)(*n),
-        "the cached tokens are hidden from the new ones": lambda past, new: (
-            right_mask(past, new) & (torch.arange(past + new) >= past)
-        ),
-        "cached keys come first, then new ones": lambda *n: right_mask(*n).roll(
-            n[1], 1
-        ),
-        "the cached tokens ask nothing any more: one row for each new token, not "
-        "for all": lambda past, new: triangle(past + new, past + new),
-        "past + new columns: a query sees the cache": lambda past, new: triangle(
-            new, new
-        ),
-        "rows are queries, columns are keys": lambda *n: right_mask(*n).T,
+        "it moves by past, not by new": lambda past, new: _mask(past, new, new - past),
+        "a query sees its own token, too": lambda past, new: _mask(past, new, -1),
+        "upside down: True is where a query may look": lambda *sizes: ~_mask(*sizes),
+        "new tokens see each other's future": lambda past, new: _mask(past, new, new),
+        "a row for each new token, not for all": lambda past, new: _mask(0, past + new),
+        "a query sees the cached tokens, too": lambda past, new: _mask(0, new),
     },
 )
 
 
-def scaled(w, b, W, c):
-    return w[:, None] * W
+def _fold(norm_weight, norm_bias, weight, bias):
+    return norm_weight[:, None] * weight, norm_bias @ weight + bias
 
 
-def added(w, b, W, c):
-    return b @ W + c
-
-
-def folding(weight=scaled, bias=added):
-    def fold(norm_weight, norm_bias, weight_, bias_):
-        given = norm_weight, norm_bias, weight_, bias_
-        return weight(*given), bias(*given)
-
-    return fold
-
-
-def norms_and_projections(luck):
-    sizes = (5, 5), (6, 10), (8, 3)  # inputs, outputs; a square has other mistakes
-    shapes = [((d,), (d,), (d, outputs), (outputs,)) for d, outputs in sizes]
-    return [tuple(torch.randn(s, generator=luck) for s in given) for given in shapes]
-
-
+LUCK = torch.Generator().manual_seed(8)
 day08_fold = exercise(
     "day08_fold",
     """fold(norm_weight, norm_bias, weight, bias): a projection with the norm in it.""",
-    cases=norms_and_projections,
+    cases=[
+        tuple(
+            torch.randn(shape, generator=LUCK)
+            for shape in (d, d, (d, outputs), outputs)
+        )
+        for d, outputs in ((5, 5), (6, 10), (8, 3))
+    ],
     each=True,
-    right=lambda norm_weight, norm_bias, weight, bias: folding()(
-        norm_weight, norm_bias, weight, bias
-    ),
+    right=_fold,
     wrong={
-        "the norm's weight belongs to the inputs, so it scales W's rows, as W is "
-        "(in, out): w[:, None] * W": folding(weight=lambda w, b, W, c: w * W),
-        "the norm's weight is not in the weight": folding(weight=lambda w, b, W, c: W),
-        "multiply: nothing is undone": folding(lambda w, b, W, c: W / w[:, None]),
-        "the new weight is (in, out), too": folding(lambda *given: scaled(*given).T),
-        "the norm's bias is forgotten: it goes through W": folding(
-            bias=lambda *g: g[3]
+        "w scales W's rows, its inputs: w[:, None]": lambda w, b, W, c: (
+            w * W,
+            b @ W + c,
         ),
-        "the projection's own bias is forgotten": folding(
-            bias=lambda w, b, W, c: b @ W
+        "the norm's weight is not in the weight": lambda w, b, W, c: (W, b @ W + c),
+        "b goes through the old W": lambda w, b, W, c: (
+            w[:, None] * W,
+            (b * w) @ W + c,
         ),
-        "the norm's bias is added after the norm's weight: it goes through the old W, "
-        "not the new": folding(bias=lambda w, b, W, c: (b * w) @ W + c),
-        "the norm's bias goes through W: b @ W": folding(bias=lambda w, b, W, c: b + c),
-        "b @ W, not W @ b: W is (in, out)": folding(bias=lambda w, b, W, c: W @ b + c),
-        "b @ W is added, not subtracted": folding(bias=lambda w, b, W, c: c - b @ W),
-        "the projection's bias stays as it is, as no norm comes behind it, to scale "
-        "it": folding(bias=lambda w, b, W, c: b @ W + w.mean() * c),
-        "first the weight, then the bias": lambda *given: folding()(*given)[::-1],
-        "two tensors: the bias, too": scaled,
+        "the norm's bias is forgotten: b @ W": lambda w, b, W, c: (w[:, None] * W, c),
+        "c is forgotten, the old bias": lambda w, b, W, c: (w[:, None] * W, b @ W),
+        "first the weight, then the bias": lambda *given: _fold(*given)[::-1],
     },
 )
 
 
-def step(config, cached, keys=None, flops=2, matrices=4, inner=None, looks=2, head=1):
-    d, inner = config.n_embd, inner or width(config)
-    weights = config.n_layer * (matrices * d**2 + 2 * d * inner)
-    looking = config.n_layer * looks * d * (cached + 1 if keys is None else keys)
-    return int(flops * (weights + looking + head * config.vocab_size * d))
-
-
-def width(config):
-    return config.n_inner or 4 * config.n_embd
-
-
-def biases(config, cached):
-    return step(config, cached) + config.n_layer * (5 * config.n_embd + width(config))
-
-
-def all_parameters(config, cached):
-    norms = config.n_layer * 4 * config.n_embd + 2 * config.n_embd
-    table = config.n_positions * config.n_embd
-    return 2 * biases(config, cached) - step(config, cached) + 2 * (norms + table)
+def _step(config, cached, keys=None, flops=2, inner=None, looks=2, head=1):
+    d, inner = config.n_embd, inner or config.n_inner or 4 * config.n_embd
+    looking = looks * d * (cached + 1 if keys is None else keys)
+    weights = config.n_layer * (4 * d**2 + 2 * d * inner + looking)
+    return flops * (weights + head * config.vocab_size * d)
 
 
 SHAPES = (
@@ -147,96 +89,72 @@ day08_step_flops = exercise(
     cases=[*product(SHAPES, (13, 0, 63))],
     call=lambda answer, shape, cached: answer(GPT2Config(**shape, **ENDS), cached),
     each=True,
-    right=step,
+    right=_step,
     wrong={
-        "a token looks at itself, too: cached + 1 keys": lambda c, n: step(
-            c, n, keys=n
+        "the mask hides the new token from the old": lambda c, n: _step(
+            c, n, 2 * n + 1
         ),
-        "a token looks at cached + 1 keys": lambda c, n: step(c, n, keys=n + 2),
-        "the cache was ignored: cached + 1 keys": lambda c, n: step(c, n, keys=1),
-        "a multiplication and an addition are two": lambda c, n: step(c, n, flops=1),
-        "the head is missing: V d weights": lambda c, n: step(c, n, head=0),
-        "embeddings are looked up, not multiplied": lambda c, n: step(c, n, head=2),
-        "n_inner is given, not 4 d": lambda c, n: step(c, n, inner=4 * c.n_embd),
-        "the cached tokens were read again": lambda c, n: (n + 1) * step(c, n),
-        "the old queries would look at the new token, too: the mask hides it, in the "
-        "longer text as well": lambda c, n: step(c, n, keys=2 * n + 1),
-        "the square belongs to a whole text; the one query of a step meets cached + 1 "
-        "keys": lambda c, n: step(c, n, keys=(n + 1) ** 2),
-        "scores and sums are two products": lambda c, n: step(c, n, looks=1),
-        "scores and sums are missing": lambda c, n: step(c, n, looks=0),
-        "every layer has scores and sums": lambda c, n: step(c, n, looks=2 / c.n_layer),
-        "heads divide the width among them, so that all of them together cost what one "
-        "would": lambda c, n: step(c, n, looks=2 * c.n_head),
-        "attention has four matrices of d * d": lambda c, n: step(c, n, matrices=3),
-        "the feed-forward has two matrices": lambda c, n: step(
-            c, n, inner=width(c) / 2
-        ),
-        "matrices only: of all parameters, those of norms, biases and positions do not "
-        "multiply": all_parameters,
-        "matrix products only: biases do not count": biases,
+        "a token looks at itself, too: cached + 1 keys": lambda c, n: _step(c, n, n),
+        "the cache was ignored: cached + 1 keys": lambda c, n: _step(c, n, 1),
+        "n_inner is given, not 4 d": lambda c, n: _step(c, n, inner=4 * c.n_embd),
+        "the head is missing: V d weights": lambda c, n: _step(c, n, head=0),
+        "scores and sums are two products": lambda c, n: _step(c, n, looks=1),
+        "a multiplication and an addition are two": lambda c, n: _step(c, n, flops=1),
+        "the cached tokens were read again": lambda c, n: (n + 1) * _step(c, n),
     },
 )
 
 
-def split(z, heads):
+def _split(z, heads):
     return z.unflatten(-1, (heads, -1)).transpose(1, 2)  # (batch, head, seq, d_head)
 
 
-def thirds(z, heads):
-    return [split(third, heads) for third in z.chunk(3, dim=-1)]
+def _thirds(z, heads):
+    return [_split(third, heads) for third in z.chunk(3, dim=-1)]
 
 
-def gelu(z):
-    return F.gelu(z, approximate="tanh")
+def _heads_first(z, heads):
+    return _split(z, heads).chunk(3, dim=-1)
 
 
-attend = partial(F.scaled_dot_product_attention, is_causal=True)
-
-
-def merge(gathered):
-    return gathered.transpose(1, 2).flatten(2)  # (batch, seq, d_model)
-
-
-def add(x, total, norm, feed):
-    return total + feed(norm(total))
-
-
-def block(
-    cut=thirds, stream=lambda x, y: x, bend=gelu, attend=attend, merge=merge, end=add
-):
-    """Return the block of the exercise, made of parts that can be exchanged."""
-
-    def mended(block, x, heads):
-        y = block.ln_1(x)
-        gathered = attend(*cut(block.attn.c_attn(y), heads))
-        total = stream(x, y) + block.attn.c_proj(merge(gathered))
-
-        def feed(z):
-            return block.mlp.c_proj(bend(block.mlp.c_fc(z)))
-
-        return end(x, total, block.ln_2, feed)
-
-    return mended
-
-
-def heads_first(z, heads):
-    return split(z, heads).chunk(3, dim=-1)
-
-
-def viewed(z, heads):
+def _viewed(z, heads):
     return [t.reshape(len(t), heads, t.shape[1], -1) for t in z.chunk(3, dim=-1)]
 
 
-def normed(x, y):
-    return y
+_gelu = partial(F.gelu, approximate="tanh")
+_attend = partial(F.scaled_dot_product_attention, is_causal=True)
 
 
-def refuse(*given, **options):
+def _first(one, other):
+    return one
+
+
+def _second(one, other):
+    return other
+
+
+def _mend(
+    block,
+    x,
+    heads,
+    cut=_thirds,
+    stream=_first,
+    bend=_gelu,
+    attend=_attend,
+    read=_second,
+):
+    y = block.ln_1(x)
+    gathered = attend(*cut(block.attn.c_attn(y), heads)).transpose(1, 2).flatten(2)
+    total = stream(x, y) + block.attn.c_proj(gathered)
+    inner = block.mlp.c_fc(block.ln_2(read(x, total)))
+    return total + block.mlp.c_proj(bend(inner))
+
+
+def _refuse(*given, **options):
     raise Mistake("block(x) is what you are writing: it would call itself")
 
 
-def try_block(mended, d, heads):
+def _try_block(mended, d, heads):
     """Run an answer on a small random block, whose parts have the lesson's names."""
     sizes = {"n_layer": 1, "vocab_size": 9, "n_positions": 9}
     config = GPT2Config(n_embd=d, n_head=heads, **sizes, **ENDS)
@@ -246,8 +164,8 @@ def try_block(mended, d, heads):
         for parameter in block.parameters():
             parameter += 0.3 * torch.randn(parameter.shape, generator=luck)
         block.attn.register_forward_hook(lambda attn, given, answer: answer[0])
-        block.attn.heads, block.attn.split = heads, partial(split, heads=heads)
-        block.attn.attend, block.mlp.bend, block.forward = attend, gelu, refuse
+        block.attn.heads, block.attn.split = heads, partial(_split, heads=heads)
+        block.attn.attend, block.mlp.bend, block.forward = _attend, _gelu, _refuse
         x = torch.randn(2, 7, d, generator=luck)
         given = x.clone()
         answer = mended(block, x, heads)
@@ -255,50 +173,39 @@ def try_block(mended, d, heads):
     return answer
 
 
-def ask_debugger(case, expected, answer):
-    if isinstance(answer, torch.Tensor):
-        gap = (answer - expected).abs().max()
-        return f"off by up to {gap:.2g}: what does try_out(mended) say?"
-    return None
+def _ask_debugger(case, expected, answer):
+    if isinstance(answer, BaseException):
+        return None
+    gap = (answer - expected).abs().max()
+    return f"off by up to {gap:.2g}: what does try_out(mended) say?"
+
+
+def _wrong(**parts):
+    return partial(_mend, **parts)
 
 
 # In the order in which the debugger meets them; what to do, the learner finds out.
 CUT = "still wrong: how query, key and value are cut out of what c_attn returns"
 STREAM = "still wrong: what attention's output is added to"
-BEND = "still wrong: which of its two forms the GELU has"
 day08_mend = exercise(
     "day08_mend",
     """mended(block, x, heads): what a block of GPT-2 does.""",
     cases=[(24, 4), (16, 2)],
-    call=try_block,
+    call=_try_block,
     same=partial(same, atol=1e-4),
-    hint=ask_debugger,
-    right=block(),
+    hint=_ask_debugger,
+    right=_mend,
     wrong={
-        CUT: block(heads_first),
-        STREAM: block(stream=normed),
-        BEND: block(bend=F.gelu),
-        f"{CUT}, and more in attention": block(heads_first, normed),
-        f"{CUT}, and more in the feed-forward": block(heads_first, bend=F.gelu),
-        f"{CUT}, and more in both halves": block(heads_first, normed, F.gelu),
-        f"{STREAM}, and more behind it": block(stream=normed, bend=F.gelu),
-        "right for the pocket model's 8 heads only": lambda b, x, _: block()(b, x, 8),
-        "the causal mask is gone: is_causal=True": block(
-            attend=F.scaled_dot_product_attention
+        CUT: _wrong(cut=_heads_first),
+        STREAM: _wrong(stream=_second),
+        "still wrong: which of its two forms the GELU has": _wrong(bend=F.gelu),
+        f"{STREAM}, and more behind it": _wrong(stream=_second, bend=F.gelu),
+        f"{CUT}, and more": _wrong(cut=_heads_first, stream=_second, bend=F.gelu),
+        "use heads, they need not be 8": lambda block, x, heads: _mend(block, x, 8),
+        "is_causal=True is gone": _wrong(attend=F.scaled_dot_product_attention),
+        "view a third as (batch, seq, heads, d_head), then transpose": _wrong(
+            cut=_viewed
         ),
-        "divide scores by the root of d_head": block(attend=partial(attend, scale=1.0)),
-        "query, key, value: in this order": block(
-            lambda *z: [thirds(*z)[i] for i in (1, 0, 2)]
-        ),
-        "a third is (batch, seq, d_model): view it as (batch, seq, heads, d_head), "
-        "then transpose": block(viewed),
-        "what was gathered is (batch, heads, seq, d_head): transpose it back before "
-        "you reshape": block(merge=lambda z: z.reshape(len(z), z.shape[2], -1)),
-        "the feed-forward reads what came in: it must read the sum with attention's "
-        "output": block(end=lambda x, total, norm, feed: total + feed(norm(x))),
-        "ln_2 is missing": block(end=lambda x, total, norm, feed: total + feed(total)),
-        "the second sum is missing": block(
-            end=lambda x, total, norm, feed: feed(norm(total))
-        ),
+        "the feed-forward reads the sum, not what came in": _wrong(read=_first),
     },
 )
