@@ -94,11 +94,11 @@ def exercise(
             tried.append((case, _run(call, answer, case), _run(call, right, case)))
             if isinstance(tried[-1][1].error, NotImplementedError):
                 return _error_line(answer, tried[-1][1].error)
-        for case, one, _ in tried if call is None else ():
-            _look_at_arguments(right, case, one, fresh)
+        if call is None:
+            _expect_unchanged(right, tried)
         bad = [row for row in tried if differs(*row[1:])]
         if not bad:
-            return None
+            return _reused(tried) if fresh else None
         for message, function in wrong.items():
             rows = bad[:1] if each else tried
             if not any(differs(one, _run(call, function, c)) for c, one, _ in rows):
@@ -106,10 +106,15 @@ def exercise(
                 return message if "tensor" in shown or call else f"{message} ({shown})"
         for case, one, true in bad:
             problem = one.error is None and form(one.value, true.value)
-            said = one.value if one.error is None else one.error
-            named = hint and not problem and hint(case, true.value, said)
-            if problem or named or one.error is not None:
-                return problem or named or _error_line(answer, one.error)
+            named, said = None, one.value if one.error is None else one.error
+            if hint and not problem and not isinstance(said, Mistake):
+                with contextlib.suppress(Exception):  # it need not know all errors
+                    named = hint(case, true.value, said)
+            if one.error is not None:
+                line = _error_line(answer, one.error)
+                return f"{named} ({line})" if named else line
+            if problem or named:
+                return problem or named
         return _shown(answer, call, *min(bad, key=lambda row: len(repr(row[0]))))
 
     def verdict(answer: Callable) -> str:
@@ -142,13 +147,22 @@ def _run(call: Callable | None, function: Callable, case: tuple) -> _Outcome:
     return _Outcome(value, None, args)
 
 
-def _look_at_arguments(right: Callable, case: tuple, one: _Outcome, fresh: bool):
+def _expect_unchanged(right: Callable, tried: list[tuple]):
     names = list(inspect.signature(right).parameters)
-    for name, given, after in zip(names, case, one.args, strict=False):
-        expect(same(after, given), f"{name} was changed in place: make a copy first")
-    back = {id(part) for part in parts(one.value)} & {id(p) for p in parts(one.args)}
-    own = "what you were given came back itself, so a change to one changes the other"
-    expect(not (fresh and back), f"{own}: make it new")
+    for case, one, _ in tried:
+        for name, given, after in zip(names, case, one.args, strict=False):
+            expect(
+                same(after, given), f"{name} was changed in place: make a copy first"
+            )
+
+
+def _reused(tried: list[tuple]) -> str | None:
+    for _, one, _ in tried:
+        if {id(part) for part in parts(one.value)} & {
+            id(part) for part in parts(one.args)
+        }:
+            return "what you were given came back itself: make new lists and tensors"
+    return None
 
 
 def _kind_of(error: BaseException | None) -> str:
@@ -215,5 +229,5 @@ def _in_time(verdict: Callable, answer: Callable) -> str:
                 worker.join(0.1)
         random.setstate(states[0])
         torch.set_rng_state(states[1])
-    late = f"{_learners_line(stack)[0]} had not ended after {SECONDS} seconds"
+    late = f"{_learners_line(stack)[0]} had not ended after {SECONDS} seconds: what ends it?"
     return said[0] if said else late

@@ -60,38 +60,35 @@ day02_count_pairs = exercise(
     same=same_counts,
     right=pairs_with(),
     wrong={
-        "a word that occurs n times has its pairs n times: add its count, not 1": (
-            pairs_with(times=lambda n: 1)
-        ),
+        "a word that occurs n times has its pairs n times: add its count, not "
+        "1": pairs_with(times=lambda n: 1),
         "a key is a pair (left, right): joined, ('a', 'bc') and ('ab', 'c') could not "
         "be told apart": pairs_with(lambda word: map("".join, pairwise(word))),
-        "a pair may be in several words: add to its count, do not replace it": (
-            pairs_with(add=False)
+        "a pair may be in several words: add to its count, do not replace "
+        "it": pairs_with(add=False),
+        "pairs may overlap: 'aaa' has the pair ('a', 'a') twice": pairs_with(
+            no_overlaps
         ),
-        "pairs may overlap: 'aaa' has the pair ('a', 'a') twice": (
-            pairs_with(no_overlaps)
+        "a word may have a pair more than once, each time counts": pairs_with(
+            lambda word: set(pairwise(word))
         ),
-        "a word may have a pair more than once, each time counts": (
-            pairs_with(lambda word: set(pairwise(word)))
+        "only neighbouring symbols are a pair": pairs_with(
+            lambda word: combinations(word, 2)
         ),
-        "only neighbouring symbols are a pair": (
-            pairs_with(lambda word: combinations(word, 2))
+        "a pair is two symbols, not two characters": pairs_with(
+            lambda word: pairwise("".join(word))
         ),
-        "a pair is two symbols, not two characters": (
-            pairs_with(lambda word: pairwise("".join(word)))
+        "a pair has an order: ('b', 'a') is not ('a', 'b')": pairs_with(
+            lambda word: map(tuple, map(sorted, pairwise(word)))
         ),
-        "a pair has an order: ('b', 'a') is not ('a', 'b')": (
-            pairs_with(lambda word: map(tuple, map(sorted, pairwise(word))))
+        "the last pair of each word is missing": pairs_with(
+            lambda word: pairwise(word[:-1])
         ),
-        "the last pair of each word is missing": (
-            pairs_with(lambda word: pairwise(word[:-1]))
+        "the first pair of each word is missing": pairs_with(
+            lambda word: pairwise(word[1:])
         ),
-        "the first pair of each word is missing": (
-            pairs_with(lambda word: pairwise(word[1:]))
-        ),
-        "a word ends: its last symbol and the next word's first are no pair": (
-            pairs_of_one_text
-        ),
+        "a word ends: its last symbol and the next word's first are no "
+        "pair": pairs_of_one_text,
     },
 )
 
@@ -161,23 +158,22 @@ day02_merge = exercise(
     right=merge,
     wrong={
         "only whole symbols are joined: do not search the joined string": merge_in_text,
-        "only whole symbols are joined: do not search the string of all letters": (
-            lambda symbols, pair: merge_in_text(symbols, pair, "")
-        ),
+        "only whole symbols are joined: do not search the string of all "
+        "letters": lambda symbols, pair: merge_in_text(symbols, pair, ""),
         "a and bc make the same string as ab and c: compare both symbols": merge_joined,
-        "every occurrence is joined, not the first": (
-            lambda symbols, pair: merge(symbols, pair, most=1)
+        "every occurrence is joined, not the first": lambda symbols, pair: merge(
+            symbols, pair, most=1
         ),
-        "no symbol is used twice: step over both": (
-            lambda symbols, pair: merge(symbols, pair, step=1)
+        "no symbol is used twice: step over both": lambda symbols, pair: merge(
+            symbols, pair, step=1
         ),
-        "what follows the last pair must stay": (
-            lambda symbols, pair: merge_by_index(symbols, pair, 1)
+        "what follows the last pair must stay": lambda symbols, pair: merge_by_index(
+            symbols, pair, 1
         ),
         "the last symbol has no right neighbour": merge_by_index,
         "go from left to right: 'aaa' is 'aa', 'a'": merge_right_to_left,
-        "the order of a pair matters": (
-            lambda symbols, pair: merge(merge(symbols, pair), pair[::-1])
+        "the order of a pair matters": lambda symbols, pair: merge(
+            merge(symbols, pair), pair[::-1]
         ),
         "the pair is to be joined, not to be left out": lambda symbols, pair: [
             symbol for symbol in merge(symbols, pair) if symbol != "".join(pair)
@@ -274,23 +270,21 @@ day02_encode = exercise(
     cases=words_and_merges,
     right=encode,
     wrong={
-        "BPE does not look for the longest token: what was learned first goes first": (
-            encode_longest
-        ),
-        "BPE does not begin on the left: what was learned first goes first": (
-            choosing(lambda fits, merges: fits[0], most=1)
+        "BPE does not look for the longest token: what was learned first goes "
+        "first": encode_longest,
+        "BPE does not begin on the left: what was learned first goes first": choosing(
+            lambda fits, merges: fits[0], most=1
         ),
         "BPE does not begin on the left, not even with all its places at once: what was "
         "learned first goes first": choosing(lambda fits, merges: fits[0]),
-        "what was learned FIRST goes first, not last": (
-            choosing(lambda fits, merges: max(fits, key=merges.index))
+        "what was learned FIRST goes first, not last": choosing(
+            lambda fits, merges: max(fits, key=merges.index)
         ),
-        "merges go in the order of the list, not backwards": (
-            lambda word, merges: encode(word, merges[::-1])
+        "merges go in the order of the list, not backwards": lambda word, merges: (
+            encode(word, merges[::-1])
         ),
-        "join a pair everywhere in the word, not only where it stands first": (
-            encode_once_each
-        ),
+        "join a pair everywhere in the word, not only where it stands "
+        "first": encode_once_each,
         "a long pair has no right of way: what was learned first goes first": (
             choosing(lambda fits, merges: max(fits, key=lambda p: len("".join(p))))
         ),
@@ -300,8 +294,8 @@ day02_encode = exercise(
             )
         ),
         "a merge that does not fit is passed over: the next one may": encode_while,
-        "go on until no merge fits": (
-            choosing(lambda fits, merges: min(fits, key=merges.index), rounds=1)
+        "go on until no merge fits": choosing(
+            lambda fits, merges: min(fits, key=merges.index), rounds=1
         ),
         "symbols were searched in a string: ' a b' is also in ' ca b'": encode_in_text,
         "no merge was applied": lambda word, merges: list(word),
@@ -348,29 +342,27 @@ day02_pad = exercise(
     fresh=True,
     right=padded,
     wrong={
-        "you padded on the left: today the pads go on the right": (
-            lambda rows, pad_id: padded(rows, pad_id, left=True)
+        "you padded on the left: today the pads go on the right": lambda rows, pad_id: (
+            padded(rows, pad_id, left=True)
         ),
-        "the mask is upside down: 1 is a token to look at, 0 is a pad": (
-            with_mask(lambda i, one, pad_id: 1 - one)
+        "the mask is upside down: 1 is a token to look at, 0 is a pad": with_mask(
+            lambda i, one, pad_id: 1 - one
         ),
         "the pad's id may be a token of the text too, as <|endoftext|> is for GPT-2: "
-        "the mask comes from the lengths, not from the ids": (
-            with_mask(lambda i, one, pad_id: int(i != pad_id))
+        "the mask comes from the lengths, not from the "
+        "ids": with_mask(lambda i, one, pad_id: int(i != pad_id)),
+        "the mask shows whether an id is 0, not whether it is a pad": with_mask(
+            lambda i, one, pad_id: int(i != 0)
         ),
-        "the mask shows whether an id is 0, not whether it is a pad": (
-            with_mask(lambda i, one, pad_id: int(i != 0))
-        ),
-        "the mask has 0 for each pad: take the lengths before padding": (
-            with_mask(lambda i, one, pad_id: 1)
+        "the mask has 0 for each pad: take the lengths before padding": with_mask(
+            lambda i, one, pad_id: 1
         ),
         "input_ids first, then the mask": lambda rows, pad_id: padded(rows, pad_id)[
             ::-1
         ],
         "the pads are `pad_id`, and not always 0": lambda rows, pad_id: padded(rows, 0),
-        "all rows get the length of the longest, which need not be the first": (
-            lambda rows, pad_id: padded(rows, pad_id, length=lambda r: len(r[0]))
-        ),
+        "all rows get the length of the longest, which need not be the "
+        "first": lambda rows, pad_id: padded(rows, pad_id, length=lambda r: len(r[0])),
         "all rows get the length of the longest: this is one more": (
             lambda rows, pad_id: padded(
                 rows, pad_id, length=lambda r: max(map(len, r)) + 1
@@ -380,8 +372,7 @@ day02_pad = exercise(
             [row[: min(map(len, rows))] for row in part]
             for part in padded(rows, pad_id)
         ],
-        "the mask is missing: return input_ids and attention_mask": (
-            lambda rows, pad_id: padded(rows, pad_id)[0]
-        ),
+        "the mask is missing: return input_ids and "
+        "attention_mask": lambda rows, pad_id: padded(rows, pad_id)[0],
     },
 )

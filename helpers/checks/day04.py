@@ -158,12 +158,11 @@ day04_write = exercise(
     hint=_loop_hint,
     right=_loop,
     wrong={
-        "the same text was read twice: append the token chosen": (
-            partial(_loop, view=lambda ids, prompt, eos: prompt)
+        "the same text was read twice: append the token chosen": partial(
+            _loop, view=lambda ids, prompt, eos: prompt
         ),
-        "only the last token was read: this model has no cache, so give it all": (
-            partial(_loop, view=lambda ids, prompt, eos: ids[:, -1:])
-        ),
+        "only the last token was read: this model has no cache, so give it "
+        "all": partial(_loop, view=lambda ids, prompt, eos: ids[:, -1:]),
         "after the prompt only the last token was read: this model has no cache, so "
         "give it all": partial(
             _loop, view=lambda ids, prompt, eos: ids if ids is prompt else ids[:, -1:]
@@ -174,47 +173,46 @@ day04_write = exercise(
                 ids if ids is prompt else ids[:, prompt.shape[1] :]
             ),
         ),
-        "the text goes on behind the end token: leave the loop there": (
-            partial(_loop, ends=_never)
+        "the text goes on behind the end token: leave the loop there": partial(
+            _loop, ends=_never
         ),
-        "stop at the end token, do not write on and cut afterwards": (
-            partial(_loop, ends=_never, cut=_cut_behind)
+        "stop at the end token, do not write on and cut afterwards": partial(
+            _loop, ends=_never, cut=_cut_behind
         ),
-        "the end token belongs to the answer: append it, then stop": (
-            partial(_loop, keep_eos=False)
+        "the end token belongs to the answer: append it, then stop": partial(
+            _loop, keep_eos=False
         ),
-        "stopped at an end token of the prompt: look at the new token only": (
-            partial(_loop, ends=lambda ids, token, eos: eos in ids[0].tolist())
+        "stopped at an end token of the prompt: look at the new token only": partial(
+            _loop, ends=lambda ids, token, eos: eos in ids[0].tolist()
         ),
-        "a prompt that ends with the end token is written on: look at the new token": (
-            partial(_loop, begins=lambda ids, eos: ids[0, -1] != eos)
+        "a prompt that ends with the end token is written on: look at the new "
+        "token": partial(_loop, begins=lambda ids, eos: ids[0, -1] != eos),
+        "a prompt with an end token is written on: look at the new token": partial(
+            _loop, begins=lambda ids, eos: eos not in ids[0].tolist()
         ),
-        "a prompt with an end token is written on: look at the new token": (
-            partial(_loop, begins=lambda ids, eos: eos not in ids[0].tolist())
+        "max_new_tokens counts new tokens: the prompt does not count": partial(
+            _loop, more=lambda prompt, eos: -prompt.shape[1]
         ),
-        "max_new_tokens counts new tokens: the prompt does not count": (
-            partial(_loop, more=lambda prompt, eos: -prompt.shape[1])
+        "one token too many: max_new_tokens are asked for": partial(
+            _loop, more=lambda prompt, eos: 1
         ),
-        "one token too many: max_new_tokens are asked for": (
-            partial(_loop, more=lambda prompt, eos: 1)
+        "one token too few: max_new_tokens are asked for": partial(
+            _loop, more=lambda prompt, eos: -1
         ),
-        "one token too few: max_new_tokens are asked for": (
-            partial(_loop, more=lambda prompt, eos: -1)
-        ),
-        "the loop does not stop at max_new_tokens": (
-            partial(_loop, more=lambda prompt, eos: 99)
+        "the loop does not stop at max_new_tokens": partial(
+            _loop, more=lambda prompt, eos: 99
         ),
         "the prompt is missing: return prompt and new tokens": (
             partial(_loop, cut=lambda ids, prompt, eos: ids[:, prompt.shape[1] :])
         ),
-        "the model was asked once more than there are new tokens": (
-            partial(_loop, last_look=True)
+        "the model was asked once more than there are new tokens": partial(
+            _loop, last_look=True
         ),
-        "greedy takes the largest logit, not the smallest": (
-            partial(_loop, pick=lambda z: z.argmin(dim=-1, keepdim=True))
+        "greedy takes the largest logit, not the smallest": partial(
+            _loop, pick=lambda z: z.argmin(dim=-1, keepdim=True)
         ),
-        "a token was drawn: greedy takes the one with the largest logit": (
-            partial(_loop, pick=lambda z: z.softmax(dim=-1).multinomial(1))
+        "a token was drawn: greedy takes the one with the largest logit": partial(
+            _loop, pick=lambda z: z.softmax(dim=-1).multinomial(1)
         ),
     },
 )
@@ -282,29 +280,26 @@ day04_left_pad = exercise(
     hint=_pad_hint,
     right=left_pad,
     wrong={
-        "the pads are on the right: the last column must be each text's last token": (
-            partial(left_pad, right=True)
+        "the pads are on the right: the last column must be each text's last "
+        "token": partial(left_pad, right=True),
+        "the mask is upside down: 1 for tokens, 0 for pads": _remasked(
+            lambda ids, mask, pad: 1 - mask
         ),
-        "the mask is upside down: 1 for tokens, 0 for pads": (
-            _remasked(lambda ids, mask, pad: 1 - mask)
-        ),
-        "a token was masked because its id is the pad's: count, do not compare": (
-            _remasked(lambda ids, mask, pad: (ids != pad).long())
-        ),
+        "a token was masked because its id is the pad's: count, do not "
+        "compare": _remasked(lambda ids, mask, pad: (ids != pad).long()),
         "nothing is masked: 0 for pads": _remasked(lambda ids, mask, pad: mask * 0 + 1),
         "the pads are pad_token_id, not always 0": lambda rows, pad: left_pad(rows, 0),
-        "these are columns: the first token of each text has position 0": (
-            partial(left_pad, columns=True)
+        "these are columns: the first token of each text has position 0": partial(
+            left_pad, columns=True
         ),
-        "positions begin at 0, not at 1: cumsum counts the token itself": (
-            partial(left_pad, first=1)
+        "positions begin at 0, not at 1: cumsum counts the token itself": partial(
+            left_pad, first=1
         ),
-        "a pad has position -1, and there is no such row: clamp(min=0)": (
-            partial(left_pad, low=-1)
+        "a pad has position -1, and there is no such row: clamp(min=0)": partial(
+            left_pad, low=-1
         ),
-        "positions stand where the mask should be: ids, mask, positions": (
-            lambda rows, pad: tuple(left_pad(rows, pad)[i] for i in (0, 2, 1))
-        ),
+        "positions stand where the mask should be: ids, mask, "
+        "positions": lambda rows, pad: tuple(left_pad(rows, pad)[i] for i in (0, 2, 1)),
     },
 )
 
@@ -370,24 +365,22 @@ day04_write_on = exercise(
     hint=_loop_hint,
     right=_write_on,
     wrong={
-        "the whole text was read at every step: the cache holds what was read": (
-            partial(_write_on, view=_all)
+        "the whole text was read at every step: the cache holds what was read": partial(
+            _write_on, view=_all
         ),
         "the whole prompt was read, but the cache may hold its beginning: start at "
         "cache.length": partial(_write_on, view=_whole_then_last),
         "cache.length grows with each step: look it up in the loop": _start_once,
-        "only the last token was read, and the cache does not hold what is before it": (
-            partial(_write_on, view=lambda ids, *_: ids[:, -1:])
-        ),
+        "only the last token was read, and the cache does not hold what is before "
+        "it": partial(_write_on, view=lambda ids, *_: ids[:, -1:]),
         "if the cache holds something, the rest of the prompt is still unread": partial(
             _write_on,
             view=lambda ids, prompt, cache: ids[:, -1:] if cache.length else ids,
         ),
-        "the prompt was read again at every step: give it the token just chosen": (
-            partial(_write_on, view=lambda ids, prompt, cache: prompt)
-        ),
-        "the prompt was read in pieces: one call reads all that is unread": (
-            partial(_write_on, pieces=lambda unread: unread.split(1, dim=1))
+        "the prompt was read again at every step: give it the token just "
+        "chosen": partial(_write_on, view=lambda ids, prompt, cache: prompt),
+        "the prompt was read in pieces: one call reads all that is unread": partial(
+            _write_on, pieces=lambda unread: unread.split(1, dim=1)
         ),
         "the prompt was read in two pieces: one call reads all that is unread": partial(
             _write_on, pieces=lambda unread: (unread[:, :-1], unread[:, -1:])
@@ -397,17 +390,17 @@ day04_write_on = exercise(
                 read, cache, ids, new + 1, cut=lambda ids, *_: ids[:, :-1]
             )
         ),
-        "one token too many: `new` are asked for": (
-            partial(_write_on, more=lambda prompt, eos: 1)
+        "one token too many: `new` are asked for": partial(
+            _write_on, more=lambda prompt, eos: 1
         ),
-        "one token too few: `new` are asked for": (
-            partial(_write_on, more=lambda prompt, eos: -1)
+        "one token too few: `new` are asked for": partial(
+            _write_on, more=lambda prompt, eos: -1
         ),
         "the prompt is missing: return prompt and new tokens": (
             partial(_write_on, cut=lambda ids, prompt, eos: ids[:, prompt.shape[1] :])
         ),
-        "greedy takes the largest logit, not the smallest": (
-            partial(_write_on, pick=lambda z: z.argmin(dim=-1, keepdim=True))
+        "greedy takes the largest logit, not the smallest": partial(
+            _write_on, pick=lambda z: z.argmin(dim=-1, keepdim=True)
         ),
     },
 )
@@ -449,24 +442,22 @@ day04_slide = exercise(
     hint=_loop_hint,
     right=_slide,
     wrong={
-        "more was read than fits into the context: keep the last tokens": (
-            partial(_slide, view=lambda ids, context: ids)
+        "more was read than fits into the context: keep the last tokens": partial(
+            _slide, view=lambda ids, context: ids
         ),
-        "one more was read than fits into the context": (
-            partial(_slide, view=lambda ids, context: ids[:, -context - 1 :])
+        "one more was read than fits into the context": partial(
+            _slide, view=lambda ids, context: ids[:, -context - 1 :]
         ),
-        "the model reads the beginning again and again: keep the last tokens": (
-            partial(_slide, view=lambda ids, context: ids[:, :context])
+        "the model reads the beginning again and again: keep the last tokens": partial(
+            _slide, view=lambda ids, context: ids[:, :context]
         ),
-        "one token fewer than fits: the new token needs no room before it is read": (
-            partial(_slide, view=lambda ids, context: ids[:, -(context - 1) :])
+        "one token fewer than fits: the new token needs no room before it is "
+        "read": partial(_slide, view=lambda ids, context: ids[:, -(context - 1) :]),
+        "only the last token was read: `context` of them fit": partial(
+            _slide, view=lambda ids, context: ids[:, -1:]
         ),
-        "only the last token was read: `context` of them fit": (
-            partial(_slide, view=lambda ids, context: ids[:, -1:])
-        ),
-        "half of the window was forgotten at once: forget no more than one token": (
-            partial(_slide, view=_half)
-        ),
+        "half of the window was forgotten at once: forget no more than one "
+        "token": partial(_slide, view=_half),
         "the first token was kept in view: the last `context` tokens are asked for": (
             partial(
                 _slide,
@@ -494,20 +485,20 @@ day04_slide = exercise(
                 score_next, ids[:, -context:], new, context
             )
         ),
-        "the text stops where the context is full: it is to go on": (
-            partial(_slide, begins=lambda ids, context: ids.shape[1] < context)
+        "the text stops where the context is full: it is to go on": partial(
+            _slide, begins=lambda ids, context: ids.shape[1] < context
         ),
-        "one token too many: max_new_tokens are asked for": (
-            partial(_slide, more=lambda prompt, eos: 1)
+        "one token too many: max_new_tokens are asked for": partial(
+            _slide, more=lambda prompt, eos: 1
         ),
-        "one token too few: max_new_tokens are asked for": (
-            partial(_slide, more=lambda prompt, eos: -1)
+        "one token too few: max_new_tokens are asked for": partial(
+            _slide, more=lambda prompt, eos: -1
         ),
         "the prompt is missing: return prompt and new tokens": (
             partial(_slide, cut=lambda ids, prompt, eos: ids[:, prompt.shape[1] :])
         ),
-        "greedy takes the largest logit, not the smallest": (
-            partial(_slide, pick=lambda z: z.argmin(dim=-1, keepdim=True))
+        "greedy takes the largest logit, not the smallest": partial(
+            _slide, pick=lambda z: z.argmin(dim=-1, keepdim=True)
         ),
     },
 )
