@@ -12,62 +12,55 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from helpers.checks.common import exercise
 
 __all__ = ["day01_copies", "day01_count", "day01_shape", "day01_shared"]
+BITS = {torch.float64: 64, torch.float32: 32, torch.bfloat16: 16, torch.int8: 8}
 
 
-def copies(parameters: int, gib: int, dtype: torch.dtype) -> int:
-    """Whole copies of a model that fit: memory in bytes // bytes of one copy."""
-    return gib * 2**30 // (parameters * dtype.itemsize)
+def _copies(parameters, gib, dtype):
+    return gib * 2**30 // (parameters * (BITS[dtype] // 8))
+
+
+def _fit(gib, n, dtype):
+    return gib * 2**30 / (n * dtype.itemsize)
 
 
 day01_copies = exercise(
     "day01_copies",
     "copies_that_fit(parameters, gib, dtype): whole copies of a model that fit.",
     cases=[
-        (124_439_808, 8, torch.float32),
-        (124_439_808, 8, torch.bfloat16),
-        (2**28, 1, torch.float32),
-        (2**28, 1, torch.int8),
-        (2**28, 4, torch.float64),
+        *((124_439_808, 8, torch.float32), (124_439_808, 8, torch.bfloat16)),
+        *((2**28, 1, torch.float32), (2**28, 1, torch.int8), (2**28, 4, torch.float64)),
         (1_557_611_200, 2, torch.float32),
-        (354_823_168, 24, torch.float16),
     ],
-    right=copies,
+    right=_copies,
     wrong={
         "a GiB is 2**30 bytes, 10**9 bytes are a GB": lambda n, gib, dtype: (
             gib * 10**9 // (n * dtype.itemsize)
         ),
-        "count the bytes of this dtype, dtype.itemsize: they are not always 4": (
-            lambda n, gib, dtype: gib * 2**30 // (n * 4)
-        ),
-        "count the bytes of this dtype, dtype.itemsize: they are not always 2": (
-            lambda n, gib, dtype: gib * 2**30 // (n * 2)
-        ),
-        "there are other dtypes than those of 2 and 4 bytes: dtype.itemsize": (
+        "count the bytes of this dtype, dtype.itemsize: they are not "
+        "always 4": lambda n, gib, dtype: _copies(n, gib, torch.float32),
+        "count the bytes of this dtype, dtype.itemsize: they are not "
+        "always 2": lambda n, gib, dtype: _copies(n, gib, torch.bfloat16),
+        "there are more dtypes than those of 2 and 4 bytes: dtype.itemsize": (
             lambda n, gib, dtype: gib * 2**30 // (n * (2 if "16" in str(dtype) else 4))
         ),
-        "itemsize is in bytes already, 8 bits each": lambda n, gib, dtype: (
-            gib * 2**30 // (n * dtype.itemsize * 8)
+        "itemsize is in bytes already, 8 bits each": lambda n, gib, dtype: int(
+            _fit(gib, n, dtype) / 8
         ),
-        "round down, there is no half copy": lambda n, gib, dtype: (
-            gib * 2**30 / (n * dtype.itemsize)
-        ),
+        "round down, there is no half copy": lambda n, gib, dtype: _fit(gib, n, dtype),
         "count in whole numbers, with // in place of /": lambda n, gib, dtype: (
-            gib * 2**30 / (n * dtype.itemsize) // 1
+            _fit(gib, n, dtype) // 1
         ),
-        "a copy that fits in part does not fit: round down, not up": (
-            lambda n, gib, dtype: -(-gib * 2**30 // (n * dtype.itemsize))
-        ),
-        "a copy that fits in part does not fit: round down, not to the nearest": (
-            lambda n, gib, dtype: round(gib * 2**30 / (n * dtype.itemsize))
-        ),
-        "round down once, at the end: parts of a copy in each GiB add up": (
-            lambda n, gib, dtype: 2**30 // (n * dtype.itemsize) * gib
-        ),
+        "a copy that fits in part does not fit: round down, "
+        "not up": lambda n, gib, dtype: -int(-_fit(gib, n, dtype) // 1),
+        "a copy that fits in part does not fit: round down, not to the "
+        "nearest": lambda n, gib, dtype: round(_fit(gib, n, dtype)),
+        "round down once, at the end: parts of a copy in each GiB add "
+        "up": lambda n, gib, dtype: _copies(n, 1, dtype) * gib,
     },
 )
 
 
-def tiny(**changes) -> GPT2Config:
+def _config(**changes):
     """Return the config of a tiny GPT-2 whose dimensions are all different."""
     options = {"n_layer": 2, "n_head": 3, "n_embd": 24, "n_positions": 17}
     options |= {"vocab_size": 53, "bos_token_id": 0, "eos_token_id": 0}
@@ -75,61 +68,49 @@ def tiny(**changes) -> GPT2Config:
 
 
 @functools.cache
-def _shapes(config: str) -> dict[str, tuple]:
+def _built(config: str) -> dict[str, tuple]:
     with torch.device("meta"):  # no numbers, so it takes no time
         model = GPT2LMHeadModel(GPT2Config(**json.loads(config)))
     return {name: tuple(weight.shape) for name, weight in model.named_parameters()}
 
 
-def shapes(config: GPT2Config) -> dict[str, tuple]:
-    """Return the shape of each parameter of the model with this config."""
-    return _shapes(config.to_json_string())
+def _shapes(config):
+    return _built(config.to_json_string())
 
 
-def shape_cases(_) -> list[tuple]:
-    """Return names of the first and the last block, and those outside of blocks."""
-    inside = re.compile(r"[.]h[.][1-9][.]")
-    configs = tiny(n_layer=11), tiny(n_inner=20)
-    every = [(name, config) for config in configs for name in shapes(config)]
+def _shape_cases(_):
+    inside = re.compile(r"[.]h[.][1-9][.]")  # the first and the last block are enough
+    configs = _config(n_layer=11), _config(n_inner=20)
+    every = [(name, config) for config in configs for name in _shapes(config)]
     return [case for case in every if not inside.search(case[0])]
 
 
-def weight_shape(name: str, config: GPT2Config) -> tuple:
-    """Return the shape that a model which is built has."""
-    return shapes(config)[name]
+def _bent(change: Callable) -> Callable:
+    """Return weight_shape with a mistake: change(name, shape, config)."""
+    return lambda name, config: change(name, _shapes(config)[name], config)
 
 
-def bent(change: Callable) -> Callable:
-    """Return weight_shape with a mistake: ``change(name, shape, config)``."""
-    return lambda name, config: change(name, shapes(config)[name], config)
+def _turned(part: str) -> Callable:
+    return _bent(lambda name, shape, _: shape[::-1] if part in name else shape)
 
 
-def is_table(name: str) -> bool:
-    """Say whether a weight is an embedding's."""
-    return "wte" in name or "wpe" in name
+def _input_bias(name, shape, config):
+    matrix = _shapes(config)[name.replace("bias", "weight")]
+    return matrix[:1] if name.endswith("bias") else shape
 
 
-def input_bias(name: str, shape: tuple, config: GPT2Config) -> tuple:
-    """Give a bias the length of what goes in."""
-    matrix = name.replace("bias", "weight")
-    return shapes(config)[matrix][:1] if name.endswith("bias") else shape
-
-
-def other_projection(name: str, config: GPT2Config) -> tuple:
-    """Take one c_proj for the other."""
+def _other_projection(name, config):
     other = {"attn.c_proj": "mlp.c_proj", "mlp.c_proj": "attn.c_proj"}
-    return weight_shape(re.sub("[a-z]+.c_proj", lambda m: other[m[0]], name), config)
+    return _shapes(config)[re.sub("[a-z]+.c_proj", lambda m: other[m[0]], name)]
 
 
-def shape_hint(case: tuple, shape: tuple, answer: tuple) -> str | None:
-    """Name what is wrong with one shape, where no single mistake gives it."""
-    name, config = case
-    said = f"{name} has the shape {shape}, you said {answer}: "
-    if len(answer) != len(shape) and ".h.10." in name:
+def _shape_hint(case, shape, answer):
+    said = f"{case[0]} has the shape {shape}, you said {answer}: "
+    if len(answer) != len(shape) and ".h.10." in case[0]:
         return said + "a block may have two digits, so no prefix has a fixed length"
     if len(answer) != len(shape):
         return said + "a bias and a norm have one axis, a matrix has two"
-    if set(answer) & {50257, 1024, 768}:
+    if {50257, 1024, 768}.intersection(answer):
         return said + "those are gpt2's own sizes: read them from config"
     return said + "follow the data: what goes in, what comes out?"
 
@@ -137,173 +118,153 @@ def shape_hint(case: tuple, shape: tuple, answer: tuple) -> str | None:
 day01_shape = exercise(
     "day01_shape",
     "weight_shape(name, config): the shape of a weight, a tuple.",
-    cases=shape_cases,
+    cases=_shape_cases,
     each=True,
-    right=weight_shape,
+    right=lambda name, config: _shapes(config)[name],
     wrong={
-        "the axes are swapped: an embedding is (rows, d_model)": bent(
-            lambda name, shape, config: shape[::-1] if is_table(name) else shape
+        "the axes are swapped: an embedding is (rows, d_model)": _turned("r.w"),
+        "the axes are swapped: GPT-2 stores (in, out), unlike torch's "
+        "nn.Linear": _turned(".c_"),
+        "n_inner is given here: the default 4 * n_embd holds only for "
+        "None": lambda name, config: _shapes(_config(n_layer=11))[name],
+        "there are two c_proj, one in attention and one in the MLP: which is "
+        "it?": _other_projection,
+        "a bias is added to what comes out, one number for each output: (out,)": _bent(
+            _input_bias
         ),
-        "the axes are swapped: GPT-2 stores (in, out), unlike torch's nn.Linear": bent(
-            lambda name, shape, config: shape if is_table(name) else shape[::-1]
-        ),
-        "n_inner is given here: the default 4 * n_embd holds only for None": (
-            lambda name, config: shapes(tiny(n_layer=11))[name]
-        ),
-        "a bias is added to what comes out, one number for each output: (out,)": bent(
-            input_bias
-        ),
-        "query, key and value lie side by side in one weight": bent(
+        "query, key and value lie side by side in one weight": _bent(
             lambda name, shape, config: (
                 (*shape[:-1], config.n_embd) if "c_attn" in name else shape
             )
         ),
-        "there are two c_proj, one in attention and one in the MLP: which is it?": (
-            other_projection
-        ),
-        "a number in brackets is a number: the tuple of one is (3,)": bent(
+        "a number in brackets is a number: the tuple of one is (3,)": _bent(
             lambda name, shape, config: shape[0] if len(shape) == 1 else shape
         ),
     },
-    hint=shape_hint,
+    hint=_shape_hint,
 )
 
 
-def count_by_hand(config: GPT2Config) -> int:
-    """Count a model that is built, weight by weight."""
-    return sum(prod(shape) for shape in shapes(config).values())
+def _count(config):
+    return sum(map(prod, _shapes(config).values()))
 
 
-def off_by(excess: Callable) -> Callable:
+def _plus(excess: Callable) -> Callable:
     """Return count_by_hand with a mistake: excess(layers, d, config) too many."""
-    return lambda config: (
-        count_by_hand(config) + excess(config.n_layer, config.n_embd, config)
-    )
-
-
-def gpt2_tables(layers: int, d: int, config: GPT2Config) -> int:
-    """Take the embeddings of gpt2, whatever the config says."""
-    return (50257 + 1024 - config.vocab_size - config.n_positions) * d
+    return lambda c: _count(c) + excess(c.n_layer, c.n_embd, c)
 
 
 day01_count = exercise(
     "day01_count",
     "count_by_hand(config): the number of parameters of a GPT-2, a whole number.",
     cases=lambda _: [
-        (tiny(**changes),)
+        (_config(**changes),)
         for changes in ({}, {"n_layer": 5}, {"n_positions": 33}, {"n_head": 6})
     ],
-    right=count_by_hand,
+    right=_count,
     wrong={
-        "the head is the token embedding again (tied): count it once": off_by(
+        "the head is the token embedding again (tied): count it once": _plus(
             lambda layers, d, config: config.vocab_size * d
         ),
-        "the token embedding (vocab_size, n_embd) is missing": off_by(
+        "the token embedding (vocab_size, n_embd) is missing": _plus(
             lambda layers, d, config: -config.vocab_size * d
         ),
-        "the position embedding (n_positions, n_embd) is missing": off_by(
+        "the position embedding (n_positions, n_embd) is missing": _plus(
             lambda layers, d, config: -config.n_positions * d
         ),
-        "50257 and 1024 are gpt2's own: vocab_size and n_positions vary": off_by(
-            gpt2_tables
+        "50257 and 1024 are gpt2's own: vocab_size and n_positions vary": _plus(
+            lambda layers, d, c: (51281 - c.vocab_size - c.n_positions) * d
         ),
-        "one more norm, ln_f, comes after the last block": off_by(
+        "n_positions varies": _plus(lambda layers, d, c: (1024 - c.n_positions) * d),
+        "one more norm, ln_f, comes after the last block": _plus(
             lambda layers, d, config: -2 * d
         ),
-        "every matrix of a block has a bias": off_by(
+        "every matrix of a block has a bias": _plus(
             lambda layers, d, config: -layers * 9 * d
         ),
-        "each block has two norms, with a weight and a bias each": off_by(
+        "each block has two norms, with a weight and a bias each": _plus(
             lambda layers, d, config: -layers * 4 * d
         ),
         "a block has two norms, each with weight and bias, and c_attn 3 * n_embd "
-        "biases: one of these is short": off_by(
-            lambda layers, d, config: -layers * 2 * d
-        ),
-        "there are norms with a weight and a bias: two in each block, and ln_f": off_by(
-            lambda layers, d, config: -layers * 4 * d - 2 * d
-        ),
-        "every norm has a weight and a bias": off_by(
+        "biases: which is short?": _plus(lambda layers, d, config: -layers * 2 * d),
+        "every norm has a weight and a bias, ln_f too": _plus(
             lambda layers, d, config: -layers * 2 * d - d
         ),
-        "c_fc has a bias for each of the 4 * n_embd numbers that come out": off_by(
+        "there are norms with a weight and a bias: two in each block, and ln_f": _plus(
+            lambda layers, d, config: -layers * 4 * d - 2 * d
+        ),
+        "c_fc has a bias for each of the 4 * n_embd numbers that come out": _plus(
             lambda layers, d, config: -layers * 3 * d
         ),
-        "12 * d**2 is a rule of thumb: a block has biases and norms besides": off_by(
+        "12 * d**2 is a rule of thumb: a block has biases and norms besides": _plus(
             lambda layers, d, config: -layers * 13 * d
         ),
         "12 * d**2 is a rule of thumb: blocks have biases and norms, and ln_f is one "
-        "more": off_by(lambda layers, d, config: -layers * 13 * d - 2 * d),
-        "query, key and value are three matrices, not one": off_by(
+        "more": _plus(lambda layers, d, config: -layers * 13 * d - 2 * d),
+        "query, key and value are three matrices, not one": _plus(
             lambda layers, d, config: -layers * 2 * d * d
         ),
-        "attention has an output matrix too, c_proj": off_by(
+        "attention has an output matrix too, c_proj": _plus(
             lambda layers, d, config: -layers * (d * d + d)
         ),
-        "heads share the width of c_attn: their number changes no count": off_by(
+        "heads share the width of c_attn: their number changes nothing": _plus(
             lambda layers, d, config: layers * (config.n_head - 1) * 3 * d * (d + 1)
         ),
-        "heads share the width of c_attn: their number changes no matrix": off_by(
+        "heads share the width of c_attn: their number changes no matrix": _plus(
             lambda layers, d, config: layers * (config.n_head - 1) * 3 * d * d
         ),
     },
 )
 
 
-def shared_weights(model: GPT2LMHeadModel, by: Callable = torch.Tensor.data_ptr) -> set:
-    """Return the names whose tensors lie where another one lies."""
-    places = {name: by(weight) for name, weight in model.state_dict().items()}
-    every = list(places.values())
-    return {name for name, place in places.items() if every.count(place) > 1}
-
-
-def places(model: GPT2LMHeadModel) -> list[list[str]]:
-    """Return the names at each address, in the order of the state dict."""
+def _groups(model, key=torch.Tensor.data_ptr):
+    """Return the names at each address that is there more than once, in order."""
     names = {}
     for name, weight in model.state_dict().items():
-        names.setdefault(weight.data_ptr(), []).append(name)
-    return list(names.values())
+        names.setdefault(key(weight), []).append(name)
+    return [group for group in names.values() if len(group) > 1]
 
 
-HEAD = {"transformer.wte.weight", "lm_head.weight"}
+def _together(model, *, key=torch.Tensor.data_ptr, cut=slice(None), most=99):
+    groups = [group[cut] for group in _groups(model, key) if len(group) <= most]
+    return {name for group in groups for name in group}
 
 
-def sharing_models(_) -> list[tuple]:
-    """Return models with a tied head, nothing shared, and two and three shared."""
-    models = [GPT2LMHeadModel(tiny())]
-    for sharers in range(1, 4):
-        model = GPT2LMHeadModel(tiny(n_layer=3, tie_word_embeddings=False))
-        blocks = [block.mlp for block in model.transformer.h[:sharers]]
-        for block in blocks[1:]:
-            block.c_fc.weight = blocks[0].c_fc.weight
+def _sharing_models(_):
+    models = [GPT2LMHeadModel(_config())]
+    for sharers in (1, 2, 3):  # blocks with one matrix for all of them
+        model = GPT2LMHeadModel(_config(n_layer=3, tie_word_embeddings=False))
+        for block in model.transformer.h[1:sharers]:
+            block.mlp.c_fc.weight = model.transformer.h[0].mlp.c_fc.weight
         models.append(model)
     return [(model,) for model in models]
 
 
+HEAD = {"transformer.wte.weight", "lm_head.weight"}
+
 day01_shared = exercise(
     "day01_shared",
     "shared_weights(model): the set of the names that share memory with another.",
-    cases=sharing_models,
-    right=shared_weights,
+    cases=_sharing_models,
+    right=_together,
     wrong={
         "nothing was found. Two traps: state_dict() wraps every tensor anew, so `is` "
         "and id() never match (compare data_ptr()), and named_parameters() drops the "
         "second name of a shared tensor (use state_dict())": lambda model: set(),
-        "equal values are not the same tensor: compare data_ptr()": (
-            lambda model: shared_weights(model, lambda w: (w.shape, str(w.tolist())))
+        "equal values are not the same tensor: compare data_ptr()": functools.partial(
+            _together, key=lambda weight: (weight.shape, str(weight.tolist()))
         ),
         "look at the tensors, not at the names": lambda model: HEAD,
-        "other matrices than the head's may be shared: look at every tensor": (
-            lambda model: HEAD if model.config.tie_word_embeddings else set()
+        "other matrices than the head's may be shared: look at every "
+        "tensor": lambda model: HEAD if model.config.tie_word_embeddings else set(),
+        "three may share as well as two: it is not only pairs": functools.partial(
+            _together, most=2
         ),
-        "three may share as well as two: it is not only pairs": lambda model: {
-            name for names in places(model) if len(names) == 2 for name in names
-        },
-        "the first name at an address shares it too: name all": lambda model: {
-            name for names in places(model) for name in names[1:]
-        },
-        "the last name at an address shares it too: name all": lambda model: {
-            name for names in places(model) for name in names[:-1]
-        },
+        "the first name at an address shares it too: name all": functools.partial(
+            _together, cut=slice(1, None)
+        ),
+        "the last name at an address shares it too: name all": functools.partial(
+            _together, cut=slice(-1)
+        ),
     },
 )

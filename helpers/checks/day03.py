@@ -57,40 +57,39 @@ day03_softmax = exercise(
     hint=_softmax_hint,
     right=lambda logits: logits.double().softmax(dim=-1),
     wrong={
-        "exp(1000) is inf, and inf / inf is nan: subtract the largest logit first": (
-            partial(_softmax, shift=lambda z: 0)
-        ),
+        "exp(1000) is inf, and inf / inf is nan: subtract the largest logit "
+        "first": partial(_softmax, shift=lambda z: 0),
         "a row far below the others became 0 / 0: subtract each row's own largest "
         "logit": partial(_softmax, shift=torch.max),
-        "subtract the largest logit, not the mean": (
-            partial(_softmax, shift=lambda z: z.mean(-1, keepdim=True))
+        "subtract the largest logit, not the mean": partial(
+            _softmax, shift=lambda z: z.mean(-1, keepdim=True)
         ),
-        "subtract the largest logit, which need not be the first": (
-            partial(_softmax, shift=lambda z: z[..., :1])
+        "subtract the largest logit, which need not be the first": partial(
+            _softmax, shift=lambda z: z[..., :1]
         ),
-        "the smallest logit was subtracted: subtract the largest": (
-            partial(_softmax, shift=lambda z: z.amin(-1, keepdim=True))
+        "the smallest logit was subtracted: subtract the largest": partial(
+            _softmax, shift=lambda z: z.amin(-1, keepdim=True)
         ),
-        "the last axis is -1, not 1: logits may have any number of axes": (
-            partial(_softmax, dim=1, shift=lambda z: z.amax(1, keepdim=True))
+        "the last axis is -1, not 1: logits may have any number of axes": partial(
+            _softmax, dim=1, shift=lambda z: z.amax(1, keepdim=True)
         ),
         COLUMNS: lambda logits: logits.softmax(dim=0),
         TOGETHER: partial(_softmax, dim=None),
-        "these are log-probabilities: the exp is missing": (
-            lambda logits: logits.log_softmax(dim=-1)
+        "these are log-probabilities: the exp is missing": lambda logits: (
+            logits.log_softmax(dim=-1)
         ),
-        "logits may be negative: take exp before dividing by the sum": (
-            lambda logits: logits / logits.sum(dim=-1, keepdim=True)
+        "logits may be negative: take exp before dividing by the sum": lambda logits: (
+            logits / logits.sum(dim=-1, keepdim=True)
         ),
-        "the largest was subtracted, but where is exp?": (
-            partial(_softmax, weigh=lambda z: z)
+        "the largest was subtracted, but where is exp?": partial(
+            _softmax, weigh=lambda z: z
         ),
         "the base is e, not 2": partial(_softmax, weigh=torch.exp2),
-        "dividing by the largest changes the temperature: subtract it": (
-            lambda logits: (logits / _own_largest(logits)).softmax(dim=-1)
-        ),
-        "a logit of -inf must get probability 0: exp(-inf - -inf) is nan": (
-            lambda z: 1 / (z[..., None, :] - z[..., :, None]).exp().sum(-1)
+        "dividing by the largest changes the temperature: subtract it": lambda logits: (
+            logits / _own_largest(logits)
+        ).softmax(dim=-1),
+        "a logit of -inf must get probability 0: exp(-inf - -inf) is nan": lambda z: (
+            1 / (z[..., None, :] - z[..., :, None]).exp().sum(-1)
         ),
         "sums of rows must keep their axis, (3, 1): keepdim=True": _without_keepdim,
         "this is not divided by the sum": lambda z: (z - _own_largest(z)).exp(),
@@ -143,37 +142,34 @@ day03_causal_weights = exercise(
     cases=_causal_cases,
     right=causal_weights,
     wrong={
-        "nan: a row sees nothing; position t sees itself, triu(1)": (
-            partial(_masked, mask=lambda s: torch.ones_like(s).triu().bool())
+        "nan: a row sees nothing; position t sees itself, triu(1)": partial(
+            _masked, mask=lambda s: torch.ones_like(s).triu().bool()
         ),
         "future scores spoil the past: mask before the softmax, not after": _after,
         "weights were zeroed after the softmax, so rows no longer sum to 1: set future "
         "scores to -inf before it": partial(_after, divide=False),
-        "the mask must be -inf: where all scores are low, no number is low enough": (
-            partial(_masked, fill=-1e9)
-        ),
-        "a score of 0 is no mask, as exp(0) is 1: future scores must be -inf": (
-            partial(_masked, fill=0)
+        "the mask must be -inf: where all scores are low, no number is low "
+        "enough": partial(_masked, fill=-1e9),
+        "a score of 0 is no mask, as exp(0) is 1: future scores must be -inf": partial(
+            _masked, fill=0
         ),
         "a real score may be 0, too: mask by place, not by value": _no_zeros,
-        "subtracting a number is no mask, future scores may be larger: fill in -inf": (
-            partial(_added, size=1e9)
+        "subtracting a number is no mask, future scores may be larger: fill in "
+        "-inf": partial(_added, size=1e9),
+        "every row has a nan: 0 times -inf is nan, so fill in -inf "
+        "(masked_fill)": partial(_added, size=INF),
+        "the columns sum to 1: softmax goes over the keys, the last axis": partial(
+            _masked, dim=0
         ),
-        "every row has a nan: 0 times -inf is nan, so fill in -inf (masked_fill)": (
-            partial(_added, size=INF)
-        ),
-        "the columns sum to 1: softmax goes over the keys, the last axis": (
-            partial(_masked, dim=0)
-        ),
-        "each position sees the future: keep the keys up to the query (tril)": (
-            partial(_masked, mask=lambda s: _future(s).T)
+        "each position sees the future: keep the keys up to the query (tril)": partial(
+            _masked, mask=lambda s: _future(s).T
         ),
         "nothing is masked: the future has weight": lambda s: s.softmax(dim=-1),
-        "these are scores: the softmax is missing": (
-            lambda s: s.masked_fill(_future(s), -INF)
+        "these are scores: the softmax is missing": lambda s: s.masked_fill(
+            _future(s), -INF
         ),
-        "it works for T = 5 only: build the mask inside": (
-            partial(_masked, mask=lambda s: _future(torch.ones(5, 5)))
+        "it works for T = 5 only: build the mask inside": partial(
+            _masked, mask=lambda s: _future(torch.ones(5, 5))
         ),
     },
 )
@@ -236,14 +232,14 @@ day03_loss = exercise(
         "the sign is wrong: -log P is never negative": lambda z, y: -_loss(z, y),
         "each token was scored by the logits that had read it: logits[:, :-1] go with "
         "labels[:, 1:]": partial(_loss, read=slice(None), said=slice(None)),
-        "this scores the token after next: shift once": (
-            partial(_loss, read=slice(0, -2), said=slice(2, None))
+        "this scores the token after next: shift once": partial(
+            _loss, read=slice(0, -2), said=slice(2, None)
         ),
-        "shifted the wrong way: logits at t predict the token at t + 1": (
-            partial(_loss, read=slice(1, None), said=slice(0, -1))
+        "shifted the wrong way: logits at t predict the token at t + 1": partial(
+            _loss, read=slice(1, None), said=slice(0, -1)
         ),
-        "this is the sum: divide by the number of predictions": (
-            partial(_loss, reduction="sum")
+        "this is the sum: divide by the number of predictions": partial(
+            _loss, reduction="sum"
         ),
         "the last row of one text was scored on the first token of the next: shift "
         "inside each row, then flatten": lambda z, y: F.cross_entropy(
@@ -252,25 +248,23 @@ day03_loss = exercise(
         "roll brings a text's first token to its end, and nothing predicts that": (
             lambda z, y: _loss(z, y.roll(-1, 1), read=slice(None), said=slice(None))
         ),
-        "labels of -100 were counted as tokens: leave them out": (
-            lambda z, y: _loss(z, y.clamp(min=0))
+        "labels of -100 were counted as tokens: leave them out": lambda z, y: _loss(
+            z, y.clamp(min=0)
         ),
         LOOKED_UP: _looked_up,
-        "the sum was divided by the -100 positions too: count only the others": (
-            lambda z, y: _loss(z, y, reduction="sum") / y[:, 1:].numel()
-        ),
-        "the loss was divided by the vocabulary too: one -log P for each label": (
-            lambda z, y: _loss(z, y) / z.shape[-1]
-        ),
+        "the sum was divided by the -100 positions too: count only the "
+        "others": lambda z, y: _loss(z, y, reduction="sum") / y[:, 1:].numel(),
+        "the loss was divided by the vocabulary too: one -log P for each "
+        "label": lambda z, y: _loss(z, y) / z.shape[-1],
         "this is the mean of the rows' means: divide once, at the end": _row_means,
         "the mask was not shifted with the labels: -100 is about the token that is "
         "predicted, labels[:, 1:]": _mask_unshifted,
-        "this is in bits: use the natural logarithm": (
-            lambda z, y: _loss(z, y) / math.log(2)
+        "this is in bits: use the natural logarithm": lambda z, y: (
+            _loss(z, y) / math.log(2)
         ),
-        "this is the perplexity: the loss is its logarithm": (
-            lambda z, y: _loss(z, y).exp()
-        ),
+        "this is the perplexity: the loss is its logarithm": lambda z, y: _loss(
+            z, y
+        ).exp(),
     },
 )
 
@@ -301,48 +295,43 @@ day03_word_probability = exercise(
     same=partial(values.same, atol=1e-9),
     right=_word,
     wrong={
-        "each token was scored by logits that had read it: use those at t - 1": (
-            partial(_word, lag=0)
+        "each token was scored by logits that had read it: use those at t - 1": partial(
+            _word, lag=0
         ),
-        "each token was scored by the row before the one that predicts it: t - 1": (
-            partial(_word, lag=2)
-        ),
-        "this is the log-probability: take exp at the end": (
-            lambda z, x, n: _word(z, x, n).log()
-        ),
-        "the probabilities were added: a chain multiplies": (
-            lambda z, x, n: _steps(z, x, n).sum()
-        ),
-        "this is the mean of the probabilities: multiply them": (
-            lambda z, x, n: _steps(z, x, n).mean()
-        ),
-        "this is the geometric mean: no root is needed": (
-            lambda z, x, n: _word(z, x, n) ** (1 / n)
+        "each token was scored by the row before the one that predicts it: t - "
+        "1": partial(_word, lag=2),
+        "this is the log-probability: take exp at the end": lambda z, x, n: _word(
+            z, x, n
+        ).log(),
+        "the probabilities were added: a chain multiplies": lambda z, x, n: _steps(
+            z, x, n
+        ).sum(),
+        "this is the mean of the probabilities: multiply them": lambda z, x, n: _steps(
+            z, x, n
+        ).mean(),
+        "this is the geometric mean: no root is needed": lambda z, x, n: (
+            _word(z, x, n) ** (1 / n)
         ),
         "one token too many: the word has n": lambda z, x, n: _word(z, x, n + 1),
-        "one row scored all tokens: each has its own row, the one before it": (
-            lambda z, x, n: z.double().softmax(-1)[len(x) - n - 1, x[-n:]].prod()
-        ),
-        "these are the rows at the beginning of the text: take those before the word": (
-            lambda z, x, n: z.double().softmax(-1)[range(n), x[-n:]].prod()
-        ),
-        "the softmax runs over the positions: its axis is the last, the vocabulary": (
-            partial(_word, dim=0)
-        ),
-        "this is the first token alone: multiply all n": (
-            lambda z, x, n: _steps(z, x, n)[0]
-        ),
-        "this is the last token alone: multiply all n": (
-            lambda z, x, n: _steps(z, x, n)[-1]
-        ),
-        "the whole text was scored: only the last n tokens are the word": (
-            lambda z, x, n: _word(z, x, len(x) - 1)
-        ),
-        "these are logits: softmax comes first": (
-            lambda z, x, n: _scores(z, x, n).prod()
-        ),
-        "exp of logits is no probability: softmax comes first": (
-            lambda z, x, n: _scores(z, x, n).sum().exp()
+        "one row scored all tokens: each has its own row, the one before "
+        "it": lambda z, x, n: z.double().softmax(-1)[len(x) - n - 1, x[-n:]].prod(),
+        "these are the rows at the beginning of the text: take those before the "
+        "word": lambda z, x, n: z.double().softmax(-1)[range(n), x[-n:]].prod(),
+        "the softmax runs over the positions: its axis is the last, the "
+        "vocabulary": partial(_word, dim=0),
+        "this is the first token alone: multiply all n": lambda z, x, n: _steps(
+            z, x, n
+        )[0],
+        "this is the last token alone: multiply all n": lambda z, x, n: _steps(z, x, n)[
+            -1
+        ],
+        "the whole text was scored: only the last n tokens are the "
+        "word": lambda z, x, n: _word(z, x, len(x) - 1),
+        "these are logits: softmax comes first": lambda z, x, n: _scores(
+            z, x, n
+        ).prod(),
+        "exp of logits is no probability: softmax comes first": lambda z, x, n: (
+            _scores(z, x, n).sum().exp()
         ),
         "return one number, the product of the word's probabilities": _steps,
     },

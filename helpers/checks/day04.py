@@ -1,7 +1,7 @@
 """Checks for day 4: the loop, left padding, a loop with a cache, a window.
 
-The model is made up. Of a loop it is compared what it returns and what it lets the
-model read, step by step: so right and wrong functions need no real model.
+The model is made up. Of a loop both is compared: what it returns, and what it lets the
+model read, step by step; so the tables hold whole loops, each with one mistake.
 """
 
 from functools import partial
@@ -13,14 +13,14 @@ from helpers.checks.values import kind, same
 
 __all__ = ["day04_left_pad", "day04_slide", "day04_write", "day04_write_on"]
 EOS = 11
-LOGITS = "returns the logits of the next token, (1, vocab), already"
+ALREADY = "it returns the logits of the next token, (1, vocab), already: "
 
 
 def _row(ids, what: str) -> list[int]:
     """Return the ids of a (1, seq) tensor as a list."""
-    missing = ": is a return missing?" if ids is None else ""
+    lost = ": is a return missing?" if ids is None else ""
     is_row = isinstance(ids, torch.Tensor) and ids.dim() == 2 and len(ids) == 1
-    expect(is_row, f"expected {what} (1, seq), got {kind(ids)}{missing}")
+    expect(is_row, f"expected {what} (1, seq), got {kind(ids)}{lost}")
     whole = not ids.is_floating_point() and ids.dtype != torch.bool
     expect(whole, f"expected {what} of whole numbers, got {ids.dtype}")
     return ids[0].tolist()
@@ -28,9 +28,7 @@ def _row(ids, what: str) -> list[int]:
 
 def _favour(token: int) -> torch.Tensor:
     """Return (1, vocab) logits with one largest, by little, and all of them below 0."""
-    logits = torch.full((1, EOS + 1), -2.0)
-    logits[0, token] = -1.0
-    return logits
+    return torch.full((1, EOS + 1), -2.0).index_fill(1, torch.tensor([token]), -1.0)
 
 
 def _follow(ids: list[int]) -> int:
@@ -38,13 +36,13 @@ def _follow(ids: list[int]) -> int:
     return sum((place + 1) * token for place, token in enumerate(ids, 1)) % 10
 
 
-def _watch(loop, prompt: list[int], follow, new: int, *options) -> tuple[list, list]:
-    """Run a loop; return the text, and what the model was asked."""
+def _watch(loop, prompt, follow, new, *options):
+    """Run a loop; return the text, and what the model was given to read."""
     asked = []
 
     def score_next(input_ids):
         asked.append(_row(input_ids, "what the model reads"))
-        expect(asked[-1], "the model was given nothing to read")
+        expect(bool(asked[-1]), "the model was given nothing to read")
         expect(len(asked) <= new + 3, "the loop does not stop at max_new_tokens")
         return _favour(follow(asked[-1]))
 
@@ -54,93 +52,99 @@ def _watch(loop, prompt: list[int], follow, new: int, *options) -> tuple[list, l
     return text, asked
 
 
-def _cut(score_next, error):
-    """Explain what becomes of logits that are cut again."""
-    lines = {
-        "'logits'": f"{score_next} {LOGITS}: no .logits behind it",
-        "too many indices": f"{score_next} {LOGITS}: no [:, -1] behind it",
-        "same number of dimensions": "torch.cat joins (1, seq) and (1, 1): argmax with "
-        f"keepdim=True, and no [:, -1] as {score_next} {LOGITS}",
-    }
-    return next((line for part, line in lines.items() if part in str(error)), None)
-
-
 def _loop_hint(case, right, found):
     """Show where a loop first leaves the right way."""
-    if isinstance(found, BaseException):
-        line = _cut("score_next", found)
-        return line and f"{line} (torch says: {found})"
-    text, asked = found
-    for step, (ids, wanted) in enumerate(zip(asked, right[1], strict=False)):
-        said = f"step {step}: the model was given {ids}, expected {wanted}"
-        if ids != wanted and ids == wanted[-len(ids) :]:
-            return f"{said}: what stands before is missing"
-        if ids != wanted and ids[-len(wanted) :] == wanted:
-            return f"{said}: that is too much"
+    if isinstance(found, Exception):
+        advice = {"'logits'": ALREADY + "no .logits behind it"}
+        advice |= {"too many indices": ALREADY + "no [:, -1] behind it"}
+        joined = "join (1, seq) and (1, 1): argmax with keepdim=True, no [:, -1] before"
+        advice["same number of dim"] = joined
+        return next((line for part, line in advice.items() if part in str(found)), None)
+    for step, (ids, wanted) in enumerate(zip(found[1], right[1], strict=False)):
         if ids != wanted:
-            return said
-    if len(asked) != len(right[1]):
-        return f"the model was asked {len(asked)} times, expected {len(right[1])}"
-    return f"expected the text {right[0]}, got {text}"
+            before = ": what stands before is missing"
+            before = before if ids == wanted[-len(ids) :] else ""
+            more = ": that is too much" if ids[-len(wanted) :] == wanted else ""
+            said = f"step {step}: the model was given {ids}, expected {wanted}"
+            return said + before + more
+    if len(found[1]) != len(right[1]):
+        return f"the model was asked {len(found[1])} times, not {len(right[1])}"
+    return f"expected the text {right[0]}, got {found[0]}"
 
 
-def _newest(logits):
-    return logits.argmax(dim=-1, keepdim=True)
+def _any_form(value, expected):
+    return None
 
 
-def _all(ids, *_):
-    return ids
+def _never(*_):
+    return False
 
 
 def _loop(
     score_next,
-    input_ids,
+    prompt,
     new,
     eos=None,
     *,
-    view=_all,
-    pick=_newest,
+    view=lambda ids, prompt, eos: ids,
+    pick=lambda logits: logits.argmax(dim=-1, keepdim=True),
     ends=lambda ids, token, eos: token.item() == eos,
-    more=lambda prompt, eos: 0,
-    begins=lambda prompt, eos: True,
+    begins=lambda ids, eos: True,
     keep_eos=True,
-    last_look=False,
+    more=0,
     cut=lambda ids, prompt, eos: ids,
 ):
     """Write greedily; each option can be a mistake."""
-    ids = input_ids
-    for _ in range(new + more(input_ids, eos)):
+    ids = prompt
+    for _ in range(new + more):
         if not begins(ids, eos):
             break
-        token = pick(score_next(view(ids, input_ids, eos)))
+        token = pick(score_next(view(ids, prompt, eos)))
         if not keep_eos and token.item() == eos:
             break
         ids = torch.cat([ids, token], dim=1)
         if ends(ids, token, eos):
             break
-    if last_look and ids.shape[1] > input_ids.shape[1]:
-        score_next(ids)
-    return cut(ids, input_ids, eos)
+    return cut(ids, prompt, eos)
 
 
-def _watch_write(write, prompt, script, most):
+def _slips(loop) -> dict:
+    """Return the mistakes that any loop can have."""
+    return {
+        "the prompt is missing: return prompt and new tokens": partial(
+            loop, cut=lambda ids, prompt, eos: ids[:, prompt.shape[1] :]
+        ),
+        "one token too many was written": partial(loop, more=1),
+        "one token too few was written": partial(loop, more=-1),
+        "the loop does not stop at max_new_tokens": partial(loop, more=99),
+        "greedy takes the largest logit, not the smallest": partial(
+            loop, pick=lambda logits: logits.argmin(dim=-1, keepdim=True)
+        ),
+        "a token was drawn: greedy takes the one with the largest logit": partial(
+            loop, pick=lambda logits: logits.softmax(dim=-1).multinomial(1)
+        ),
+    }
+
+
+def _watch_write(write, prompt, script, new):
     text = prompt + script
 
     def follow(ids):
         ahead = len(ids) < len(text) and ids == text[: len(ids)]
         return text[len(ids)] if ahead else _follow(ids)
 
-    return _watch(write, prompt, follow, most, EOS)
+    return _watch(write, prompt, follow, new, EOS)
 
 
 def _cut_behind(ids, prompt, eos):
-    """Cut behind the first end token that is not the prompt's first."""
-    places = [i for i, token in enumerate(ids[0].tolist()) if i and token == eos]
-    return ids[:, : places[0] + 1] if places else ids
+    new = ids[0, prompt.shape[1] :].tolist()
+    return ids[:, : prompt.shape[1] + [*new, eos].index(eos) + 1]
 
 
-def _never(*_):
-    return False
+def _once_more(score_next, prompt, new, eos):
+    ids = _loop(score_next, prompt, new, eos)
+    score_next(ids)
+    return ids
 
 
 day04_write = exercise(
@@ -155,117 +159,80 @@ day04_write = exercise(
         ([3, EOS, 4], [1, 7, 9], 2),
     ],
     call=_watch_write,
+    form=_any_form,
     hint=_loop_hint,
     right=_loop,
-    wrong={
-        "the same text was read twice: append the token chosen": (
-            partial(_loop, view=lambda ids, prompt, eos: prompt)
+    wrong=_slips(_loop)
+    | {
+        "the same text was read twice: append the token chosen": partial(
+            _loop, view=lambda ids, prompt, eos: prompt
         ),
-        "only the last token was read: this model has no cache, so give it all": (
-            partial(_loop, view=lambda ids, prompt, eos: ids[:, -1:])
+        "only the last token was read: this model has no cache, give it all": partial(
+            _loop, view=lambda ids, prompt, eos: ids[:, -1:]
         ),
-        "after the prompt only the last token was read: this model has no cache, so "
-        "give it all": partial(
-            _loop, view=lambda ids, prompt, eos: ids if ids is prompt else ids[:, -1:]
+        "after the prompt only the last token was read: this model has no "
+        "cache": partial(
+            _loop, view=lambda ids, p, _: ids if ids is p else ids[:, -1:]
         ),
-        "only the new tokens were read: the prompt belongs to the text": partial(
-            _loop,
-            view=lambda ids, prompt, eos: (
-                ids if ids is prompt else ids[:, prompt.shape[1] :]
-            ),
+        "the text goes on behind the end token: leave the loop there": partial(
+            _loop, ends=_never
         ),
-        "the text goes on behind the end token: leave the loop there": (
-            partial(_loop, ends=_never)
+        "stop at the end token, do not write on and cut afterwards": partial(
+            _loop, ends=_never, cut=_cut_behind
         ),
-        "stop at the end token, do not write on and cut afterwards": (
-            partial(_loop, ends=_never, cut=_cut_behind)
+        "the end token belongs to the answer: append it, then stop": partial(
+            _loop, keep_eos=False
         ),
-        "the end token belongs to the answer: append it, then stop": (
-            partial(_loop, keep_eos=False)
+        "stopped at an end token of the prompt: look at the new token only": partial(
+            _loop, ends=lambda ids, token, eos: eos in ids[0].tolist()
         ),
-        "stopped at an end token of the prompt: look at the new token only": (
-            partial(_loop, ends=lambda ids, token, eos: eos in ids[0].tolist())
+        "a prompt that ends with the end token is written on: look at the new "
+        "token": partial(_loop, begins=lambda ids, eos: ids[0, -1] != eos),
+        "a prompt with an end token is written on: look at the new token": partial(
+            _loop, begins=lambda ids, eos: eos not in ids[0].tolist()
         ),
-        "a prompt that ends with the end token is written on: look at the new token": (
-            partial(_loop, begins=lambda ids, eos: ids[0, -1] != eos)
-        ),
-        "a prompt with an end token is written on: look at the new token": (
-            partial(_loop, begins=lambda ids, eos: eos not in ids[0].tolist())
-        ),
-        "max_new_tokens counts new tokens: the prompt does not count": (
-            partial(_loop, more=lambda prompt, eos: -prompt.shape[1])
-        ),
-        "one token too many: max_new_tokens are asked for": (
-            partial(_loop, more=lambda prompt, eos: 1)
-        ),
-        "one token too few: max_new_tokens are asked for": (
-            partial(_loop, more=lambda prompt, eos: -1)
-        ),
-        "the loop does not stop at max_new_tokens": (
-            partial(_loop, more=lambda prompt, eos: 99)
-        ),
-        "the prompt is missing: return prompt and new tokens": (
-            partial(_loop, cut=lambda ids, prompt, eos: ids[:, prompt.shape[1] :])
-        ),
-        "the model was asked once more than there are new tokens": (
-            partial(_loop, last_look=True)
-        ),
-        "greedy takes the largest logit, not the smallest": (
-            partial(_loop, pick=lambda z: z.argmin(dim=-1, keepdim=True))
-        ),
-        "a token was drawn: greedy takes the one with the largest logit": (
-            partial(_loop, pick=lambda z: z.softmax(dim=-1).multinomial(1))
-        ),
+        "max_new_tokens counts new tokens: the prompt does not "
+        "count": lambda f, ids, new, eos: _loop(f, ids, new - ids.shape[1], eos),
+        "the model was asked once more than there are new tokens": _once_more,
     },
 )
 
 
-def left_pad(
-    rows: list,
-    pad_token_id: int,
-    *,
-    right: bool = False,
-    first: int = 0,
-    columns: bool = False,
-    low: int = 0,
-) -> tuple:
-    """Pad rows, and count their own tokens, one by one; low: the position of pads."""
+def _left_pad(rows, pad, *, right=False, first=0, columns=False, low=0, mask=None):
+    """Pad rows, and count their own tokens; each option can be a mistake."""
     longest = max(map(len, rows))
     padded = []
     for row in rows:
-        gap, n = [pad_token_id] * (longest - len(row)), len(row)
-        places = list(range(first, n + first))
-        parts = [gap, row], [[0] * len(gap), [1] * n], [[low] * len(gap), places]
-        padded.append([sum(part[::-1] if right else part, []) for part in parts])
-    ids, mask, positions = map(torch.tensor, zip(*padded, strict=True))
-    return ids, mask, torch.arange(longest).expand_as(ids) if columns else positions
+        gap, n = longest - len(row), len(row)
+        parts = [pad] * gap, row, [0] * gap, [1] * n, [low] * gap
+        ids, ones, places = parts[:2], parts[2:4], (parts[4], range(first, n + first))
+        order = slice(None, None, -1 if right else 1)
+        padded.append([[*a, *b] for a, b in (t[order] for t in (ids, ones, places))])
+    ids, ones, places = map(torch.tensor, zip(*padded, strict=True))
+    places = torch.arange(longest).expand_as(ids) if columns else places
+    return ids, ones if mask is None else mask(ids, ones, pad), places
 
 
-def _remasked(change):
-    """Return a padding with another mask: change(ids, mask, pad)."""
-
-    def pad(rows, pad_token_id):
-        ids, mask, positions = left_pad(rows, pad_token_id)
-        return ids, change(ids, mask, pad_token_id), positions
-
-    return pad
+def _same_padding(found, right):
+    (ids, mask, places), own = map(torch.as_tensor, found), right[1].bool()
+    low, high = (places < 0).any(), (places >= ids.shape[1]).any()  # no such row
+    beyond = (right[2] < 0).any(), (right[2] >= ids.shape[1]).any()
+    pairs = (ids, right[0]), (mask, right[1]), (places[own], right[2][own])
+    return (low, high) == beyond and all(same(*pair) for pair in pairs)
 
 
-def _same_padding(found, right) -> bool:
-    ids, mask, positions = (torch.as_tensor(part) for part in found)
-    own, ends = right[1].bool(), (0, ids.shape[1])  # pads may have any that exists
-    outside = (positions < ends[0]).any(), (positions >= ends[1]).any()
-    beyond = (right[2] < ends[0]).any(), (right[2] >= ends[1]).any()
-    pairs = (ids, right[0]), (mask, right[1]), (positions[own], right[2][own])
-    return outside == beyond and all(same(*pair) for pair in pairs)
+UPSIDE_DOWN = "the mask is upside down: 1 for tokens, 0 for pads"
+COMPARED = "a token was masked because its id is the pad's: count, do not compare"
 
 
 def _pad_hint(case, right, found):
-    longest = right[0].shape[1]
-    if isinstance(found, tuple) and same(found[1], 1 - right[1]):
-        return "the mask is upside down: 1 for tokens, 0 for pads"
-    if isinstance(found, tuple) and found[2].max() >= longest:
-        return f"a pad has position {found[2].max()}, beyond the {longest} columns"
+    ids, mask, places = found
+    if same(mask, 1 - right[1]):
+        return UPSIDE_DOWN
+    if same(mask, (ids != case[1]).long()) and not same(mask, right[1]):
+        return COMPARED
+    if places.max() >= ids.shape[1]:
+        return f"a pad has position {places.max()}, beyond the {ids.shape[1]} columns"
     return None
 
 
@@ -280,31 +247,28 @@ day04_left_pad = exercise(
     ],
     same=_same_padding,
     hint=_pad_hint,
-    right=left_pad,
+    right=_left_pad,
     wrong={
-        "the pads are on the right: the last column must be each text's last token": (
-            partial(left_pad, right=True)
+        "the pads are on the right: the last column must be each text's last "
+        "token": partial(_left_pad, right=True),
+        UPSIDE_DOWN: partial(_left_pad, mask=lambda ids, ones, pad: 1 - ones),
+        COMPARED: partial(_left_pad, mask=lambda ids, ones, pad: (ids != pad).long()),
+        "nothing is masked: 0 for pads": partial(
+            _left_pad, mask=lambda ids, ones, pad: torch.ones_like(ids)
         ),
-        "the mask is upside down: 1 for tokens, 0 for pads": (
-            _remasked(lambda ids, mask, pad: 1 - mask)
+        "the pads are pad_token_id, not always 0": lambda rows, pad: _left_pad(rows, 0),
+        "these are columns: the first token of each text has position 0": partial(
+            _left_pad, columns=True
         ),
-        "a token was masked because its id is the pad's: count, do not compare": (
-            _remasked(lambda ids, mask, pad: (ids != pad).long())
+        "positions begin at 0, not at 1: cumsum counts the token itself": partial(
+            _left_pad, first=1
         ),
-        "nothing is masked: 0 for pads": _remasked(lambda ids, mask, pad: mask * 0 + 1),
-        "the pads are pad_token_id, not always 0": lambda rows, pad: left_pad(rows, 0),
-        "these are columns: the first token of each text has position 0": (
-            partial(left_pad, columns=True)
+        "a pad has position -1, and there is no such row: clamp(min=0)": partial(
+            _left_pad, low=-1
         ),
-        "positions begin at 0, not at 1: cumsum counts the token itself": (
-            partial(left_pad, first=1)
-        ),
-        "a pad has position -1, and there is no such row: clamp(min=0)": (
-            partial(left_pad, low=-1)
-        ),
-        "positions stand where the mask should be: ids, mask, positions": (
-            lambda rows, pad: tuple(left_pad(rows, pad)[i] for i in (0, 2, 1))
-        ),
+        "the order is input_ids, attention_mask, position_ids": lambda rows, pad: [
+            _left_pad(rows, pad)[i] for i in (0, 2, 1)
+        ],
     },
 )
 
@@ -336,7 +300,7 @@ def _watch_write_on(write_on, prompt, held, new):
     return _watch(watched, prompt, _follow, new)
 
 
-def _write_on(read, cache, input_ids, new, *, view=None, pieces=None, **options):
+def _write_on(read, cache, prompt, new, *, view=None, pieces=None, **options):
     """Write with a cache; view(ids, prompt, cache) can be a mistake."""
     view = view or (lambda ids, prompt, cache: ids[:, cache.length :])
 
@@ -344,97 +308,79 @@ def _write_on(read, cache, input_ids, new, *, view=None, pieces=None, **options)
         parts = pieces(unread) if pieces else [unread]
         return [read(part, cache) for part in parts if part.numel()][-1]
 
-    seen = partial(_loop, view=lambda ids, prompt, eos: view(ids, prompt, cache))
-    return seen(score_next, input_ids, new, **options)
+    options["view"] = lambda ids, prompt, eos: view(ids, prompt, cache)
+    return _loop(score_next, prompt, new, **options)
 
 
-def _whole_then_last(ids, prompt, cache):
-    return ids if ids is prompt else ids[:, -1:]
-
-
-def _start_once(read, cache, input_ids, new):
+def _start_once(read, cache, prompt, new):
     start = cache.length
-    return _write_on(read, cache, input_ids, new, view=lambda ids, *_: ids[:, start:])
+    return _write_on(read, cache, prompt, new, view=lambda ids, *_: ids[:, start:])
+
+
+def _last_in_vain(read, cache, prompt, new):
+    return _write_on(read, cache, prompt, new + 1)[:, :-1]
 
 
 day04_write_on = exercise(
     "day04_write_on",
     "write_on(read, cache, input_ids, new): greedy, no token read twice.",
-    cases=[
-        ([EOS, 4, 1], 0, 5),
-        ([5, 2, 7, 7, 3], 3, 4),
-        ([8, 3], 1, 2),
-        ([6], 0, 1),
-    ],
+    cases=[([EOS, 4, 1], 0, 5), ([5, 2, 7, 7, 3], 3, 4), ([8, 3], 1, 2), ([6], 0, 1)],
     call=_watch_write_on,
+    form=_any_form,
     hint=_loop_hint,
     right=_write_on,
-    wrong={
-        "the whole text was read at every step: the cache holds what was read": (
-            partial(_write_on, view=_all)
+    wrong=_slips(_write_on)
+    | {
+        "the whole text was read at every step: the cache holds what was read": partial(
+            _write_on, view=lambda ids, prompt, cache: ids
         ),
         "the whole prompt was read, but the cache may hold its beginning: start at "
-        "cache.length": partial(_write_on, view=_whole_then_last),
+        "cache.length": partial(
+            _write_on, view=lambda ids, p, cache: ids if ids is p else ids[:, -1:]
+        ),
         "cache.length grows with each step: look it up in the loop": _start_once,
-        "only the last token was read, and the cache does not hold what is before it": (
-            partial(_write_on, view=lambda ids, *_: ids[:, -1:])
-        ),
+        "only the last token was read, and the cache does not hold what is before "
+        "it": partial(_write_on, view=lambda ids, prompt, cache: ids[:, -1:]),
         "if the cache holds something, the rest of the prompt is still unread": partial(
-            _write_on,
-            view=lambda ids, prompt, cache: ids[:, -1:] if cache.length else ids,
+            _write_on, view=lambda x, p, c: x[:, -1:] if c.length else x
         ),
-        "the prompt was read again at every step: give it the token just chosen": (
-            partial(_write_on, view=lambda ids, prompt, cache: prompt)
-        ),
-        "the prompt was read in pieces: one call reads all that is unread": (
-            partial(_write_on, pieces=lambda unread: unread.split(1, dim=1))
+        "the prompt was read again at every step: give it the token just "
+        "chosen": partial(_write_on, view=lambda ids, prompt, cache: prompt),
+        "the prompt was read in pieces: one call reads all that is unread": partial(
+            _write_on, pieces=lambda unread: unread.split(1, dim=1)
         ),
         "the prompt was read in two pieces: one call reads all that is unread": partial(
             _write_on, pieces=lambda unread: (unread[:, :-1], unread[:, -1:])
         ),
-        "read once too often: nobody asks what follows the last new token": (
-            lambda read, cache, ids, new: _write_on(
-                read, cache, ids, new + 1, cut=lambda ids, *_: ids[:, :-1]
-            )
-        ),
-        "one token too many: `new` are asked for": (
-            partial(_write_on, more=lambda prompt, eos: 1)
-        ),
-        "one token too few: `new` are asked for": (
-            partial(_write_on, more=lambda prompt, eos: -1)
-        ),
-        "the prompt is missing: return prompt and new tokens": (
-            partial(_write_on, cut=lambda ids, prompt, eos: ids[:, prompt.shape[1] :])
-        ),
-        "greedy takes the largest logit, not the smallest": (
-            partial(_write_on, pick=lambda z: z.argmin(dim=-1, keepdim=True))
-        ),
+        "read once too often: nobody asks what follows the last new "
+        "token": _last_in_vain,
     },
 )
 
 
-def _watch_slide(slide, prompt, new, context):
-    return _watch(slide, prompt, _follow, new, context)
-
-
-def _slide(score_next, input_ids, new, context, *, view=None, **options):
+def _slide(score_next, prompt, new, context, *, view=None, **options):
     """Write through a window: view(ids, context) can be a mistake."""
     view = view or (lambda ids, context: ids[:, -context:])
-    window = partial(_loop, view=lambda ids, prompt, context: view(ids, context))
     options = {"ends": _never} | options
-    return window(score_next, input_ids, new, context, **options)
+    options["view"] = lambda ids, prompt, context: view(ids, context)
+    return _loop(score_next, prompt, new, context, **options)
 
 
 def _text_cut(score_next, ids, new, context):
     for _ in range(new):
-        ids = ids[:, -context:]
-        ids = torch.cat([ids, _newest(score_next(ids))], dim=1)
+        ids = _slide(score_next, ids[:, -context:], 1, context)
     return ids
 
 
-def _half(ids, context):
-    over = ids.shape[1] - context
-    return ids[:, -(-over // (context // 2)) * (context // 2) :] if over > 0 else ids
+def _first_kept(ids, context):
+    ends = torch.cat([ids[:, :1], ids[:, 1 - context :]], dim=1)
+    return ends if ids.shape[1] > context else ids
+
+
+def _window_stays(score_next, prompt, new, context):
+    start = max(0, prompt.shape[1] - context)
+    view = partial(_slide, view=lambda ids, _: ids[:, start : start + context])
+    return view(score_next, prompt, new, context)
 
 
 day04_slide = exercise(
@@ -445,69 +391,37 @@ day04_slide = exercise(
         ([3, 0, 7, 7, 2, 9, 4], 3, 5),  # a prompt that is too long itself
         ([6, 2], 3, 8),
     ],
-    call=_watch_slide,
+    call=lambda slide, prompt, new, context: _watch(
+        slide, prompt, _follow, new, context
+    ),
+    form=_any_form,
     hint=_loop_hint,
     right=_slide,
-    wrong={
-        "more was read than fits into the context: keep the last tokens": (
-            partial(_slide, view=lambda ids, context: ids)
+    wrong=_slips(_slide)
+    | {
+        "more was read than fits into the context: keep the last tokens": partial(
+            _slide, view=lambda ids, context: ids
         ),
-        "one more was read than fits into the context": (
-            partial(_slide, view=lambda ids, context: ids[:, -context - 1 :])
+        "one more was read than fits into the context": partial(
+            _slide, view=lambda ids, context: ids[:, -context - 1 :]
         ),
-        "the model reads the beginning again and again: keep the last tokens": (
-            partial(_slide, view=lambda ids, context: ids[:, :context])
+        "the model reads the beginning again and again: keep the last tokens": partial(
+            _slide, view=lambda ids, context: ids[:, :context]
         ),
-        "one token fewer than fits: the new token needs no room before it is read": (
-            partial(_slide, view=lambda ids, context: ids[:, -(context - 1) :])
+        "one token fewer than fits: the new token needs no room before it is "
+        "read": partial(_slide, view=lambda ids, context: ids[:, 1 - context :]),
+        "only the last token was read: `context` of them fit": partial(
+            _slide, view=lambda ids, context: ids[:, -1:]
         ),
-        "only the last token was read: `context` of them fit": (
-            partial(_slide, view=lambda ids, context: ids[:, -1:])
-        ),
-        "half of the window was forgotten at once: forget no more than one token": (
-            partial(_slide, view=_half)
-        ),
-        "the first token was kept in view: the last `context` tokens are asked for": (
-            partial(
-                _slide,
-                view=lambda ids, context: (
-                    torch.cat([ids[:, :1], ids[:, 1 - context :]], dim=1)
-                    if ids.shape[1] > context
-                    else ids
-                ),
-            )
-        ),
-        "the window's beginning was worked out once: it slides with each token": (
-            lambda score_next, ids, new, context: _slide(
-                score_next,
-                ids,
-                new,
-                context,
-                view=lambda now, _: now[:, max(0, ids.shape[1] - context) :][
-                    :, :context
-                ],
-            )
-        ),
+        "the first token was kept in view: the last `context` tokens are asked "
+        "for": partial(_slide, view=_first_kept),
+        "the window's beginning was worked out once: it slides with each "
+        "token": _window_stays,
         "the text itself was cut: only what the model reads slides": _text_cut,
-        "a long prompt was cut: only what the model reads slides": (
-            lambda score_next, ids, new, context: _slide(
-                score_next, ids[:, -context:], new, context
-            )
-        ),
-        "the text stops where the context is full: it is to go on": (
-            partial(_slide, begins=lambda ids, context: ids.shape[1] < context)
-        ),
-        "one token too many: max_new_tokens are asked for": (
-            partial(_slide, more=lambda prompt, eos: 1)
-        ),
-        "one token too few: max_new_tokens are asked for": (
-            partial(_slide, more=lambda prompt, eos: -1)
-        ),
-        "the prompt is missing: return prompt and new tokens": (
-            partial(_slide, cut=lambda ids, prompt, eos: ids[:, prompt.shape[1] :])
-        ),
-        "greedy takes the largest logit, not the smallest": (
-            partial(_slide, pick=lambda z: z.argmin(dim=-1, keepdim=True))
+        "a long prompt was cut: only what the model reads "
+        "slides": lambda f, ids, new, n: _slide(f, ids[:, -n:], new, n),
+        "the text stops where the context is full: it is to go on": partial(
+            _slide, begins=lambda ids, context: ids.shape[1] < context
         ),
     },
 )

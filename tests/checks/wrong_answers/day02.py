@@ -105,6 +105,26 @@ def encode_for_ever(word, merges):
     return symbols
 
 
+def merge_past_the_end(symbols, pair):
+    i = 0
+    while (symbols[i], symbols[i + 1]) != pair or i > 99:
+        i += 1
+    return merge_right(symbols, pair)
+
+
+def merge_twice(symbols, pair):
+    ends = [*symbols, None]
+    hits = [(ends[i], ends[i + 1]) == pair for i in range(len(symbols))]
+    joined = ["".join(pair) if hit else s for hit, s in zip(hits, symbols, strict=True)]
+    return [s for i, s in enumerate(joined) if hits[i] or not i or not hits[i - 1]]
+
+
+def pad_to_the_first(rows, pad_id):
+    ids, mask = pad_right(rows, pad_id)
+    n = len(rows[0])
+    return [row[:n] for row in ids], [row[:n] for row in mask]
+
+
 def empties_words(words):
     counts = pairs_by_index(words)
     words.clear()
@@ -122,6 +142,8 @@ WRONG = {
         ("words emptied", empties_words, "words was changed in place"),
     ],
     "day02_merge": [
+        ("past the end", merge_past_the_end, "no right neighbour (your line"),
+        ("a symbol twice", merge_twice, "no symbol is used twice"),
         ("in place", merge_in_place, "symbols was changed in place"),
         ("a string", lambda s, p: "".join(s), "expected a list, got a string"),
         ("a tuple", lambda s, p: tuple(merge_right(s, p)), "expected a list, got a tu"),
@@ -152,6 +174,7 @@ WRONG = {
             lambda r, p: tuple(map(torch.tensor, pad_right(r, p))),
             "a list, got",
         ),
+        ("as long as the first", pad_to_the_first, "need not be the first"),
         ("the longest row itself", pad_keeping_the_longest, "came back itself"),
     ],
 }
