@@ -29,8 +29,10 @@ day05_score = exercise(
     each=True,
     right=_score,
     wrong={
-        "a negative penalty needs no case": lambda x, a: sum(x) / len(x) ** abs(a),
-        "divide: long texts have low sums already": lambda x, a: sum(x) * len(x) ** a,
+        "a negative penalty is a power like any other, 4 ** -1 is 1/4: it needs no "
+        "case of its own": lambda x, a: sum(x) / len(x) ** abs(a),
+        "the sum was multiplied by the length: divide, or longer texts, whose sums are "
+        "lower, are punished twice": lambda x, a: sum(x) * len(x) ** a,
         "n ** penalty, not n * penalty": lambda x, a: sum(x) / (len(x) * a),
         "this is the form of Wu et al. (2016), with ((5 + n) / 6) ** length_penalty; "
         "here it is n ** length_penalty": lambda x, a: sum(x) / ((5 + len(x)) / 6) ** a,
@@ -66,11 +68,15 @@ day05_repetition_penalty = exercise(
     wrong={
         "all seen logits were divided: dividing a negative one makes it larger, which "
         "rewards the token": partial(_penalise, change=lambda z, r: z / r),
-        "the wrong way round: divide if z > 0": lambda x, z, r: _penalise(x, z, 1 / r),
+        "divide positive logits, not negative ones": lambda x, z, r: _penalise(
+            x, z, 1 / r
+        ),
         "a token that is there twice was penalised twice": _penalise_each,
-        "a row has its own past": lambda x, *by: _penalise(x.view(1, 8)[[0, 0]], *by),
+        "tokens of one row were penalised in the other: each row has its own past, its "
+        "own input_ids": lambda x, *by: _penalise(x.view(1, 8)[[0, 0]], *by),
         "all tokens count, not the last only": lambda x, *by: _penalise(x[:, -1:], *by),
-        "take logits as they are": lambda x, z, r: _penalise(x, z.log_softmax(-1), r),
+        "take the logits as they are, not log-probabilities: none of these is "
+        "positive, so all grow": lambda x, z, r: _penalise(x, z.log_softmax(-1), r),
     },
 )
 
@@ -84,10 +90,6 @@ def _keep(grown, num_beams, ended):
 def _fill(grown, num_beams, ended):
     running = _keep(grown, len(grown), ended)[1]
     return _keep(grown, num_beams, ended)[0], running[:num_beams]
-
-
-def _shrink(grown, num_beams, ended):
-    return _keep(grown, max(num_beams - len(ended), 0), ended)
 
 
 def _mean(total, text, power):
@@ -123,8 +125,7 @@ def _ask(answer, model, steps, *given):
     """Run an answer with a model's ``next_probs``, which minds what it is asked for."""
 
     def next_probs(text):
-        expect(text != "saw", "next_probs takes a text, a tuple of words, not 'saw'")
-        part = f"next_probs was given {text}: give it the whole text, from its start"
+        part = f"next_probs was given {text!r}: it takes a whole text, a tuple of words"
         expect(tuple(text[:1]) == ("saw",), part)
         expect("." not in text, f"a text that has ended was grown: {tuple(text)}")
         expect(len(text) <= steps, f"stop after {steps} steps: a longer text was grown")
@@ -160,13 +161,14 @@ day05_best_text = exercise(
     same=partial(same, atol=1e-9),
     right=_likeliest,
     wrong={
-        "this is what greedy finds: look further": partial(_likeliest, beams=1),
+        "this is what greedy finds: a likely first word hid a better text than all "
+        "those that begin with it": partial(_likeliest, beams=1),
         "this is what beams find, or whoever goes on with likely beginnings only: look "
         "at every text to its end, drop none": partial(_likeliest, beams=2),
-        "the start is no step, one word more": lambda f, s, n: _likeliest(f, s, n - 1),
-        "probabilities are multiplied": partial(_likeliest, show=float, add=float),
+        "one more word: the start is no step": lambda f, s, n: _likeliest(f, s, n - 1),
+        "the probabilities were added: in a chain they are multiplied, as section 1 "
+        "does, word by word": partial(_likeliest, show=float, add=float),
         "this is log P: return exp of it": partial(_likeliest, show=float),
-        "it is rounded": partial(_likeliest, show=lambda z: round(math.exp(z), 4)),
     },
 )
 
@@ -192,8 +194,9 @@ day05_beam_search = exercise(
         "score texts that still run, too": _search(pool=lambda ended, on: ended or on),
         "go on when a text has ended: another may score better": _search(most=1),
         "the place of an ended text was filled: one step too soon": _search(keep=_fill),
-        "the beam shrank for good: keep num_beams again": _search(keep=_shrink),
+        "the beam shrank": _search(keep=lambda g, k, e: _keep(g, k - len(e), e)),
         "compare scores, not log-probabilities": _search(rank=lambda total, *_: total),
-        "n is without the start": _search(score=lambda z, t, a: z / len(t) ** a),
+        "the start was counted: n is the number of new words, and the start is none of "
+        "them": _search(score=lambda z, t, a: z / len(t) ** a),
     },
 )

@@ -21,8 +21,6 @@ def _falling(probs):
 
 def _what_was_hit(case, expected, token):
     probs, u = case
-    if isinstance(token, Exception):
-        return None  # it speaks for itself
     if u >= probs.sum():
         short = f"the sums end at {probs.sum():.4f}, as sums of floats may, and u = {u}"
         return f"{short}: take the last token that has a probability, not {token}"
@@ -44,7 +42,8 @@ day06_draw = exercise(
     wrong={
         "u must decide: this token comes whatever it is": lambda q, u: int(q.argmax()),
         "add the probabilities up first": lambda q, u: int((q > u).int().argmax()),
-        "an id, not a rank": lambda q, u: int((_falling(q).cumsum(0) <= u).sum()),
+        "this is a rank among the sorted tokens: give the token's id, which is its "
+        "place in probs": lambda q, u: int((_falling(q).cumsum(0) <= u).sum()),
         "dividing by the sum moves the borders": lambda q, u: _draw(q / q.sum(), u),
     },
 )
@@ -75,19 +74,20 @@ day06_top_p = exercise(
     """nucleus(probs, p): the distribution after top-p, (vocab,) to (vocab,).""",
     cases=[(PROBS, p) for p in (0.5, 0.7, 0.9, 0.2, 1.0)]
     + [(torch.tensor([0.25, 0.5, 0.25]), 0.5), (torch.full((4,), 0.25), 0.5)]
-    + [(torch.tensor([0.3, 0.5, 0.19999]), 1.0)],
+    + [(torch.tensor([0.3, 0.5, 0.19999]), 1.0)],  # sums of floats may end below 1
     same=_same_up_to_ties,
     right=_nucleus,
     wrong={
-        "divide by their sum": lambda q, p: torch.where(_nucleus(q, p) > 0, q, 0),
+        "what was removed is 0, but the rest must sum to 1 again: divide what is left "
+        "by its sum": lambda q, p: torch.where(_nucleus(q, p) > 0, q, 0),
         "the token that crosses the threshold was dropped: less than p is left, or "
-        "nothing": lambda q, p: _nucleus(q, p, lambda mass, p: (mass <= p).sum()),
-        "where the mass is p exactly, one token more was kept: p is reached, no other "
-        "is needed": lambda q, p: _nucleus(q, p, lambda mass, p: (mass <= p).sum() + 1),
-        "tied tokens can go": lambda q, p: _only(q, q >= q[_nucleus(q, p) > 0].min()),
+        "nothing": lambda q, p: _nucleus(q, p, lambda m, p: (m <= p).sum()),
+        "where the mass is exactly p, one token more was kept: no other is needed to "
+        "reach p": lambda q, p: _nucleus(q, p, lambda m, p: (m <= p).sum() + 1),
+        "all tokens that tie with the last one were kept: keep the fewest that reach p "
+        "together": lambda q, p: _only(q, q >= q[_nucleus(q, p) > 0].min()),
         "put each at its own token's place": lambda q, p: _nucleus(_falling(q), p),
         "sort first, the largest down": lambda q, p: _only(q, q.cumsum(0) - q < p),
-        "each token was compared with p: add them up": lambda q, p: _only(q, q >= p),
     },
 )
 
@@ -96,9 +96,12 @@ def _forbid(logits, where):
     return logits.masked_fill(where, -math.inf)
 
 
+def _top(logits):
+    return logits.amax(dim=-1, keepdim=True)
+
+
 def _min_p(logits, p, forbidden=-math.inf):
-    largest = logits.amax(dim=-1, keepdim=True)
-    return logits.masked_fill(logits < largest + math.log(p), forbidden)
+    return logits.masked_fill(logits < _top(logits) + math.log(p), forbidden)
 
 
 LOGITS = torch.tensor([[0.6, 0.3, -1.2, 0.8, -0.3], [-2.5, 1.4, -3.1, 0.4, -0.5]])
@@ -110,18 +113,15 @@ day06_min_p = exercise(
     right=_min_p,
     wrong={
         "p is a share of the largest one": lambda z, p: _forbid(z, z.softmax(-1) < p),
-        "take each row's largest": lambda z, p: _forbid(z, z < z.max() + math.log(p)),
+        "the largest of the whole batch was taken: the likeliest token must be that of "
+        "each row": lambda z, p: _forbid(z, z < z.max() + math.log(p)),
         "logits have no scale, so shares of the largest logit mean nothing: compare "
-        "probabilities, or add log p": lambda z, p: _forbid(
-            z, z < p * z.amax(-1, True)
-        ),
-        "a token that is exactly p times as probable stays: forbid with < in place of "
-        "<=": lambda z, p: _forbid(z, z <= z.amax(-1, keepdim=True) + math.log(p)),
+        "probabilities, or add log p": lambda z, p: _forbid(z, z < p * _top(z)),
+        "a token that is exactly p times as probable stays: less than that is "
+        "forbidden": lambda z, p: _forbid(z, z <= _top(z) + math.log(p)),
         "0 forbids nothing, as exp(0) is 1: put -inf": lambda z, p: _min_p(z, p, 0),
-        "-inf is no low number": lambda z, p: _min_p(z, p, -1e9),
-        "these are probabilities: return logits": lambda z, p: (
-            z.softmax(-1) * _min_p(z, p).isfinite()
-        ),
+        "these are probabilities: return logits, with -inf where a token is forbidden, "
+        "not 0": lambda z, p: z.softmax(-1) * _min_p(z, p).isfinite(),
     },
 )
 
@@ -141,23 +141,20 @@ def _words(texts):
 day06_distinct = exercise(
     "day06_distinct",
     """distinct_2(texts): different word pairs, per pair of all texts.""",
-    cases=[
-        ([list("abacabd"), list("abda"), list("cec")],),  # words of one letter
-        ([["a", "bc", "d"], ["ab", "c", "d"]],),
-        ([["a"], ["a", "b"]],),
-        ([["a", "b", "c"], []],),
-    ],
+    cases=[([list("abacabd"), list("abda"), list("cec")],)]  # words of one letter
+    + [([["a", "bc", "d"], ["ab", "c", "d"]],), ([["a"], ["a", "b", "c"], []],)],
     each=True,
     right=lambda texts: _share(_pairs(texts)),
     wrong={
-        "no pair crosses from text to text": lambda t: _share(_pairs([_words(t)])),
+        "the last word of a text and the first of the next one are no neighbours, no "
+        "pair": lambda t: _share(_pairs([_words(t)])),
         "divide by pairs, not words": lambda t: _share(_pairs(t), of=_words(t)),
         "count pairs of words, not words": lambda texts: _share(_words(texts)),
         "a b and b a are two pairs": lambda t: _share([*map(frozenset, _pairs(t))]),
         "a + bc and ab + c are two pairs": lambda t: _share([*map("".join, _pairs(t))]),
-        "no mean over texts": lambda t: sum(_share(_pairs([x])) for x in t) / len(t),
-        "one set for all": lambda t: (
-            sum(len(set(_pairs([x]))) for x in t) / len(_pairs(t))
-        ),
+        "count over all texts together: a mean over texts does not see what two of "
+        "them share": lambda t: sum(_share(_pairs([x])) for x in t) / len(t),
+        "a pair that stands in two texts is one different pair, not two: one set for "
+        "all texts": lambda t: sum(len({*_pairs([x])}) for x in t) / len(_pairs(t)),
     },
 )

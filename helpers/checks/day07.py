@@ -26,13 +26,8 @@ def _making(make):
     return partial(_attend, make=make)
 
 
-def _shared_again(scores):
-    left = scores.softmax(-1).tril()
-    return left / left.sum(-1, keepdim=True)
-
-
-def _zero_is_future(scores):
-    return scores.tril().where(scores.tril() != 0, -math.inf).softmax(-1)
+def _share(odds):
+    return odds / odds.sum(-1, keepdim=True)
 
 
 LUCK = torch.Generator().manual_seed(7)
@@ -47,11 +42,15 @@ day07_attention = exercise(
     right=_attend,
     wrong={
         "divide by the root of d": partial(_attend, root=lambda q: 1),
-        "d is the length of a vector": partial(_attend, root=lambda q: len(q) ** 0.5),
+        "divide by the root of d, the length of a vector, not of seq, the number of "
+        "vectors": partial(_attend, root=lambda q: len(q) ** 0.5),
         "the future is not masked": _making(lambda scores: scores.softmax(-1)),
-        "mask the scores, before the softmax": _making(lambda s: s.softmax(-1).tril()),
-        "mask before the softmax: what is left may be 0 / 0": _making(_shared_again),
-        "0 is a score, too": _making(_zero_is_future),
+        "the future was zeroed after the softmax: rows must sum to 1, so mask the "
+        "scores before it": _making(lambda s: s.softmax(-1).tril()),
+        "zeroed after the softmax, then divided by what is left, which may be 0 / 0: "
+        "mask before it": _making(lambda s: _share(s.softmax(-1).tril())),
+        "a score of exactly 0 is a score: row and column say what is the future, not "
+        "values": _making(lambda s: _causal(s.where(s != 0, -math.inf)).softmax(-1)),
         "rows are queries, columns keys": _making(lambda s: _weights(s.T)),
         "the softmax goes over keys: -1": _making(lambda s: _causal(s).softmax(0)),
     },
@@ -73,9 +72,11 @@ day07_previous = exercise(
     cases=[(_weights(2 * torch.randn(2, 3, n, n, generator=LUCK)),) for n in (6, 4)],
     right=lambda weights: _back(weights).mean(-1),
     wrong={
-        "the future lies above: offset -1": lambda w: _back(w, 1).mean(-1),
+        "above the diagonal lies the future, all zeros: the token before is to the "
+        "left, offset -1": lambda w: _back(w, 1).mean(-1),
         "that is the weight on the token itself": lambda w: _back(w, 0).mean(-1),
-        "the first has none before: seq - 1": lambda w: _back(w).sum(-1) / w.shape[-1],
+        "the first token has none before it: divide by the number of the others, not "
+        "of all": lambda w: _back(w).sum(-1) / w.shape[-1],
         "a mean is wanted, not a sum": lambda w: _back(w).sum(-1),
         "average weights, do not count favourites": _favourites,
         "diagonal needs dim1=-2, dim2=-1": lambda w: w.diagonal(-1).mean(-1),
@@ -95,14 +96,6 @@ def _ablate(merged, n_head, head, mean=lambda part: part.mean((0, 1)), place=_pl
     return changed
 
 
-def _put(mean):
-    return partial(_ablate, mean=mean)
-
-
-def _at(place):
-    return partial(_ablate, place=place)
-
-
 MERGED = torch.randn(2, 3, 12, generator=LUCK) + torch.arange(12)
 day07_mean_ablated = exercise(
     "day07_mean_ablated",
@@ -110,13 +103,15 @@ day07_mean_ablated = exercise(
     cases=[(MERGED, n_head, head) for n_head, head in ((3, 1), (4, 3), (2, 0))],
     right=_ablate,
     wrong={
-        "that is zero ablation: put the mean": _put(lambda part: 0.0),
-        "each of the d_head numbers has its own mean": _put(lambda part: part.mean()),
-        "take the mean over all texts": _put(lambda x: x.mean(1, keepdim=True)),
-        "take the mean over all positions": _put(lambda x: x.mean(0, keepdim=True)),
-        "slices lie one after the other": _at(lambda x, n, h: slice(h, None, n)),
-        "a slice is d_head wide": _at(lambda x, n, h: slice(h * n, (h + 1) * n)),
-        "h counts from 0": _at(lambda x, n, h: _place(x, n, (h - 1) % n)),
+        "that is zero ablation: put the mean": partial(_ablate, mean=lambda x: 0),
+        "each of d_head numbers has its mean": partial(_ablate, mean=torch.mean),
+        "the mean of each text": partial(_ablate, mean=lambda x: x.mean(1, True)),
+        "the mean of each position": partial(_ablate, mean=lambda x: x.mean(0, True)),
+        "the slices of heads lie one after the other, not interleaved, each n_head-th "
+        "number": partial(_ablate, place=lambda x, n, h: slice(h, None, n)),
+        "a slice is d_head wide, that is d_model // n_head, and begins at h * d_head, "
+        "not n_head": partial(_ablate, place=lambda x, n, h: slice(h * n, (h + 1) * n)),
+        "heads count from 0": lambda x, n, h: _ablate(x, n, (h - 1) % n),
     },
 )
 
@@ -131,11 +126,6 @@ def _cut(weights, values, query, key):
     return _zeroed(weights, query, key) @ values
 
 
-def _renormalised(weights, values, query, key):
-    left = _zeroed(weights, query, key)
-    return left / left.sum(-1, keepdim=True) @ values
-
-
 WEIGHTS = _weights(torch.randn(5, 5, generator=LUCK))
 VALUES = torch.randn(5, 3, generator=LUCK)
 day07_cut = exercise(
@@ -145,10 +135,11 @@ day07_cut = exercise(
     right=_cut,
     wrong={
         "the row is the query, the column the key": lambda w, v, q, k: _cut(w, v, k, q),
-        "do not make the row sum to 1 again: the others keep theirs": _renormalised,
+        "the row was made to sum to 1 again: the other lines must keep the weight that "
+        "they have": lambda w, v, q, k: _share(_zeroed(w, q, k)) @ v,
         "nobody gets anything from key now": lambda w, v, q, k: w @ _zeroed(v, k),
         "the query gathers nothing now": lambda w, v, q, k: _zeroed(w, q) @ v,
         "the line is in one row only": lambda w, v, q, k: w @ v - w[q, k] * v[k],
-        "return every row, not the query's": lambda w, v, q, k: _cut(w, v, q, k)[q],
+        "return every row": lambda w, v, q, k: _cut(w, v, q, k)[q],
     },
 )
