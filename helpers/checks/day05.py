@@ -68,15 +68,11 @@ day05_repetition_penalty = exercise(
     wrong={
         "all seen logits were divided: dividing a negative one makes it larger, which "
         "rewards the token": partial(_penalise, change=lambda z, r: z / r),
-        "divide positive logits, not negative ones": lambda x, z, r: _penalise(
-            x, z, 1 / r
-        ),
+        "positive ones are divided, not others": lambda x, z, r: _penalise(x, z, 1 / r),
         "a token that is there twice was penalised twice": _penalise_each,
         "tokens of one row were penalised in the other: each row has its own past, its "
         "own input_ids": lambda x, *by: _penalise(x.view(1, 8)[[0, 0]], *by),
         "all tokens count, not the last only": lambda x, *by: _penalise(x[:, -1:], *by),
-        "take the logits as they are, not log-probabilities: none of these is "
-        "positive, so all grow": lambda x, z, r: _penalise(x, z.log_softmax(-1), r),
     },
 )
 
@@ -96,24 +92,20 @@ def _mean(total, text, power):
     return total / (len(text) - 1) ** power
 
 
-def _search(
-    add=math.log, keep=_keep, most=99, pool=dict.__or__, score=_mean, rank=None
-):
+def _search(keep=_keep, pool=dict.__or__, score=_mean, rank=None):
     """Return the search of exercise 4, made of parts that can be exchanged."""
 
     def search_with_ends(next_probs, start, num_beams, max_steps, power):
         running, ended = {(start,): 0.0}, {}
         for _ in range(max_steps):
             grown = {
-                (*text, word): total + add(p)
+                (*text, word): total + math.log(p)
                 for text, total in running.items()
                 for word, p in next_probs(text).items()
             }
             aside, on = keep(grown, num_beams, ended)
             ended |= {text: grown[text] for text in aside}
             running = {text: grown[text] for text in on}
-            if len(ended) >= most:
-                break
         texts = pool(ended, running)
         best = max(texts, key=lambda text: (rank or score)(texts[text], text, power))
         return best, score(texts[best], best, power)
@@ -147,8 +139,8 @@ def _hidden(text) -> dict:
     return {"red": 0.231, "blue": 0.219, "grey": 0.207, "old": 0.193, "wet": 0.15}
 
 
-def _likeliest(next_probs, start, steps, beams=5**4, show=math.exp, add=math.log):
-    find = _search(add, score=lambda total, *_: total)
+def _likeliest(next_probs, start, steps, beams=5**4, show=math.exp):
+    find = _search(score=lambda total, *_: total)
     text, total = find(next_probs, start, beams, steps, None)
     return text, show(total)
 
@@ -165,9 +157,7 @@ day05_best_text = exercise(
         "those that begin with it": partial(_likeliest, beams=1),
         "this is what beams find, or whoever goes on with likely beginnings only: look "
         "at every text to its end, drop none": partial(_likeliest, beams=2),
-        "one more word: the start is no step": lambda f, s, n: _likeliest(f, s, n - 1),
-        "the probabilities were added: in a chain they are multiplied, as section 1 "
-        "does, word by word": partial(_likeliest, show=float, add=float),
+        "the start is no step": lambda f, s, n: _likeliest(f, s, n - 1),
         "this is log P: return exp of it": partial(_likeliest, show=float),
     },
 )
@@ -191,10 +181,11 @@ day05_beam_search = exercise(
     call=lambda answer, model, *given: _ask(answer, model, given[1], *given),
     right=_search(),
     wrong={
-        "score texts that still run, too": _search(pool=lambda ended, on: ended or on),
-        "go on when a text has ended: another may score better": _search(most=1),
-        "the place of an ended text was filled: one step too soon": _search(keep=_fill),
-        "the beam shrank": _search(keep=lambda g, k, e: _keep(g, k - len(e), e)),
+        "what still runs counts, too": _search(pool=lambda ended, on: ended or on),
+        "the place of a text that ended was filled: here it is empty until the next "
+        "step, unlike the library's": _search(keep=_fill),
+        "the beam shrank for good: each step keeps up to num_beams again, however many "
+        "have ended": _search(keep=lambda g, k, e: _keep(g, k - len(e), e)),
         "compare scores, not log-probabilities": _search(rank=lambda total, *_: total),
         "the start was counted: n is the number of new words, and the start is none of "
         "them": _search(score=lambda z, t, a: z / len(t) ** a),

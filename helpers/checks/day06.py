@@ -24,10 +24,8 @@ def _what_was_hit(case, expected, token):
     if u >= probs.sum():
         short = f"the sums end at {probs.sum():.4f}, as sums of floats may, and u = {u}"
         return f"{short}: take the last token that has a probability, not {token}"
-    if token in range(len(probs)) and probs[token] == 0:
-        first = "the first sum that is greater than u, not equal to it"
-        return f"u = {u} gave token {token}, whose probability is 0: {first}"
-    return f"u = {u} falls on the piece of token {expected}, not of {token}"
+    zero = "" if probs[token] else ", whose probability is 0: > u, not >= u"
+    return f"u = {u} falls on the piece of token {expected}, not on {token}{zero}"
 
 
 STICK = torch.tensor([0, 0.125, 0.5, 0, 0.25, 0.125, 0])
@@ -86,8 +84,8 @@ day06_top_p = exercise(
         "reach p": lambda q, p: _nucleus(q, p, lambda m, p: (m <= p).sum() + 1),
         "all tokens that tie with the last one were kept: keep the fewest that reach p "
         "together": lambda q, p: _only(q, q >= q[_nucleus(q, p) > 0].min()),
-        "put each at its own token's place": lambda q, p: _nucleus(_falling(q), p),
-        "sort first, the largest down": lambda q, p: _only(q, q.cumsum(0) - q < p),
+        "put each probability at its own token": lambda q, p: _nucleus(_falling(q), p),
+        "sort first, from the largest down": lambda q, p: _only(q, q.cumsum(0) - q < p),
     },
 )
 
@@ -120,8 +118,6 @@ day06_min_p = exercise(
         "a token that is exactly p times as probable stays: less than that is "
         "forbidden": lambda z, p: _forbid(z, z <= _top(z) + math.log(p)),
         "0 forbids nothing, as exp(0) is 1: put -inf": lambda z, p: _min_p(z, p, 0),
-        "these are probabilities: return logits, with -inf where a token is forbidden, "
-        "not 0": lambda z, p: z.softmax(-1) * _min_p(z, p).isfinite(),
     },
 )
 

@@ -78,7 +78,7 @@ day07_previous = exercise(
         "the first token has none before it: divide by the number of the others, not "
         "of all": lambda w: _back(w).sum(-1) / w.shape[-1],
         "a mean is wanted, not a sum": lambda w: _back(w).sum(-1),
-        "average weights, do not count favourites": _favourites,
+        "the mean of the weights, not how often it is the largest": _favourites,
         "diagonal needs dim1=-2, dim2=-1": lambda w: w.diagonal(-1).mean(-1),
     },
 )
@@ -89,10 +89,10 @@ def _place(merged, n_head, head):
     return slice(head * d_head, (head + 1) * d_head)
 
 
-def _ablate(merged, n_head, head, mean=lambda part: part.mean((0, 1)), place=_place):
+def _ablate(merged, n_head, head, put=lambda part: part.mean((0, 1)), place=_place):
     changed = merged.clone()
     at = place(merged, n_head, head)
-    changed[..., at] = mean(merged[..., at])
+    changed[..., at] = put(merged[..., at])
     return changed
 
 
@@ -103,10 +103,10 @@ day07_mean_ablated = exercise(
     cases=[(MERGED, n_head, head) for n_head, head in ((3, 1), (4, 3), (2, 0))],
     right=_ablate,
     wrong={
-        "that is zero ablation: put the mean": partial(_ablate, mean=lambda x: 0),
-        "each of d_head numbers has its mean": partial(_ablate, mean=torch.mean),
-        "the mean of each text": partial(_ablate, mean=lambda x: x.mean(1, True)),
-        "the mean of each position": partial(_ablate, mean=lambda x: x.mean(0, True)),
+        "that is zero ablation: put the mean": partial(_ablate, put=lambda x: 0),
+        "each of the d_head numbers has its own mean": partial(_ablate, put=torch.mean),
+        "take the mean over all texts": partial(_ablate, put=lambda x: x.mean(1, True)),
+        "and over all positions": partial(_ablate, put=lambda x: x.mean(0, True)),
         "the slices of heads lie one after the other, not interleaved, each n_head-th "
         "number": partial(_ablate, place=lambda x, n, h: slice(h, None, n)),
         "a slice is d_head wide, that is d_model // n_head, and begins at h * d_head, "
@@ -140,6 +140,6 @@ day07_cut = exercise(
         "nobody gets anything from key now": lambda w, v, q, k: w @ _zeroed(v, k),
         "the query gathers nothing now": lambda w, v, q, k: _zeroed(w, q) @ v,
         "the line is in one row only": lambda w, v, q, k: w @ v - w[q, k] * v[k],
-        "return every row": lambda w, v, q, k: _cut(w, v, q, k)[q],
+        "return all rows, not the query's": lambda w, v, q, k: _cut(w, v, q, k)[q],
     },
 )

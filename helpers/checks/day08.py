@@ -23,8 +23,8 @@ day08_cached_mask = exercise(
     cases=[(5, 3), (0, 4), (6, 1), (2, 4), (0, 1), (4, 4)],
     right=_mask,
     wrong={
-        "row i is at past + i": lambda past, new: _mask(past, new, -past),
-        "it moves by past, not by new": lambda past, new: _mask(past, new, new - past),
+        "row i is at past + i, not at i": lambda past, new: _mask(past, new, -past),
+        "the diagonal moves by past, not by new": lambda p, n: _mask(p, n, n - p),
         "a query sees its own token, too": lambda past, new: _mask(past, new, -1),
         "upside down: True is where a query may look": lambda *sizes: ~_mask(*sizes),
         "new tokens see each other's future": lambda past, new: _mask(past, new, new),
@@ -49,9 +49,9 @@ day08_fold = exercise(
     each=True,
     right=_fold,
     wrong={
-        "w scales W's rows, not columns": lambda w, b, W, c: (w * W, b @ W + c),
+        "w scales W's rows, not its columns": lambda w, b, W, c: (w * W, b @ W + c),
         "the norm's weight is not in the weight": lambda w, b, W, c: (W, b @ W + c),
-        "b meets the old W": lambda w, b, W, c: (w[:, None] * W, (b * w) @ W + c),
+        "b goes through old W": lambda w, b, W, c: (w[:, None] * W, (b * w) @ W + c),
         "the norm's bias is forgotten: b @ W": lambda w, b, W, c: (w[:, None] * W, c),
         "c is forgotten, the old bias": lambda w, b, W, c: (w[:, None] * W, b @ W),
         "first the weight, then the bias": lambda *given: _fold(*given)[::-1],
@@ -77,7 +77,7 @@ day08_step_flops = exercise(
     each=True,
     right=_step,
     wrong={
-        "the mask hides it from the old ones": lambda c, n: _step(c, n, 2 * n + 1),
+        "the mask hides it from the old queries": lambda c, n: _step(c, n, 2 * n + 1),
         "a token looks at itself, too: cached + 1 keys": lambda c, n: _step(c, n, n),
         "the cache was ignored: cached + 1 keys": lambda c, n: _step(c, n, 1),
         "n_inner is given, not 4 d": lambda c, n: _step(c, n, inner=4 * c.n_embd),
@@ -101,10 +101,6 @@ def _heads_first(z, heads):
     return _split(z, heads).chunk(3, dim=-1)
 
 
-def _viewed(z, heads):
-    return [t.reshape(len(t), heads, t.shape[1], -1) for t in z.chunk(3, dim=-1)]
-
-
 _gelu = partial(F.gelu, approximate="tanh")
 _attend = partial(F.scaled_dot_product_attention, is_causal=True)
 
@@ -116,11 +112,6 @@ def _mend(
     gathered = attend(*cut(block.attn.c_attn(y), heads)).transpose(1, 2).flatten(2)
     x = sum_(x, y) + block.attn.c_proj(gathered)
     return x + block.mlp.c_proj(bend(block.mlp.c_fc(block.ln_2(x))))
-
-
-def _parallel(block, x, heads):
-    attended = _mend(block, x, heads, bend=torch.zeros_like) - block.mlp.c_proj.bias
-    return attended + block.mlp.c_proj(_gelu(block.mlp.c_fc(block.ln_2(x))))
 
 
 def _try_block(mended, d, heads):
@@ -153,21 +144,14 @@ day08_mend = exercise(
     cases=[(24, 4), (16, 2)],
     call=_try_block,
     same=partial(same, atol=1e-4),
-    hint=lambda *_: "which operation does try_out(mended) name?",
+    hint=lambda *_: "something is still wrong: what does try_out(mended) say?",
     right=_mend,
     wrong={
         CUT: partial(_mend, cut=_heads_first),
         STREAM: partial(_mend, sum_=lambda x, y: y),
         "still wrong: which of its two forms the GELU has": partial(_mend, bend=F.gelu),
         f"{STREAM}, and more": partial(_mend, sum_=lambda x, y: y, bend=F.gelu),
-        f"{CUT}, and more": partial(
-            _mend, cut=_heads_first, sum_=lambda x, y: y, bend=F.gelu
-        ),
         "use heads, they need not be 8": lambda block, x, heads: _mend(block, x, 8),
-        "is_causal=True is gone": partial(_mend, attend=F.scaled_dot_product_attention),
-        "view a third as (batch, seq, heads, d_head) first": partial(
-            _mend, cut=_viewed
-        ),
-        "the feed-forward reads the sum, not what came in": _parallel,
+        "it must be causal": partial(_mend, attend=F.scaled_dot_product_attention),
     },
 )
