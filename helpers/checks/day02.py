@@ -199,6 +199,7 @@ def _words_and_merges(_):
     cases = [
         ("abc", [("a", "b"), ("b", "c")]),
         ("abab", [("a", "b")]),
+        ("ab", [("a", "b")]),
         ("abc", [("b", "c"), ("a", "b")]),
         ("abcabc", [("a", "b"), ("ab", "c")]),
         ("bcadbc", [("b", "c"), ("a", "d"), ("d", "bc")]),
