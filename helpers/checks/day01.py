@@ -29,7 +29,7 @@ day01_copies = exercise(
     cases=[
         *((124_439_808, 8, torch.float32), (124_439_808, 8, torch.bfloat16)),
         *((2**28, 1, torch.float32), (2**28, 1, torch.int8), (2**28, 4, torch.float64)),
-        (1_557_611_200, 2, torch.float32),
+        *((1_557_611_200, 2, torch.float32), (7_087_872, 24, torch.float32)),
     ],
     right=_copies,
     wrong={

@@ -115,7 +115,7 @@ def _in_text(symbols, pair):
 
 def _merge_hint(case, right, answer):
     if isinstance(answer, IndexError):
-        return "the last symbol has no right neighbour"
+        return "has the last symbol a right neighbour?"
     letters, there = "".join(answer), "".join(case[0])
     if len(letters) > len(there):
         return f"{case[0]}: no symbol is used twice, and you gave {answer}"
@@ -199,6 +199,7 @@ def _words_and_merges(_):
     cases = [
         ("abc", [("a", "b"), ("b", "c")]),
         ("abab", [("a", "b")]),
+        ("ab", [("a", "b")]),
         ("abc", [("b", "c"), ("a", "b")]),
         ("abcabc", [("a", "b"), ("ab", "c")]),
         ("bcadbc", [("b", "c"), ("a", "d"), ("d", "bc")]),

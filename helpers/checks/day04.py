@@ -28,7 +28,7 @@ def _row(ids, what: str) -> list[int]:
 
 def _favour(token: int) -> torch.Tensor:
     """Return (1, vocab) logits with one largest, by little, and all of them below 0."""
-    return torch.full((1, EOS + 1), -2.0).index_fill(1, torch.tensor([token]), -1.0)
+    return torch.full((1, EOS + 3), -2.0).index_fill(1, torch.tensor([token]), -1.0)
 
 
 def _follow(ids: list[int]) -> int:
@@ -151,7 +151,7 @@ day04_write = exercise(
     "day04_write",
     "write(score_next, input_ids, max_new_tokens, eos_token_id): greedy, with ends.",
     cases=[
-        ([EOS, 4, 1], [7, 3, 3, 0, 8, 2], 5),  # a prompt that begins as documents do
+        ([EOS, 4, 1], [7, 12, 3, 0, 8, 2], 5),  # a prompt that begins as documents do
         ([5, 2], [9, 1, EOS, 6, 4, 4], 6),
         ([6], [EOS, 3], 4),
         ([2, 2, 8], [1, 7], 1),

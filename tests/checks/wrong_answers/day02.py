@@ -142,7 +142,7 @@ WRONG = {
         ("words emptied", empties_words, "words was changed in place"),
     ],
     "day02_merge": [
-        ("past the end", merge_past_the_end, "no right neighbour (your line"),
+        ("past the end", merge_past_the_end, "a right neighbour? (your line"),
         ("a symbol twice", merge_twice, "no symbol is used twice"),
         ("in place", merge_in_place, "symbols was changed in place"),
         ("a string", lambda s, p: "".join(s), "expected a list, got a string"),
