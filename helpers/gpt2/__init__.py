@@ -17,6 +17,7 @@ from helpers.gpt2.model import (
 )
 from helpers.gpt2.packing import pack
 from helpers.gpt2.quantization import quantize
+from helpers.gpt2.timing import token_costs
 
 __all__ = [
     "Attention",
@@ -31,4 +32,5 @@ __all__ = [
     "parameters",
     "quantize",
     "see",
+    "token_costs",
 ]
