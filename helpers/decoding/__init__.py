@@ -10,7 +10,7 @@ Read in this order: ``loop`` (generate and stream), ``rules`` (temperature, top-
 of ``helpers.gpt2`` or one of transformers.
 """
 
-from helpers.decoding.choice import Picker, greedy, sample
+from helpers.decoding.choice import Picker, Stop, greedy, sample, stop_string
 from helpers.decoding.loop import Step, generate, stream
 from helpers.decoding.reader import Reader
 from helpers.decoding.rules import (
@@ -25,7 +25,6 @@ from helpers.decoding.rules import (
     typical_p,
 )
 from helpers.decoding.search import Hypothesis, beam_search, contrastive_search
-from helpers.decoding.stopping import Stop, stop_string
 from helpers.decoding.strategies import engine, generate_text, stream_text
 
 __all__ = [

@@ -12,10 +12,10 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from helpers.cli.bench import mean_loss
 from helpers.decoding import beam_search, generate
-from helpers.gpt2 import GPT2, packing
+from helpers.gpt2 import GPT2, fast
 from helpers.gpt2.cache import Cache
-from helpers.gpt2.packing import pack
-from helpers.gpt2.quantization import Int8Matrix, quantize, to_int8
+from helpers.gpt2.fast import pack
+from helpers.gpt2.fast import Int8Matrix, quantize, to_int8
 from helpers.models import load_model
 from helpers.worlds.world import FRESH, load_world
 
@@ -83,7 +83,7 @@ def test_packed_pocket_writes_and_searches_the_same(pocket):
 
 
 def test_without_onednn_the_engine_stays_as_it_is(engine, monkeypatch):
-    monkeypatch.setattr(packing, "supported", lambda engine: False)
+    monkeypatch.setattr(fast, "supported", lambda engine: False)
     assert pack(engine) is engine
 
 
@@ -172,7 +172,7 @@ class Nothing:
 torch.ops.mkldnn = Nothing()
 from helpers.gpt2 import GPT2
 from helpers.models import load_model
-from helpers.gpt2.packing import pack
+from helpers.gpt2.fast import pack
 engine = GPT2.from_hf(load_model("pocket", "cpu")[0])
 assert pack(engine) is engine
 """
