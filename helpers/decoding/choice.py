@@ -2,8 +2,8 @@
 
 A picker is a function ``next_logits (batch, vocab) -> ids (batch,)``. A criterion is a
 function ``(input_ids, next_logits) -> (batch,) bool`` that is asked after every token,
-with ``input_ids`` (batch, seq) up to that token: a ``StoppingCriteria`` of transformers
-has that signature, so ours work there, and the library's in ``helpers.decoding``.
+with ``input_ids`` (batch, seq) up to that token: as a ``StoppingCriteria`` of
+transformers, so ours work there, and the library's in ``helpers.decoding``.
 """
 
 from collections.abc import Callable
@@ -45,24 +45,18 @@ def sample(generator: torch.Generator | int) -> Picker:
         if isinstance(generator, int):
             generator = torch.Generator(next_logits.device).manual_seed(generator)
         probs = next_logits.softmax(dim=-1).to(generator.device)  # (batch, vocab)
-        return _draw(probs, generator).to(next_logits.device)  # (batch,)
+        # The interval from 0 to 1 is cut into pieces as long as the probabilities, and
+        # a number drawn from it says which. torch.multinomial would draw a number for
+        # every token of the vocabulary, which takes ten times as long.
+        exact = torch.float32 if probs.device.type == "mps" else torch.float64
+        ends = probs.cumsum(dim=-1, dtype=exact)  # (batch, vocab)
+        kind = {"dtype": exact, "device": ends.device}
+        place = torch.rand(len(ends), 1, generator=generator, **kind)  # (batch, 1)
+        place *= ends[:, -1:]  # 1 but for rounding; behind it lies no token's piece
+        ids = torch.searchsorted(ends, place, right=True).squeeze(-1)  # (batch,)
+        return ids.to(next_logits.device)
 
     return pick
-
-
-def _draw(probs: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Draw one id per row, (batch, vocab) to (batch,), by inverse transform.
-
-    The interval from 0 to 1 is cut into pieces as long as the probabilities, and a
-    number drawn from it says which.
-    """
-    # torch.multinomial draws a number for every token, which takes ten times as long.
-    exact = torch.float32 if probs.device.type == "mps" else torch.float64
-    ends = probs.cumsum(dim=-1, dtype=exact)  # (batch, vocab), where each piece ends
-    kind = {"dtype": ends.dtype, "device": ends.device}
-    place = torch.rand(len(ends), 1, generator=generator, **kind)  # (batch, 1)
-    # The last end is 1 but for rounding; a place behind it would be no token's.
-    return torch.searchsorted(ends, place * ends[:, -1:], right=True).squeeze(-1)
 
 
 def stop_string(tokenizer, text: str) -> Stop:
@@ -113,10 +107,7 @@ def ended(input_ids, next_logits, *, eos_token_id: int | None, stop) -> torch.Te
 
 def check_returned(who: str, given, shape, dtypes, wanted: str) -> None:
     """Raise TypeError for what a caller's function should not return."""
-    if not isinstance(given, torch.Tensor):
-        came = type(given).__name__
-    elif given.shape == shape and given.dtype in dtypes:
-        return
-    else:
-        came = f"{given.dtype} {tuple(given.shape)}"
-    raise TypeError(f"{who} returned {came}, not {wanted} {tuple(shape)}")
+    kind = getattr(given, "dtype", type(given).__name__)
+    size, shape = tuple(getattr(given, "shape", ())), tuple(shape)
+    if kind not in dtypes or size != shape:
+        raise TypeError(f"{who} returned {kind} {size}, not {wanted} {shape}")

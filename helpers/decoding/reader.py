@@ -32,16 +32,10 @@ class Reader:
 
     def read(self, input_ids: torch.Tensor) -> torch.Tensor:
         """Read (batch, seq) more tokens; return next_logits (batch, vocab), float32."""
-        return self._read(input_ids, states=False)[0]
+        return self.read_states(input_ids, states=False)[0]
 
-    def read_states(self, input_ids: torch.Tensor):
-        """Read more tokens; return next_logits, and (batch, seq, d_model).
-
-        The second are the hidden states that the head reads.
-        """
-        return self._read(input_ids, states=True)
-
-    def _read(self, input_ids: torch.Tensor, *, states: bool):
+    def read_states(self, input_ids: torch.Tensor, *, states: bool = True):
+        """Return what the head reads, too: (batch, vocab), (batch, seq, d_model)."""
         past, mask = self.length, None
         if self.mask is not None:
             mask = self.mask[:, : past + input_ids.shape[1]]  # (batch, past + seq)

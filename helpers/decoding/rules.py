@@ -10,7 +10,6 @@ All raise ValueError for a value out of range.
 
 import math
 from collections.abc import Callable
-from functools import wraps
 
 import torch
 
@@ -26,7 +25,12 @@ MODERATE = "a number from 1e-4 to 1e4"  # at the ends float32 does not yet overf
 def temperature(t: float) -> Rule:
     """Divide the logits by ``t``: below 1 sharpens the distribution, above flattens."""
     expect("temperature", t, between(1e-4, 1e4), f"{MODERATE}; for 0 use greedy")
-    return _rule(lambda input_ids, logits: logits / t)
+
+    def rule(input_ids, logits):
+        check_logits(logits)
+        return logits / t
+
+    return rule
 
 
 def top_k(k: int) -> Rule:
@@ -38,12 +42,13 @@ def top_k(k: int) -> Rule:
     expect("k", k, whole(), "a whole number from 1 to the vocabulary's size")
 
     def rule(input_ids, logits):
+        check_logits(logits)
         vocab = logits.shape[-1]
         expect("k", k, whole(vocab), f"at most the vocabulary's {vocab} tokens")
         least = logits.topk(k).values[:, -1:]  # (batch, 1)
         return _keep(logits, logits >= least)
 
-    return _rule(rule)
+    return rule
 
 
 def top_p(p: float) -> Rule:
@@ -52,9 +57,10 @@ def top_p(p: float) -> Rule:
     The token that crosses the threshold is kept, so at least ``p`` remains.
     Source: Holtzman et al. 2020, "nucleus".
     """
-    expect("p", p, lambda p: 0 < p <= 1, "a probability in (0, 1]")
+    expect("p", p, _share, "a probability in (0, 1]")
 
     def rule(input_ids, logits):
+        check_logits(logits)
         rising, order = logits.sort(dim=-1)  # (batch, vocab) both, the likeliest last
         rest = rising.softmax(dim=-1).cumsum(dim=-1)  # mass of it and all less likely
         # A token is needed while the likelier ones, 1 - rest, do not reach p. Small
@@ -63,7 +69,7 @@ def top_p(p: float) -> Rule:
         needed[:, -1] = True  # the likeliest always is
         return _keep(logits, needed.scatter(1, order, needed))
 
-    return _rule(rule)
+    return rule
 
 
 def min_p(p: float) -> Rule:
@@ -71,14 +77,14 @@ def min_p(p: float) -> Rule:
 
     Source: Nguyen et al. 2024.
     """
-    wanted = "a share of the largest probability, in (0, 1]"
-    expect("p", p, lambda p: 0 < p <= 1, wanted)
+    expect("p", p, _share, "a share of the largest probability, in (0, 1]")
 
     def rule(input_ids, logits):
+        check_logits(logits)
         probs = logits.softmax(dim=-1)  # (batch, vocab)
         return _keep(logits, probs >= p * probs.amax(dim=-1, keepdim=True))
 
-    return _rule(rule)
+    return rule
 
 
 def typical_p(p: float) -> Rule:
@@ -89,6 +95,7 @@ def typical_p(p: float) -> Rule:
     expect("p", p, lambda p: 0 < p < 1, "a probability in (0, 1)")
 
     def rule(input_ids, logits):
+        check_logits(logits)
         log_probs = logits.log_softmax(dim=-1)  # (batch, vocab)
         entropy = -(log_probs.exp() * log_probs).nansum(dim=-1, keepdim=True)
         distance = (-log_probs - entropy).abs()  # (batch, vocab)
@@ -99,7 +106,7 @@ def typical_p(p: float) -> Rule:
         farthest = rising.gather(-1, last.clamp(max=logits.shape[-1] - 1))
         return _keep(logits, distance <= farthest)
 
-    return _rule(rule)
+    return rule
 
 
 def repetition_penalty(r: float) -> Rule:
@@ -115,7 +122,7 @@ def repetition_penalty(r: float) -> Rule:
         seen = logits.gather(1, input_ids)  # (batch, seq)
         return logits.scatter(1, input_ids, torch.where(seen < 0, seen * r, seen / r))
 
-    return _rule(rule)
+    return rule
 
 
 def no_repeat_ngram(n: int) -> Rule:
@@ -137,14 +144,13 @@ def no_repeat_ngram(n: int) -> Rule:
         logits[rows, grams[rows, places, -1]] = FORBIDDEN
         return logits
 
-    return _rule(rule)
+    return rule
 
 
 def apply(rules, input_ids: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
     """Return what the rules, in their order, make of the logits (batch, vocab).
 
-    Raises:
-        TypeError: for a rule that does not return logits of the same shape.
+    Raises TypeError for a rule that does not return logits of the same shape.
     """
     allowed = logits.clone() if rules else logits  # a rule may write into its own
     for rule in rules:
@@ -153,23 +159,17 @@ def apply(rules, input_ids: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
     return allowed
 
 
+def _share(value: float) -> bool:
+    return 0 < value <= 1
+
+
 def _keep(logits: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
     """Forbid all tokens but those that are True in ``kept`` (batch, vocab)."""
     return logits.masked_fill(~kept, FORBIDDEN)
 
 
-def _rule(function: Rule) -> Rule:
-    """Let a rule refuse what no distribution can be made of."""
-
-    @wraps(function)
-    def checked(input_ids: torch.Tensor, next_logits: torch.Tensor) -> torch.Tensor:
-        check_logits(next_logits)
-        return function(input_ids, next_logits)
-
-    return checked
-
-
 def _check_ids(input_ids: torch.Tensor, logits: torch.Tensor) -> None:
+    check_logits(logits)
     rows, shape = len(logits), tuple(input_ids.shape)
     if input_ids.dtype != torch.int64 or len(shape) != 2 or shape[0] != rows:
         came = f"{input_ids.dtype} {shape}"

@@ -5,7 +5,6 @@ keeps one and marks down tokens that would bring nothing new.
 """
 
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import NamedTuple
 
 import torch
@@ -69,24 +68,18 @@ def beam_search(
             "never" only when no running one can be kept at any length.
         rules: change the log-probabilities, in this order; each hypothesis has a row.
 
-    Raises:
-        ValueError: as ``generate``, for several rows, and for numbers out of range.
-        TypeError: for what is no rule.
-
+    Raises ValueError and TypeError as ``generate``, and for more than one row.
     Source: the choices where texts end are those of transformers' ``generate``.
     """
     _check(model, input_ids, max_new_tokens, eos_token_id)
-    _check_beams(model, num_beams, num_return_sequences, early_stopping)
-    wanted = "a number from -10 to 10; 0 compares sums, 1 means"
-    expect("length_penalty", length_penalty, between(-10, 10), wanted)
     check_functions("rules", rules)
     options = dict(num_beams=num_beams, max_new_tokens=max_new_tokens, rules=rules)
     options |= dict(length_penalty=length_penalty, early_stopping=early_stopping)
-    texts = _BeamSearch(eos_token_id=eos_token_id, **options).run(model, input_ids)
+    search = _BeamSearch(eos_token_id=eos_token_id, **options)
+    search.check(model.config.vocab_size, num_return_sequences)
+    texts = search.run(model, input_ids)
     # Copies can be trained on; what was made in inference mode cannot.
-    return [
-        text._replace(ids=text.ids.clone()) for text in texts[:num_return_sequences]
-    ]
+    return [h._replace(ids=h.ids.clone()) for h in texts[:num_return_sequences]]
 
 
 @dataclass(kw_only=True)
@@ -112,7 +105,9 @@ class _BeamSearch:
             if finished and grown.totals[0] == FORBIDDEN:  # the rules let none go on
                 break
             check_choice(grown.totals[None])
-            beams, finished = self.retire(grown, finished)
+            beams, retired = self.retire(grown)
+            finished = sorted(finished + retired, key=lambda text: -text.score)
+            finished = finished[: self.num_beams]
             if self.hopeless(beams, finished):
                 break
             reader.select(beams.origins)
@@ -124,25 +119,21 @@ class _BeamSearch:
         # Twice, since at most half of them end here: each beam in one way.
         totals = apply(self.rules, beams.ids, log_probs) + beams.totals[:, None]
         best, places = totals.flatten().topk(2 * self.num_beams)  # of beam * vocab
-        origins = places // log_probs.shape[1]  # (2 * num_beams,)
-        tokens = places % log_probs.shape[1]  # (2 * num_beams,)
+        vocab = log_probs.shape[1]
+        origins, tokens = places // vocab, places % vocab  # (2 * num_beams,) both
         ids = torch.cat([beams.ids[origins], tokens[:, None]], dim=1)
         return Beams(ids, best, origins, beams.length + 1)
 
-    def retire(self, grown: Beams, finished: list[Hypothesis]):
-        """Return the beams that go on, and the best of all that have ended."""
+    def retire(self, grown: Beams) -> tuple[Beams, list[Hypothesis]]:
+        """Return the beams that go on, and the hypotheses that end here."""
         ends = ended(grown.ids, None, eos_token_id=self.eos_token_id, stop=())
         ends |= grown.length == self.max_new_tokens  # (2 * num_beams,)
-        finished = list(finished)
-        # An end behind the best num_beams would not have been kept had it gone on.
-        for i in ends[: self.num_beams].nonzero().flatten().tolist():
-            if grown.totals[i] > FORBIDDEN:
-                score = self.score(grown.totals[i], grown.length)
-                finished.append(Hypothesis(grown.ids[i], score))
-        finished.sort(key=attrgetter("score"), reverse=True)
+        # An end behind the best num_beams counts no more than another token there.
+        ending = (ends & (grown.totals > FORBIDDEN))[: self.num_beams].nonzero()
+        scores = [(i, self.score(grown.totals[i], grown.length)) for i in ending[:, 0]]
         on = (~ends).nonzero().flatten()[: self.num_beams]  # (num_beams,), or none
-        beams = Beams(*(of_each[on] for of_each in grown[:3]), grown.length)
-        return beams, finished[: self.num_beams]
+        beams = Beams(grown.ids[on], grown.totals[on], grown.origins[on], grown.length)
+        return beams, [Hypothesis(grown.ids[i], score) for i, score in scores]
 
     def hopeless(self, beams: Beams, finished: list[Hypothesis]) -> bool:
         """Whether no running beam can come among those that have ended."""
@@ -157,6 +148,20 @@ class _BeamSearch:
     def score(self, total: torch.Tensor, length: int) -> float:
         """Return a total by its length."""
         return total.item() / length**self.length_penalty
+
+    def check(self, vocab: int, returned: int) -> None:
+        """Raise ValueError for numbers out of range."""
+        most = vocab // 2  # each step takes twice as many continuations
+        wanted = f"a whole number, 1 to {most}, half of the vocabulary"
+        expect("num_beams", self.num_beams, whole(most), wanted)
+        wanted = f"a whole number, 1 to the {self.num_beams} beams"
+        expect("num_return_sequences", returned, whole(self.num_beams), wanted)
+        wanted = "a number from -10 to 10; 0 compares sums, 1 means"
+        expect("length_penalty", self.length_penalty, between(-10, 10), wanted)
+        early = self.early_stopping
+        if not isinstance(early, bool) and early != "never":
+            wanted = 'expected True, False or "never"'
+            raise ValueError(f"early_stopping is {early!r}, {wanted}")
 
 
 def contrastive_search(
@@ -209,14 +214,3 @@ def _check(model, input_ids, max_new_tokens, eos_token_id) -> None:
     check_prompt(model, input_ids, **options)
     if len(input_ids) != 1:
         raise ValueError(f"expected one text to search from, got {len(input_ids)} rows")
-
-
-def _check_beams(model, num_beams, returned, early_stopping) -> None:
-    most = model.config.vocab_size // 2  # each step takes twice as many continuations
-    wanted = f"a whole number, 1 to {most}, half of the vocabulary"
-    expect("num_beams", num_beams, whole(most), wanted)
-    wanted = f"a whole number, 1 to the {num_beams} beams"
-    expect("num_return_sequences", returned, whole(num_beams), wanted)
-    if not isinstance(early_stopping, bool) and early_stopping != "never":
-        wanted = 'expected True, False or "never"'
-        raise ValueError(f"early_stopping is {early_stopping!r}, {wanted}")
