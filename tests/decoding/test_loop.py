@@ -408,18 +408,19 @@ def bad(message, ids=None, kind=ValueError, model=None, **options):
 
 
 ONES = torch.ones(1, 5, dtype=torch.long)
+IDS = "expected input_ids as a tensor of token ids, got"
 BROKE = "in row 0: a rule forbade all, or the model broke"
 PROMPTS = [
     bad("expected input_ids (batch, seq), got (1, 0): begin with", ONES[:, :0]),
     bad("expected input_ids (batch, seq), got (0, 5): begin with", ONES[:0]),
     bad("expected input_ids (batch, seq), got (5,): begin with", ONES[0]),
-    bad("expected input_ids as a tensor of token ids, got torch.float32", ONES / 2),
-    bad("expected input_ids as a tensor of token ids, got torch.bool", ONES == 1),
+    bad(f"{IDS} torch.float32", ONES / 2),
+    bad(f"{IDS} torch.bool", ONES == 1),
     bad(
-        "expected input_ids as a tensor of token ids, got torch.sparse",
+        f"{IDS} torch.sparse",
         ONES.to_sparse(),
     ),
-    bad("expected input_ids as a tensor of token ids, got list", [[1, 2]]),
+    bad(f"{IDS} list", [[1, 2]]),
     bad("token id 24 is outside the vocabulary, 0 … 23", 24 * ONES),
     bad("token id -1 is outside the vocabulary, 0 … 23", -ONES),
     bad("input_ids are on meta, the model is on cpu: use input_", ONES.to("meta")),
