@@ -38,20 +38,13 @@ class Grammar:
         split = {n: [p.strip() for p in d.split("~")] for n, d in declared.items()}
         variables = {}
         for name, (kind, *like) in split.items():
-            if kind not in self.classes:
-                what = f"variable {name} is of class {kind}, which is not there"
-                raise ValueError(what)
-            if like and like[0] not in index:
-                what = f"variable {name} is like {like[0]}, which is not there"
-                raise ValueError(what)
-            rivals = [n for n, other in split.items() if other[0] == kind and n != name]
-            rivals = [] if classes[kind].get("repeat") else rivals
-            variables[name] = Variable(
-                kind,
-                index[name],
-                rivals=tuple(index[rival] for rival in rivals),
-                like=index[like[0]] if like else None,
-            )
+            _expect_name(f"variable {name} is of class", kind, self.classes)
+            for other in like:
+                _expect_name(f"variable {name} is like", other, index)
+            rivals = [index[n] for n in split if split[n][0] == kind and n != name]
+            rivals = () if classes[kind].get("repeat") else tuple(rivals)
+            like = index[like[0]] if like else None
+            variables[name] = Variable(kind, index[name], rivals, like)
         return variables
 
     def _call(self, call: str, lead: str, local: dict[str, str]) -> Choice:
@@ -103,10 +96,8 @@ class Grammar:
 
     def _slot(self, slot: str, lead: str, local: dict) -> Slot | Expression:
         if slot.startswith("="):
-            known = {
-                name: (variable.index, self.classes[variable.kind])
-                for name, variable in self.variables.items()
-            }
+            bound = self.variables.items()
+            known = {name: (v.index, self.classes[v.kind]) for name, v in bound}
             known |= {p: known[name] for p, name in local.items() if name in known}
             return Expression(slot[1:], lead, known)
         match = SLOT.fullmatch(slot)
@@ -171,6 +162,11 @@ def read_class(name: str, spec: dict) -> list[Entry]:
         scale = weight / sum(raw)
         entries += [Entry(r, w * scale, number) for r, w in zip(rows, raw, strict=True)]
     return entries
+
+
+def _expect_name(said: str, name: str, names) -> None:
+    if name not in names:
+        raise ValueError(f"{said} {name}, which is not there")
 
 
 def _rows(group: dict, columns: list[str] | None) -> list[dict[str, str]]:

@@ -24,9 +24,11 @@ class Seq(tuple):
     __eq__ = object.__eq__
 
     def __init__(self, items):
-        runs = [(text, [*run]) for text, run in groupby(items, _is_word)]
-        joined = [["".join(run)] if text else run for text, run in runs]
-        self.backwards = [item for run in joined for item in run][::-1]
+        self.backwards = []  # for a stack, neighbouring words joined
+        for is_word, run in groupby(items, _is_word):
+            parts = [*run]
+            self.backwards += ["".join(parts)] if is_word else parts
+        self.backwards.reverse()
 
     @property
     def first(self) -> frozenset | None:
@@ -54,14 +56,12 @@ class Choice(Item):
     """One of several sequences, each with its weight."""
 
     def __init__(self, weighted: list[tuple[float, Seq]]):
-        weighted = [(weight, option) for weight, option in weighted if weight > 0]
-        if not weighted:
-            raise ValueError("all options weigh 0: one of them must weigh more")
         total = sum(weight for weight, _ in weighted)
-        self.ways = [(w / total, option, option.first) for w, option in weighted]
-        self.options = [option for _, option in weighted]
-        self.cumulative = [*accumulate(way[0] for way in self.ways)][:-1]
-        firsts = [way[2] for way in self.ways]
+        if total == 0:
+            raise ValueError("all options weigh 0: one of them must weigh more")
+        self.ways = [(w / total, seq, seq.first) for w, seq in weighted if w > 0]
+        shares, self.options, firsts = zip(*self.ways, strict=True)
+        self.cumulative = [*accumulate(shares)][:-1]
         self.first = None if None in firsts else frozenset().union(*firsts)
 
     def draw(self, bindings: list, uniform: Uniform) -> Seq:
@@ -76,12 +76,12 @@ class Choice(Item):
 
 
 class Variable(NamedTuple):
-    """What remembers a member of a class; without an index nothing does."""
+    """What remembers a member of a class; numbers are those of bindings."""
 
     kind: str  # the class
-    index: int | None = None  # of its binding
-    rivals: tuple[int, ...] = ()  # of the bindings that must hold other members
-    like: int | None = None  # of a binding whose group it must share
+    index: int | None = None  # its own; None remembers nothing
+    rivals: tuple[int, ...] = ()  # those that must hold other members
+    like: int | None = None  # the one whose group it must share
 
 
 class Slot(Item):
@@ -111,8 +111,8 @@ class Slot(Item):
         i = None if self.index is None else bindings[self.index]
         if i is None:
             i = self._choose(bindings, uniform)
-            if self.index is not None:
-                bindings[self.index] = i
+        if self.index is not None:
+            bindings[self.index] = i
         spelt = self.forms[i]
         return spelt[0 if len(spelt) == 1 else int(uniform() * len(spelt))]
 
@@ -184,8 +184,7 @@ class Expression(Item):
         values = {}
         for name, (index, entries) in self.names.items():
             if bindings[index] is None:
-                what = f"{{={self.source}}}: write {{!{name}}} before it, to bind it"
-                raise ValueError(what)
+                raise ValueError(f"{{={self.source}}}: write {{!{name}}} before it")
             word = entries[bindings[index]].attributes["word"]
             values[name] = int(word) if word.lstrip("-").isdigit() else word
         try:

@@ -45,13 +45,8 @@ def exchanges(
     """Find places that memory settles, where another word could have been said.
 
     Both words are one token and no name, so that the two texts have equal lengths.
-
-    Args:
-        tokenizer: of the model that is to read them.
-        world: the language of the texts.
-        seeds: of the texts that are searched, in this order.
-        longest: words of a text that are searched.
-        gap: at least so many words lie between the mention and the place.
+    Searched are the first ``longest`` words of the texts of these seeds; more than
+    ``gap`` words lie between the mention and the place.
     """
     for seed in seeds:
         pieces = words(world.sample(seed))[:longest]

@@ -28,16 +28,13 @@ def list_prompt(
     Prompt and answer are the beginning of a text of the world of lists. For
     ``recall`` the shots are the pairs to remember, and the open key is one of theirs.
 
-    Args:
-        task: one of ``TASKS``.
-        shots: number of solved items: 0 to 10, for ``recall`` 2 to 8.
-        seed: the same seed gives the same prompt.
-        random_labels: give the shots the values of other items, so that they say
-            what values look like, but not what becomes of a key: the control for
-            few-shot curves (Min et al., 2022, "Rethinking the Role of Demonstrations").
+    ``random_labels`` give the shots the values of other items, so that they say what
+    values look like, but not what becomes of a key: the control for few-shot curves
+    (Min et al., 2022, "Rethinking the Role of Demonstrations").
 
     Raises:
-        ValueError: for another task, or a number of shots its lists do not have.
+        ValueError: for what is none of ``TASKS``, or a number of shots its lists do
+            not have: 0 to 10, for ``recall`` 2 to 8.
     """
     if task not in TASKS:
         raise ValueError(f"there is no task {task!r}: choose one of {', '.join(TASKS)}")

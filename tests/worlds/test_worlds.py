@@ -90,20 +90,6 @@ def truth() -> dict[str, float]:
     return enumerate_tiny()
 
 
-@pytest.fixture(scope="module")
-def drawn(tiny) -> list[str]:
-    return [tiny.sample(seed) for seed in range(100_000)]
-
-
-def surprise(counts: Counter, expected: dict[str, float]) -> float:
-    """Chi-square in standard deviations above its mean, cells of 5 or more."""
-    n = sum(counts.values())
-    cells = [(counts[k], n * p) for k, p in expected.items() if n * p >= 5]
-    square = sum((o - e) ** 2 / e for o, e in cells)
-    freedom = max(len(cells) - 1, 1)
-    return (square - freedom) / math.sqrt(2 * freedom)
-
-
 def mutate(text: str, rng: random.Random, pool: list[str]) -> str:
     """Put another word of the world in the place of one of the text's."""
     pieces = words(text)
@@ -118,36 +104,23 @@ def test_tiny_probabilities_sum_to_one_and_equal_the_enumeration(tiny, truth):
     assert found == pytest.approx(truth, rel=1e-9)
 
 
-def test_tiny_samples_follow_the_enumeration(truth, drawn):
-    counts = Counter(drawn)
+def test_tiny_samples_follow_the_enumeration(tiny, truth):
+    counts = Counter(tiny.sample(seed) for seed in range(100_000))
     assert set(counts) <= set(truth)
-    assert surprise(counts, truth) < 4
-
-
-def test_tiny_next_words_agree_with_frequencies(tiny, drawn):
-    after: dict[str, Counter] = defaultdict(Counter)
-    for text in drawn:
-        pieces = words(text)
-        for i, piece in enumerate([*pieces, END]):
-            after["".join(pieces[:i])][piece] += 1
-    often = {prefix: seen for prefix, seen in after.items() if seen.total() > 2000}
-    assert len(often) > 30
-    for prefix, seen in often.items():
-        expected = tiny.next_words(prefix)
-        assert set(seen) <= set(expected)
-        assert surprise(seen, expected) < 5, prefix
+    expected = {text: p * 100_000 for text, p in truth.items() if p * 100_000 >= 5}
+    square = sum((counts[text] - e) ** 2 / e for text, e in expected.items())
+    freedom = len(expected) - 1
+    assert (square - freedom) / math.sqrt(2 * freedom) < 4  # standard deviations
 
 
 def test_tiny_next_words_follow_from_the_enumeration(tiny, truth):
-    for prefix in ("", "Tom had", "Ann had an owl. She", "dog,", "2 + 3 ="):
-        begin = words(prefix)
-        mass: dict[str, float] = defaultdict(float)
-        for text, p in truth.items():
-            pieces = [*words(text), END]
-            if pieces[: len(begin)] == begin:
-                mass[pieces[len(begin)]] += p
-        total = sum(mass.values())
-        expected = {word: p / total for word, p in mass.items()}
+    after = defaultdict(Counter)
+    for text, p in truth.items():
+        pieces = [*words(text), END]
+        for i, piece in enumerate(pieces):
+            after["".join(pieces[:i])][piece] += p
+    for prefix, mass in after.items():
+        expected = {word: p / mass.total() for word, p in mass.items()}
         assert tiny.next_words(prefix) == pytest.approx(expected, rel=1e-9)
 
 
@@ -226,32 +199,18 @@ start = "{A} lost {a T}. {^A.he} asked {B}. {B} found the {T}."
 
 
 @pytest.mark.parametrize(
-    ("text", "position", "reason"),
+    ("right", "wrong", "reason"),
     [
-        (
-            "Tom lost a kite. She asked Max.",
-            16,
-            "agreement: 'She' after 'lost a kite.', 'He' would agree",
-        ),
-        (
-            "Tom lost a kite. He asked Max. Eve found the kite.",
-            30,
-            "coherence: Eve was never introduced; Max was",
-        ),
-        (
-            "Tom lost a kite. He asked Max. Tom found the kite.",
-            30,
-            "coherence: 'Tom' after 'He asked Max.', it must be 'Max'",
-        ),
-        (
-            "Tom lost a kite. He asked Max. Max found the drum.",
-            44,
-            "coherence: 'drum' after '. Max found the', it must be 'kite'",
-        ),
+        ("", " She asked", "agreement: 'She' after 'lost a kite.', 'He' would agree"),
+        (" He asked Max.", " Eve", "coherence: Eve was never introduced; Max was"),
+        (" He asked Max.", " Tom", "coherence: 'Tom' after 'He asked Max.', it must"),
+        (" He asked Max. Max found the", " hat", "coherence: 'hat' after '. Max found"),
     ],
 )
-def test_what_was_introduced_is_remembered(text, position, reason):
-    assert World(tomllib.loads(MEMORY)).first_error(text) == (position, reason)
+def test_what_was_introduced_is_remembered(right, wrong, reason):
+    right = f"Tom lost a kite.{right}"
+    slip = World(tomllib.loads(MEMORY)).first_error(right + wrong)
+    assert slip.position == len(right) and slip.reason.startswith(reason)
 
 
 @pytest.mark.parametrize(
