@@ -51,8 +51,11 @@ def true_next(tokenizer, world: World, prefix: str) -> torch.Tensor:
     Raises:
         ValueError: for a prefix that the world forbids.
     """
+    following = world.next_words(prefix)
+    if not following:
+        raise ValueError(f"the world {world.name} forbids {prefix[-60:]!r}")
     probs = torch.zeros(len(tokenizer))
-    for word, prob in world.next_words(prefix).items():
+    for word, prob in following.items():
         probs[tokenizer(word)["input_ids"][0]] += prob
     return probs
 

@@ -27,7 +27,7 @@ from helpers.tokens.byte_level import (
     train_bpe,
     visible,
 )
-from helpers.tokens.documents import document_ids, pad, word_starts
+from helpers.tokens.documents import document_ids, pad, token_texts, word_starts
 
 __all__ = [
     "BPE",
@@ -49,6 +49,7 @@ __all__ = [
     "to_bytes",
     "to_symbols",
     "token_table",
+    "token_texts",
     "train_bpe",
     "visible",
     "word_starts",

@@ -40,3 +40,20 @@ def word_starts(tokenizer, text: str) -> list[int]:
     for word in pretokenise(text):
         starts.append(starts[-1] + len(tokenizer(word)["input_ids"]))
     return starts
+
+
+def token_texts(batch, tokenizer, *, pad: str = "pad") -> list[list[str]]:
+    """Return each token's text, row by row, ¶ for an end token.
+
+    Args:
+        batch: ``input_ids`` and ``attention_mask``, both (batch, seq).
+        tokenizer: the model's.
+        pad: stands for every token that the mask hides.
+    """
+    rows = []
+    for ids, mask in zip(batch["input_ids"], batch["attention_mask"], strict=True):
+        texts = [tokenizer.decode([token]) for token in ids.tolist()]
+        texts = ["¶" if text == tokenizer.eos_token else text for text in texts]
+        pairs = zip(texts, mask.tolist(), strict=True)
+        rows.append([text if real else pad for text, real in pairs])
+    return rows

@@ -20,7 +20,7 @@ from helpers.attention import (
     repeated_ids,
 )
 from helpers.gpt2 import GPT2
-from helpers.gpt2.packing import replace_matrices
+from helpers.gpt2.fast import replace_matrices
 from helpers.models import load_model
 from tests.random_models import random_model
 

@@ -1,10 +1,8 @@
 """Losses, gaps and shares, against slow and obvious ways to get them."""
 
-import math
 
 import pytest
 import torch
-from scipy import stats
 
 from helpers.decoding import sample
 from helpers.evaluation.losses import (
@@ -16,7 +14,7 @@ from helpers.evaluation.losses import (
 )
 from helpers.gpt2 import GPT2
 from helpers.models import load_model
-from helpers.worlds.world import load_world, ratio
+from helpers.worlds.world import load_world
 
 
 @pytest.fixture(scope="module")
@@ -89,23 +87,6 @@ def test_accepted_counts_the_right_ones_and_keeps_the_slips():
     share, slips = accepted([*right, right[0] + " The"], world.first_error)
     assert share == 0.75
     assert [slip.position for slip in slips] == [len(right[0])]
-
-
-def test_ratio_and_its_error_agree_with_the_bootstrap():
-    luck = torch.Generator().manual_seed(0)
-    sizes = torch.randint(50, 150, (400,), generator=luck).double()
-    totals = sizes * 1.5 + torch.randn(400, generator=luck) * 10
-    found = ratio(totals.tolist(), sizes.tolist())
-    assert found.nats == pytest.approx(totals.sum().item() / sizes.sum().item())
-    drawn = stats.bootstrap(
-        (totals.numpy(), sizes.numpy()),
-        lambda t, s, axis: t.sum(axis) / s.sum(axis),
-        paired=True,
-        n_resamples=2000,
-        rng=0,
-    )
-    assert found.standard_error == pytest.approx(drawn.standard_error, rel=0.1)
-    assert found.perplexity == pytest.approx(math.exp(found.nats))
 
 
 def test_in_batches_keeps_everything_in_order():

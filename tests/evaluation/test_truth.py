@@ -29,6 +29,12 @@ def test_rows_speak_about_the_word_that_comes_next():
     assert torch.allclose(logits[2], alone, atol=1e-4)
 
 
+def test_a_prefix_that_the_world_forbids_is_refused():
+    _, tokenizer = load_model("pocket", device="cpu")
+    with pytest.raises(ValueError, match="^the world stories forbids 'Nobody'$"):
+        true_next(tokenizer, load_world("stories"), "Nobody")
+
+
 def test_a_story_survives_if_every_place_does():
     risk = torch.tensor([0.5, 0.5, 0.0, 1.0])
     assert survival(risk, [2, 1, 1]) == pytest.approx((0.25 + 1 + 0) / 3)
