@@ -10,7 +10,7 @@ from helpers.tokens import pretokenise as words
 from helpers.worlds import tasks
 from helpers.worlds.derivations import END
 from helpers.worlds.execution import check_many
-from helpers.worlds.mean import Mean, mean
+from helpers.worlds.mean import Mean, mean, ratio
 from helpers.worlds.memory import Exchange, exchanges, memories
 from helpers.worlds.tasks import RECALL, TASKS, list_prompt
 from helpers.worlds.world import (
@@ -22,7 +22,6 @@ from helpers.worlds.world import (
     World,
     load_spec,
     load_world,
-    ratio,
 )
 
 __all__ = [
