@@ -1,84 +1,139 @@
-"""The checks catch every wrong answer, by its mistake, and accept every right one."""
+"""Each exercise's check: its table, right answers in other styles, odd answers."""
 
-import importlib.util
+import random
+import runpy
+import threading
+import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from helpers import checks
 
-BANKS = sorted((Path(__file__).parent / "wrong_answers").glob("day*.py"))
-EXERCISES = sorted(
-    name for name in vars(checks) if name.startswith("day") and "_" in name
-)
+EXERCISES = sorted(n for n in vars(checks) if n.startswith("day") and "_" in n)
+TABLES = [
+    (name, message, function)
+    for name in EXERCISES
+    for message, function in getattr(checks, name).wrong.items()
+]
 
 
-def read_bank(path: Path):
-    spec = importlib.util.spec_from_file_location(f"wrong_{path.stem}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def read_banks(table: str) -> list:
+    """Return (exercise, entry) of WRONG or RIGHT in each file of wrong_answers."""
+    entries = []
+    for path in sorted((Path(__file__).parent / "wrong_answers").glob("day*.py")):
+        bank = runpy.run_path(str(path))[table]
+        entries += [(name, entry) for name, row in bank.items() for entry in row]
+    return entries
 
 
-MODULES = [read_bank(path) for path in BANKS]
-WRONG = {name: bank.WRONG[name] for bank in MODULES for name in bank.WRONG}
-RIGHT = {name: bank.RIGHT[name] for bank in MODULES for name in bank.RIGHT}
+WRONG, RIGHT = read_banks("WRONG"), read_banks("RIGHT")
+
+
+def say(name: str, answer) -> str:
+    return getattr(checks, name)(answer)
+
+
+@pytest.fixture(autouse=True)
+def learner(monkeypatch):
+    monkeypatch.delenv("COURSE_STRICT", raising=False)
 
 
 def stub(*args, **options):
     raise NotImplementedError
 
 
-def test_there_are_exercises():
-    days = {name.partition("_")[0] for name in EXERCISES}
-    assert {path.stem for path in BANKS} == days and len(days) >= 3
+@pytest.mark.parametrize(("name", "message", "function"), TABLES)
+def test_each_wrong_function_gets_its_own_message(name, message, function):
+    assert say(name, function).startswith(message)
 
 
 @pytest.mark.parametrize("name", EXERCISES)
-def test_every_exercise_has_wrong_and_right_answers(name):
-    assert len(WRONG.get(name, [])) >= 3
-    assert len(RIGHT.get(name, [])) >= 1
+def test_the_right_function_is_correct_and_there_are_others(name):
+    assert say(name, getattr(checks, name).right) == "correct"
+    assert len(getattr(checks, name).wrong) >= 3 and name in dict(RIGHT)
 
 
-def test_no_answers_to_exercises_that_are_not_there():
-    assert set(WRONG) | set(RIGHT) <= set(EXERCISES)
+@pytest.mark.parametrize(("name", "entry"), WRONG)
+def test_other_wrong_answers_are_named(name, entry):
+    mistake, answer, fragment = entry
+    message = say(name, answer)
+    assert fragment in message and "\n" not in message, mistake
 
 
-@pytest.mark.parametrize(
-    ("name", "answer", "fragment"),
-    [
-        pytest.param(name, answer, fragment, id=f"{name}-{mistake}".replace(" ", "_"))
-        for name, entries in WRONG.items()
-        for mistake, answer, fragment in entries
-    ],
-)
-def test_wrong_answers_are_caught_and_named(name, answer, fragment):
-    with pytest.raises(AssertionError) as caught:
-        getattr(checks, name)(answer)
-    message = str(caught.value)
-    assert fragment and fragment in message
-
-
-@pytest.mark.parametrize(
-    ("name", "answer"),
-    [
-        pytest.param(name, answer, id=f"{name}-{number}")
-        for name, answers in RIGHT.items()
-        for number, answer in enumerate(answers)
-    ],
-)
-def test_right_answers_are_accepted(name, answer):
-    assert getattr(checks, name)(answer) == "correct"
+@pytest.mark.parametrize(("name", "answer"), RIGHT)
+def test_right_answers_in_other_styles(name, answer):
+    assert say(name, answer) == "correct"
 
 
 @pytest.mark.parametrize("name", EXERCISES)
-def test_stubs_are_not_attempted_yet(name, monkeypatch):
-    monkeypatch.delenv("COURSE_STRICT", raising=False)
-    assert getattr(checks, name)(stub) == "not attempted yet"
-
-
-@pytest.mark.parametrize("name", EXERCISES)
-def test_stubs_fail_where_answers_are_demanded(name, monkeypatch):
+def test_a_stub_is_no_answer_and_fails_where_one_is_demanded(name, monkeypatch):
+    assert say(name, stub) == "not attempted yet"
     monkeypatch.setenv("COURSE_STRICT", "1")
-    with pytest.raises(AssertionError, match=f"{name} is not attempted yet"):
-        getattr(checks, name)(stub)
+    with pytest.raises(AssertionError, match=f"{name}: not attempted yet"):
+        say(name, stub)
+
+
+class Anything:
+    def __eq__(self, other):
+        return True
+
+
+ODD = [{}, {"a": 1}, "text", b"", (i for i in ()), torch.empty(0), Anything(), object()]
+ODD += [[], [[]], (), (1, None), {1}, 1j, float("nan"), True, torch.zeros(1, 1) > 0]
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_odd_answers_get_one_line_each(name):
+    for odd in [*ODD, None]:
+        said = say(name, lambda *args, odd=odd: odd)
+        assert said != "correct" and "\n" not in said and "helpers" not in said
+
+
+@pytest.mark.parametrize("odd", [None, "text", Anything(), torch.zeros(2)])
+def test_what_is_no_function_gets_one_line(odd):
+    assert say("day02_merge", odd).startswith("give the function itself")
+
+
+def sleep(*args):
+    time.sleep(60)
+
+
+def catch_all(*args):
+    while True:
+        try:
+            sum(range(100))
+        except:  # noqa: E722
+            continue
+
+
+def recurse(*args):
+    return recurse(*args)
+
+
+@pytest.mark.parametrize("endless", [sleep, catch_all])
+def test_an_endless_answer_is_ended_also_in_a_thread(endless):
+    said = []
+    thread = threading.Thread(target=lambda: said.append(say("day02_merge", endless)))
+    thread.start()
+    thread.join(30)
+    assert said and "had not ended after 4 seconds" in said[0]
+
+
+def test_a_recursion_is_one_line_with_the_learners_own():
+    said = say("day02_merge", recurse)
+    assert "your line" in said and '"return recurse(*args)", raised Recursion' in said
+
+
+def draw(*args):
+    random.seed(1), torch.manual_seed(1), torch.rand(3)
+    return torch.set_grad_enabled(False)
+
+
+def test_random_numbers_and_gradients_stay_as_the_learner_left_them():
+    random.seed(5), torch.manual_seed(5)
+    expected = random.random(), torch.rand(1)
+    random.seed(5), torch.manual_seed(5)
+    say("day03_softmax", draw)
+    assert (random.random(), torch.rand(1)) == expected and torch.is_grad_enabled()

@@ -1,4 +1,4 @@
-"""Wrong and right answers to the exercises of day 3."""
+"""Right answers in other styles to the exercises of day 3, and mistakes of form."""
 
 import math
 
@@ -12,15 +12,6 @@ def _masked(scores, mask):
 
 def _future(scores):
     return torch.ones_like(scores).triu(1).bool()
-
-
-def _zero_after(scores):
-    return scores.softmax(dim=-1).tril()
-
-
-def _renormalised(scores):
-    weights = scores.softmax(dim=-1).tril()
-    return weights / weights.sum(dim=-1, keepdim=True)
 
 
 def _in_place(scores):
@@ -40,21 +31,9 @@ def _added_mask(scores):
     return e / e.sum(dim=-1, keepdim=True)
 
 
-def _naive_softmax(logits):
-    return logits.exp() / logits.exp().sum(dim=-1, keepdim=True)
-
-
 def _stable_softmax(logits):
     e = (logits - logits.max(dim=-1, keepdim=True).values).exp()
     return e / e.sum(dim=-1, keepdim=True)
-
-
-def _softmax_minus(shift):
-    def softmax(logits):
-        e = (logits - shift(logits)).exp()
-        return e / e.sum(dim=-1, keepdim=True)
-
-    return softmax
 
 
 def _nll(logits, labels, **options):
@@ -63,16 +42,6 @@ def _nll(logits, labels, **options):
 
 def _shifted(logits, labels, **options):
     return _nll(logits[:, :-1], labels[:, 1:], **options)
-
-
-def _row_means(logits, labels):
-    rows = [_shifted(logits[i : i + 1], labels[i : i + 1]) for i in range(len(labels))]
-    return sum(rows) / len(rows)
-
-
-def _looked_up(logits, labels):
-    log_probs = logits[:, :-1].log_softmax(dim=-1)
-    return -log_probs.gather(-1, labels[:, 1:, None]).mean()
 
 
 def _slow_loss(logits, labels):
@@ -95,180 +64,49 @@ def _gathered(logits, input_ids, n):
     return log_probs.gather(1, input_ids[1:, None])[-n:].sum().exp()
 
 
-def _logit_product(logits, input_ids, n):
-    return logits[:-1].gather(1, input_ids[1:, None])[-n:].prod()
+def _softmax_in_place(logits):
+    logits -= logits.max(dim=-1, keepdim=True).values
+    return logits.softmax(dim=-1)
+
+
+def _pads_as_zero(logits, labels):
+    targets = labels[:, 1:]
+    keep = targets != -100
+    targets[~keep] = 0
+    log_probs = logits[:, :-1].log_softmax(dim=-1)
+    return -log_probs.gather(-1, targets[..., None])[..., 0][keep].mean()
+
+
+def _indexed(logits, labels):
+    log_probs = logits[:, :-1].log_softmax(dim=-1).flatten(0, 1)
+    return -log_probs[range(len(log_probs)), labels[:, 1:].flatten()].mean()
+
+
+def _all_divided(z):
+    e = (z - z.max(dim=-1, keepdim=True).values).exp()
+    return e / e.sum()
 
 
 WRONG = {
     "day03_softmax": [
-        ("exp of large logits overflows", _naive_softmax, "exp(1000) is inf"),
-        (
-            "subtracts the largest logit of all rows",
-            _softmax_minus(lambda z: z.max()),
-            "each row's own largest",
-        ),
-        (
-            "subtracts the mean",
-            _softmax_minus(lambda z: z.mean(dim=-1, keepdim=True)),
-            "not the mean",
-        ),
-        ("sums over the wrong axis", lambda z: z.softmax(dim=0), "each column sums"),
-        (
-            "divides by the sum of everything",
-            lambda z: z.exp() / z.exp().sum(),
-            "all rows together",
-        ),
-        (
-            "divides the logits themselves",
-            lambda z: z / z.sum(dim=-1, keepdim=True),
-            "take exp before",
-        ),
-        (
-            "stops at the logarithm",
-            lambda z: z.log_softmax(dim=-1),
-            "the exp is missing",
-        ),
-        (
-            "forgets keepdim",
-            lambda z: z.exp() / z.exp().sum(dim=-1),
-            "keepdim=True",
-        ),
-        ("uses powers of two", lambda z: _stable_softmax(z * math.log(2)), "exp(z)"),
-        ("forgets to return", lambda z: None, "returns None"),
-        (
-            "returns one row",
-            lambda z: z[0].softmax(dim=-1),
-            "expected probabilities of",
-        ),
+        ("nothing", lambda z: None, "expected a tensor of real numbers of shape"),
+        ("one row", lambda z: z[0].softmax(dim=-1), "of shape (3, 5), got a tensor"),
+        ("in place", _softmax_in_place, "logits was changed in place"),
+        ("all together", _all_divided, "all rows together sum to 1"),
+        ("no keepdim", lambda z: z.exp() / z.exp().sum(dim=-1), "keepdim=True"),
+        ("cut off", lambda z: z.clamp(-50, 50).softmax(dim=-1), "subtract each row's"),
     ],
     "day03_causal_weights": [
-        (
-            "zeroes the weights after the softmax",
-            _zero_after,
-            "zeroed after the softmax",
-        ),
-        ("and then divides by the sums", _renormalised, "future scores of 300"),
-        (
-            "multiplies the scores by the mask",
-            lambda s: s.tril().softmax(dim=-1),
-            "exp(0) is 1",
-        ),
-        (
-            "keeps the future instead of the past",
-            lambda s: _masked(s, ~_future(s) & ~torch.eye(len(s)).bool()).softmax(
-                dim=-1
-            ),
-            "sees the future",
-        ),
-        (
-            "masks the diagonal too",
-            lambda s: _masked(s, torch.ones_like(s).triu().bool()).softmax(dim=-1),
-            "position t sees itself",
-        ),
-        (
-            "sums over the queries",
-            lambda s: _masked(s, _future(s)).softmax(dim=0),
-            "the columns sum to 1",
-        ),
-        ("forgets the mask", lambda s: s.softmax(dim=-1), "nothing is masked"),
-        (
-            "masks with -1000",
-            lambda s: s.masked_fill(_future(s), -1000.0).softmax(dim=-1),
-            "must be -inf",
-        ),
-        (
-            "multiplies the mask by -inf",
-            lambda s: (s + _future(s).float() * -math.inf).softmax(dim=-1),
-            "0 times -inf",
-        ),
-        (
-            "uses a mask of its own size",
-            lambda s: _masked(s, _future(torch.ones(5, 5))).softmax(dim=-1),
-            "build the mask inside",
-        ),
-        ("changes the scores in place", _in_place, "in place"),
-        ("returns the scores", lambda s: _masked(s, _future(s)), "not the softmax"),
+        ("in place", _in_place, "scores was changed in place"),
+        ("nothing", lambda scores: None, "is a return missing?"),
     ],
     "day03_loss": [
-        ("does not shift", _nll, "had read it"),
-        ("shifts twice", lambda z, y: _nll(z[:, :-2], y[:, 2:]), "token after next"),
-        (
-            "shifts the wrong way",
-            lambda z, y: _nll(z[:, 1:], y[:, :-1]),
-            "the wrong way",
-        ),
-        (
-            "flattens, then shifts",
-            lambda z, y: F.cross_entropy(z.flatten(0, 1)[:-1], y.flatten()[1:]),
-            "shift inside each row",
-        ),
-        ("sums", lambda z, y: _shifted(z, y, reduction="sum"), "this is the sum"),
-        ("forgets the sign", lambda z, y: -_shifted(z, y), "sign is wrong"),
-        (
-            "counts -100 as token 0",
-            lambda z, y: _shifted(z, y.clamp(min=0)),
-            "counted as tokens",
-        ),
-        ("looks -100 up", _looked_up, "looked up as tokens"),
-        (
-            "divides by all positions",
-            lambda z, y: _shifted(z, y, reduction="sum") / y[:, 1:].numel(),
-            "divided by the -100 positions",
-        ),
-        ("averages the rows' means", _row_means, "mean of the rows' means"),
-        ("returns the perplexity", lambda z, y: _shifted(z, y).exp(), "perplexity"),
-        ("uses bits", lambda z, y: _shifted(z, y) / math.log(2), "in bits"),
-        (
-            "returns a loss per token",
-            lambda z, y: _shifted(z, y, reduction="none"),
-            "expected one number",
-        ),
+        ("a loss per token", lambda z, y: _shifted(z, y, reduction="none"), "a number"),
+        ("pads set to 0", _pads_as_zero, "labels was changed in place"),
+        ("-100 looked up", _indexed, "labels of -100 were looked up as tokens"),
     ],
     "day03_word_probability": [
-        (
-            "is off by one",
-            lambda z, x, n: _steps(z, x, n, lag=0).prod(),
-            "use those at t - 1",
-        ),
-        (
-            "takes one token too many",
-            lambda z, x, n: _steps(z, x, n + 1).prod(),
-            "one token too many",
-        ),
-        (
-            "uses one row for all tokens",
-            lambda z, x, n: z.softmax(dim=-1)[len(x) - n - 1, x[-n:]].prod(),
-            "one row scored",
-        ),
-        ("adds", lambda z, x, n: _steps(z, x, n).sum(), "a chain multiplies"),
-        ("averages", lambda z, x, n: _steps(z, x, n).mean(), "this is the mean"),
-        (
-            "takes a root",
-            lambda z, x, n: _steps(z, x, n).prod() ** (1 / n),
-            "geometric",
-        ),
-        (
-            "takes the first token",
-            lambda z, x, n: _steps(z, x, n)[0],
-            "first token alone",
-        ),
-        (
-            "takes the last token",
-            lambda z, x, n: _steps(z, x, n)[-1],
-            "last token alone",
-        ),
-        (
-            "stays with logarithms",
-            lambda z, x, n: _steps(z, x, n).log().sum(),
-            "log-probability",
-        ),
-        (
-            "scores the whole text",
-            lambda z, x, n: _steps(z, x, len(x) - 1).prod(),
-            "the whole text",
-        ),
-        ("multiplies logits", _logit_product, "softmax comes first"),
-        ("returns every step", _steps, "expected one number"),
+        ("text", lambda z, x, n: "0.1", "expected a number, got a string"),
     ],
 }
 
