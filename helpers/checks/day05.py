@@ -58,8 +58,8 @@ def _penalise_each(input_ids, next_logits, r):
     return next_logits
 
 
-IDS = torch.tensor([[3, 1, 3, 0], [2, 5, 5, 4]])
-LOGITS = torch.tensor([[2, -1.5, 3, 4, -0.5, 0.5, 1], [-2, 1, 2.5, -3, 0, -4, 2]])
+IDS = torch.tensor([[3, 1, 3, 5], [2, 5, 5, 4]])
+LOGITS = torch.tensor([[2, -1.5, 3, 4, -0.5, 0.5, 1], [-2, 1, 2.5, -3, -0.5, -4, 2]])
 day05_repetition_penalty = exercise(
     "day05_repetition_penalty",
     """penalise(input_ids, next_logits, r): new logits, the seen tokens marked down.""",

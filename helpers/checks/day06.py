@@ -29,12 +29,12 @@ def _what_was_hit(case, expected, token):
 
 
 STICK = torch.tensor([0, 0.125, 0.5, 0, 0.25, 0.125, 0])
-SHORT = torch.tensor([0, 0.125, 0.5, 0.3749, 0])  # sums of floats may end below 1
+SHORT = torch.tensor([0.125, 0.5, 0.3749, 0])  # sums of floats may end below 1
 day06_draw = exercise(
     "day06_draw",
     """draw(probs, u): the token that a number u from [0, 1) falls on.""",
     cases=[(STICK, u) for u in (0.0, 0.1, 0.125, 0.3, 0.624, 0.625, 0.8, 0.99)]
-    + [(SHORT, u) for u in (0.125, 0.625, 0.99995)],
+    + [(SHORT, u) for u in (0.0, 0.125, 0.625, 0.99995)],
     hint=_what_was_hit,
     right=_draw,
     wrong={

@@ -139,7 +139,9 @@ day07_cut = exercise(
         "they have": lambda w, v, q, k: _share(_zeroed(w, q, k)) @ v,
         "nobody gets anything from key now": lambda w, v, q, k: w @ _zeroed(v, k),
         "the query gathers nothing now": lambda w, v, q, k: _zeroed(w, q) @ v,
-        "the line is in one row only": lambda w, v, q, k: w @ v - w[q, k] * v[k],
+        "the line is in the query's row only": lambda w, v, q, k: (
+            w @ v - w[q, k] * v[k]
+        ),
         "return all rows, not the query's": lambda w, v, q, k: _cut(w, v, q, k)[q],
     },
 )

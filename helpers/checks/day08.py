@@ -23,7 +23,7 @@ day08_cached_mask = exercise(
     cases=[(5, 3), (0, 4), (6, 1), (2, 4), (0, 1), (4, 4)],
     right=_mask,
     wrong={
-        "row i is at past + i, not at i": lambda past, new: _mask(past, new, -past),
+        "row i is at past + i, not i": lambda past, new: _mask(past, new, -past),
         "the diagonal moves by past, not by new": lambda p, n: _mask(p, n, n - p),
         "a query sees its own token, too": lambda past, new: _mask(past, new, -1),
         "upside down: True is where a query may look": lambda *sizes: ~_mask(*sizes),
@@ -75,6 +75,7 @@ day08_step_flops = exercise(
     cases=[*product(SHAPES, (13, 0, 63))],
     call=lambda answer, shape, cached: answer(GPT2Config(**shape, **ENDS), cached),
     each=True,
+    hint=lambda case, right, answer: f"expected {right:,}, got {answer:,} for {case}",
     right=_step,
     wrong={
         "the mask hides it from the old queries": lambda c, n: _step(c, n, 2 * n + 1),

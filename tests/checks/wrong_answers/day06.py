@@ -76,8 +76,8 @@ def _popped(texts):
 WRONG = {
     "day06_draw": [
         ("below u", lambda q, u: int((q.cumsum(0) < u).sum()), "not equal to it"),
-        ("off the end", _ends, "the last token that has a probability, not 5"),
-        ("last of all", lambda q, u: min(_ends(q, u), len(q) - 1), "not 4"),
+        ("off the end", _ends, "the last token that has a probability, not 4"),
+        ("last of all", lambda q, u: min(_ends(q, u), len(q) - 1), "not 3"),
         ("an axis", lambda q, u: torch.tensor([_ends(q, u)]), "of shape (1,)"),
         ("P", lambda q, u: q[_bisected(q, u)], "expected a whole number, got a number"),
         ("in place", _summed_in_place, "probs was changed in place"),
