@@ -12,7 +12,7 @@ from helpers.attention.weights import (
     projections,
     token_names,
 )
-from helpers.inputs import expect, whole
+from helpers.inputs import context_length, expect, whole
 from helpers.tokens import document_ids
 
 MAX_TOKENS = 24  # shown, unless asked otherwise
@@ -46,8 +46,8 @@ def show_heads(
     from bertviz import head_view
 
     _check_heads(model, layer, heads or [])
-    seen, note = _attention(model, tokenizer, text, max_tokens)
-    found = head_view(
+    seen, note = _rounded(model, tokenizer, text, max_tokens)
+    drawn = head_view(
         list(seen.weights[:, None]),
         seen.tokens,
         layer=layer,
@@ -55,31 +55,21 @@ def show_heads(
         html_action="return",
     )
     height = 100 + 23 * len(seen.tokens)
-    return View(_title("head view", seen), page(found.data), height=height, note=note)
+    return View(_title("head view", seen), page(drawn.data), height=height, note=note)
 
 
 def show_model(model, tokenizer, text: str, *, max_tokens: int = MAX_TOKENS) -> View:
-    """Show bertviz's model view: every head at once, a thumbnail each.
-
-    The arguments are those of ``show_heads``.
-    """
+    """Show bertviz's model view, a thumbnail of every head; see ``show_heads``."""
     from bertviz import model_view
 
-    seen, note = _attention(model, tokenizer, text, max_tokens)
-    found = model_view(
-        list(seen.weights[:, None]),
-        seen.tokens,
-        display_mode="light",
-        html_action="return",
-    )
+    seen, note = _rounded(model, tokenizer, text, max_tokens)
+    options = {"display_mode": "light", "html_action": "return"}
+    drawn = model_view(list(seen.weights[:, None]), seen.tokens, **options)
     layers, heads, tokens = seen.weights.shape[:3]
     height = 60 + max(layers * (84 * tokens // heads + 10), 18 * tokens + 60)
-    return View(
-        _title("model view", seen),
-        page(found.data, zoom=MODEL_ZOOM),
-        height=min(int(height * MODEL_ZOOM), 900),
-        note=note,
-    )
+    height = min(int(height * MODEL_ZOOM), 900)
+    html = page(drawn.data, zoom=MODEL_ZOOM)
+    return View(_title("model view", seen), html, height=height, note=note)
 
 
 def show_neurons(
@@ -99,34 +89,27 @@ def show_neurons(
 
     _check_heads(model, layer, [head])
     d_head = model.config.n_embd // model.config.n_head
-    input_ids, note = _cut(model, tokenizer, text, max_tokens, d_head)
-    stand_in = _Rounded(model, tokenizer, input_ids)
-    found = show(
-        stand_in,
-        "gpt2",
-        stand_in,
-        "text",
-        display_mode="light",
-        layer=layer,
-        head=head,
-        html_action="return",
-    )
+    input_ids, note = _shown(model, tokenizer, text, max_tokens, 2 * d_head)
+    stand_in = _StandIn(model, tokenizer, input_ids)
+    options = {"display_mode": "light", "html_action": "return"}
+    options |= {"layer": layer, "head": head}
+    drawn = show(stand_in, "gpt2", stand_in, "text", **options)
     title = _title("neuron view", stand_in.seen)
     height = 150 + 26 * input_ids.shape[1]
-    return View(title, page(found.data), height=height, note=note)
+    return View(title, page(drawn.data), height=height, note=note)
 
 
-class _Rounded:
+class _StandIn:
     """What bertviz's neuron view takes for a model and for a tokenizer.
 
     Its own GPT-2 reads weights in an old format only; the numbers are ours instead.
     """
 
     def __init__(self, model, tokenizer, input_ids: torch.Tensor):
-        weights = attention_weights(model, input_ids)[:, 0]
-        self.seen = Attention(token_names(tokenizer, input_ids[0]), weights)
-        query, key, _ = projections(model, input_ids)  # (layer, batch, head, …)
-        parts = {"attn": weights[:, None], "queries": query, "keys": key}
+        weights = attention_weights(model, input_ids)  # (layer, 1, head, seq, seq)
+        self.seen = Attention(token_names(tokenizer, input_ids[0]), weights[:, 0])
+        query, key, _ = projections(model, input_ids)  # (layer, 1, head, seq, d_head)
+        parts = {"attn": weights, "queries": query, "keys": key}
         self.layers = [
             {name: _short(part[layer]) for name, part in parts.items()}
             for layer in range(len(weights))
@@ -147,27 +130,28 @@ class _Rounded:
         return [0] * len(tokens)
 
 
-def _attention(model, tokenizer, text: str, max_tokens: int):
+def _rounded(model, tokenizer, text: str, max_tokens: int) -> tuple[Attention, str]:
     """Return the rounded weights of a text, cut if need be, and a note."""
-    input_ids, note = _cut(model, tokenizer, text, max_tokens, 0)
+    input_ids, note = _shown(model, tokenizer, text, max_tokens, 0)
     weights = _short(attention_weights(model, input_ids)[:, 0])
     return Attention(token_names(tokenizer, input_ids[0]), weights), note
 
 
-def _cut(model, tokenizer, text: str, max_tokens: int, d_head: int):
+def _shown(model, tokenizer, text: str, max_tokens: int, beside_weights: int):
     """Return the ids that fit a view, (1, seq), and a note if they are not all.
 
-    No token looks ahead, so those shown look where they would in the whole text.
+    A view holds, for each head and token, a weight per token and ``beside_weights``
+    numbers. No token looks ahead, so those shown look where they would in the whole.
     """
     expect("max_tokens", max_tokens, whole(), "a whole number from 1")
-    ids, heads = document_ids(tokenizer, text), model.config.n_layer
-    heads *= model.config.n_head
-    most = min(max_tokens, model.config.n_positions)
-    while most > 1 and heads * most * (most + 2 * d_head) > MAX_NUMBERS:
-        most -= 1
+    ids = document_ids(tokenizer, text)
+    heads = model.config.n_layer * model.config.n_head
+    seq = min(max_tokens, context_length(model))
+    while seq > 1 and heads * seq * (seq + beside_weights) > MAX_NUMBERS:
+        seq -= 1
     n = ids.shape[1]
-    note = f"the first {most} of {n} tokens are shown" if n > most else ""
-    return ids[:, :most].to(model.device), note
+    note = f"the first {seq} of {n} tokens are shown" if n > seq else ""
+    return ids[:, :seq].to(model.device), note
 
 
 def _short(numbers: torch.Tensor) -> torch.Tensor:
@@ -181,9 +165,7 @@ def _title(kind: str, seen: Attention) -> str:
 
 
 def _check_heads(model, layer: int, heads: list[int]) -> None:
-    layers, n_head = model.config.n_layer, model.config.n_head
-    wanted = f"a layer from 0 to {layers - 1}"
-    expect("layer", layer, lambda value: value in range(layers), wanted)
+    layers, n_head = range(model.config.n_layer), range(model.config.n_head)
+    expect("layer", layer, layers.__contains__, f"a layer from 0 to {layers[-1]}")
     for head in heads:
-        wanted = f"a head from 0 to {n_head - 1}"
-        expect("head", head, lambda value: value in range(n_head), wanted)
+        expect("head", head, n_head.__contains__, f"a head from 0 to {n_head[-1]}")

@@ -5,18 +5,9 @@ import math
 import pytest
 import torch
 
-from helpers.attention import cut
 from helpers.attention.ablation import ablate, gathered
-from helpers.attention.costs import (
-    Lines,
-    Texts,
-    cost,
-    extremes,
-    line_effects,
-    read,
-    recall_texts,
-    story_texts,
-)
+from helpers.attention.costs import Texts, cost, read, recall_texts, story_texts
+from helpers.attention.effects import Lines, cut, extremes, line_effects
 from helpers.gpt2 import GPT2
 from helpers.models import load_model
 from helpers.tokens.documents import document_ids
@@ -49,7 +40,7 @@ def test_a_cost_is_a_paired_difference():
 
 def test_texts_without_a_place_do_not_count():
     missing = torch.tensor([1.0, math.nan, 3.0])
-    assert cost(torch.zeros(3), missing).mean == pytest.approx(2.0)
+    assert cost(torch.zeros(3), missing).value == pytest.approx(2.0)
 
 
 def test_losses_are_the_library_s_and_pads_change_nothing(pocket, world):

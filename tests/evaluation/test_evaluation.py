@@ -9,7 +9,7 @@ from helpers.evaluation.losses import (
     accepted,
     document_losses,
     gap_to_floor,
-    in_batches,
+    batches_by_length,
     sample_texts,
 )
 from helpers.gpt2 import GPT2
