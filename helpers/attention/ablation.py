@@ -11,7 +11,7 @@ from functools import partial
 import torch
 
 from helpers.attention.hooks import Head, body, change_heads, check_heads, logits_of
-from helpers.inputs import expect
+from helpers.inputs import expect, whole
 
 WAYS = ("zero", "mean", "resample")
 
@@ -86,8 +86,8 @@ def gathered(model, input_ids: torch.Tensor) -> list[torch.Tensor]:
 
 def seeded(seed: int) -> torch.Generator:
     """Return a new generator; raise ValueError for what is no seed."""
-    expect("seed", seed, lambda n: n in range(2**63), "a whole number from 0")
-    return torch.Generator().manual_seed(int(seed))
+    expect("seed", seed, whole(2**63 - 1, least=0), "a whole number from 0")
+    return torch.Generator().manual_seed(seed)
 
 
 def _known(model, how: str, reference) -> list[torch.Tensor]:

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import torch
 
 from helpers.attention.hooks import body, logits_of
-from helpers.inputs import expect
+from helpers.inputs import expect, whole
 
 
 @torch.no_grad()
@@ -29,7 +29,7 @@ def logit_lens(
 
     Source: nostalgebraist 2020, "interpreting GPT: the logit lens".
     """
-    expect("logits_to_keep", logits_to_keep, _from_0, "a whole number from 0")
+    expect("logits_to_keep", logits_to_keep, whole(least=0), "a whole number from 0")
     inside, stream = body(model), []
 
     def keep(part, args):
@@ -43,7 +43,3 @@ def logit_lens(
     states = torch.stack(stream)[:, :, -logits_to_keep:]  # (depth, batch, seq, d_model)
     head = model.lm_head if hasattr(model, "lm_head") else model.head
     return head(inside.ln_f(states)).float()
-
-
-def _from_0(number) -> bool:
-    return isinstance(number, int) and number >= 0

@@ -165,7 +165,7 @@ def _title(kind: str, seen: Attention) -> str:
 
 
 def _check_heads(model, layer: int, heads: list[int]) -> None:
-    layers, n_head = range(model.config.n_layer), range(model.config.n_head)
-    expect("layer", layer, layers.__contains__, f"a layer from 0 to {layers[-1]}")
+    last, last_head = model.config.n_layer - 1, model.config.n_head - 1
+    expect("layer", layer, whole(last, least=0), f"a layer from 0 to {last}")
     for head in heads:
-        expect("head", head, n_head.__contains__, f"a head from 0 to {n_head[-1]}")
+        expect("head", head, whole(last_head, least=0), f"a head from 0 to {last_head}")

@@ -7,7 +7,7 @@ byte_level.py). Source: Sennrich et al. 2016, arXiv 1508.07909, algorithm 1.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from helpers.inputs import expect
+from helpers.inputs import expect, whole
 
 Pair = tuple[str, str]
 Words = Mapping[tuple[str, ...], int]  # a word as a tuple of symbols -> its count
@@ -46,7 +46,7 @@ def learn_merges(words: Words, n_merges: int) -> list[Pair]:
 
     Fewer than ``n_merges`` come back when every word has become one symbol.
     """
-    expect("n_merges", n_merges, lambda n: n in range(10**9), "a whole number from 0")
+    expect("n_merges", n_merges, whole(least=0), "a whole number from 0")
     # Of equally frequent pairs take the one whose left symbol is oldest, then whose
     # right one is, as the library's BpeTrainer does; characters are oldest, in order.
     age = {symbol: ord(symbol) for word in words for symbol in word}

@@ -183,6 +183,12 @@ def test_repeated_ids_repeat_and_nothing_comes_twice(pocket):
     [
         ({"length": 1000}, "length is 1000, expected 3 to 255 for this model"),
         ({"length": 2}, "length is 2, expected 3 to 255"),
+        ({"length": 3.5}, "length is 3.5, expected 3 to 255"),
+        ({"batch": -1}, "batch is -1, expected a whole number up to 4096"),
+        ({"batch": 10**9}, "batch is 1000000000, expected a whole number up to 4096"),
+        ({"seed": 0.5}, "seed is 0.5, expected a whole number from 0"),
+        ({"places": [0.5]}, r"places are \[0.5\], expected some of 0 … 31"),
+        ({"places": 3}, "places are 3, expected some of 0 … 31"),
         ({"places": [40]}, r"places are \[40\], expected some of 0 … 31"),
         ({"places": []}, r"places are \[\], expected some of 0 … 31"),
         (
@@ -194,11 +200,6 @@ def test_repeated_ids_repeat_and_nothing_comes_twice(pocket):
 def test_scores_say_what_is_wrong(pocket, arguments, message):
     with pytest.raises(ValueError, match=message):
         head_scores(pocket[0], **arguments)
-
-
-def test_a_score_that_is_not_there_is_named(pocket):
-    with pytest.raises(ValueError, match="there is no score 'last': choose one of"):
-        head_scores(pocket[0], length=4, batch=1).strongest("last")
 
 
 @settings(max_examples=20, deadline=None)
@@ -265,6 +266,14 @@ def test_resampling_draws_from_the_reference_and_repeats_with_its_seed(small, id
         ({"heads": [(0, -1)]}, "no head -1 in a layer 0: there are"),
         ({"heads": [(0, 0)], "how": "half"}, "how is 'half', expected one of zero, "),
         ({"heads": [(0, 0)], "how": "mean"}, "mean needs texts to draw from: give ref"),
+        ({"heads": [(0, 0)], "how": "mean", "reference": []}, "mean needs texts to dr"),
+        ({"heads": [(0, 0)], "seed": None}, "seed is None, expected a whole number"),
+        ({"heads": [(0.0, 0)]}, "no head 0 in a layer 0.0: there are layers 0 … 2"),
+        ({"heads": [(0, 0.5)]}, "no head 0.5 in a layer 0: there are layers 0 … 2"),
+        (
+            {"heads": (0, 1)},
+            r"expected heads as a list of \(layer, head\), got \[0, 1\]",
+        ),
     ],
 )
 def test_ablation_says_what_is_wrong(small, arguments, message):
@@ -312,13 +321,6 @@ def test_patching_the_only_head_is_patching_the_attention(ids):
     assert not torch.allclose(one, logits_of(model, ids), atol=1e-3)
 
 
-def test_patching_says_what_is_wrong(small, ids):
-    with pytest.raises(ValueError, match=r"source_ids has another shape than"):
-        patch(small, ids, ids[:, :5], layer=0)
-    with pytest.raises(ValueError, match="part is 'norm', expected one of block"):
-        patch(small, ids, ids, layer=0, part="norm")
-
-
 def test_cutting_every_line_into_a_position_is_ablating_it_there(pocket):
     model, tokenizer = pocket
     input_ids = tokenizer(TEXT, return_tensors="pt")["input_ids"]
@@ -331,8 +333,6 @@ def test_cutting_every_line_into_a_position_is_ablating_it_there(pocket):
         silent = logits_of(model, only)
     found = cut(model, only, (2, 4), query=0, key=0)
     torch.testing.assert_close(found, silent, atol=1e-4, rtol=1e-4)
-    with pytest.raises(ValueError, match="query 2 and key 3: expected positions with"):
-        cut(model, input_ids, (1, 3), query=2, key=3)
 
 
 def test_the_lens_ends_in_the_models_own_output(small, ids):
@@ -348,3 +348,60 @@ def test_the_lens_ends_in_the_models_own_output(small, ids):
             torch.testing.assert_close(lens[depth], wanted)
         twice = small.lm_head(parts.ln_f(hidden[-1]))  # the mistake
         assert not torch.allclose(twice, lens[-1], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [None, [[1, 2, 3]], torch.zeros(1, 3), torch.arange(5), torch.full((1, 3), 97)],
+)
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda model, ids: head_scores(model, ids if ids is not None else [[1]]),
+        lambda model, ids: patch(model, ids, ids, layer=0),
+        lambda model, ids: patch(model, torch.ones(1, 3, dtype=int), ids, layer=0),
+        lambda model, ids: cut(model, ids, (0, 0), query=1, key=0),
+        lambda model, ids: projections(model, ids),
+        lambda model, ids: logit_lens(model, ids),
+    ],
+)
+def test_ids_that_cannot_be_read_are_told(call, bad):
+    with pytest.raises(ValueError, match="expected input_ids|token id 97 is outside"):
+        call(random_model(), bad)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m, x: patch(m, x, x[:, :5], layer=0), "source_ids has another shape"),
+        (lambda m, x: patch(m, x, x, layer=0, part="norm"), "part is 'norm', expected"),
+        (
+            lambda m, x: patch(m, x, x, layer=0, head=0, part="mlp"),
+            "part is 'mlp', but a head belongs to the attention",
+        ),
+        (lambda m, x: patch(m, x, x, layer=1.5), "no head 0 in a layer 1.5: there are"),
+        (
+            lambda m, x: patch(m, x, x, layer=0, positions=[99]),
+            r"positions are \[99\], expected some of 0 … 10",
+        ),
+        (
+            lambda m, x: patch(m, x, x, layer=0, positions=[True, False]),
+            r"positions are \[True, False\], expected some of 0 … 10",
+        ),
+        (lambda m, x: logit_lens(m, x, logits_to_keep=-1), "logits_to_keep is -1, exp"),
+        (lambda m, x: cut(m, x, (0, 0), query=2, key=3), "query 2 and key 3: expected"),
+        (lambda m, x: cut(m, x, (0, 0), query=2, key=1.5), "query and key are"),
+        (lambda m, x: cut(m, x, (0, 0), query=True, key=False), "query and key are"),
+        (
+            lambda m, x: head_scores(m, length=4, batch=1).strongest("last"),
+            "there is no score 'last': choose one of",
+        ),
+        (
+            lambda m, x: head_scores(m, length=4).strongest("first", -1),
+            "n is -1, expected a whole number from 1",
+        ),
+    ],
+)
+def test_what_cannot_be_looked_at_is_told(ids, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(random_model(), ids)
