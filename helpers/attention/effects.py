@@ -9,16 +9,9 @@ from typing import NamedTuple
 
 import torch
 
-from helpers.attention.hooks import (
-    Head,
-    body,
-    change_heads,
-    check_heads,
-    check_places,
-    logits_of,
-)
+from helpers.attention.hooks import Head, body, change_heads, check_heads, logits_of
 from helpers.attention.weights import attention_weights, projections
-from helpers.inputs import check_ids
+from helpers.inputs import check_ids, expect, whole
 
 
 class Lines(NamedTuple):
@@ -67,8 +60,9 @@ def extremes(lines: Lines, *, large: float = 0.5, small: float = 0.2):
         raise ValueError(f"no weights above {large} and below {small}: try other ones")
     idle = lines.effects.where(heavy, torch.inf).argmin()
     busy = lines.effects.where(light, -torch.inf).argmax()
-    places = [torch.unravel_index(line, lines.weights.shape) for line in (idle, busy)]
-    return tuple(tuple(map(int, place)) for place in places)
+    shape = lines.weights.shape
+    lines = [torch.unravel_index(line, shape) for line in (idle, busy)]
+    return tuple(tuple(int(i) for i in line) for line in lines)
 
 
 @torch.no_grad()
@@ -82,11 +76,9 @@ def cut(
     """
     [(layer, number)] = check_heads(model, [head])
     check_ids(model, input_ids)
-    seq = input_ids.shape[1]
-    check_places("query and key", [query, key], seq)
-    if key > query:
-        wanted = f"positions with 0 <= key <= query < {seq}"
-        raise ValueError(f"query {query} and key {key}: expected {wanted}")
+    last = input_ids.shape[1] - 1
+    expect("query", query, whole(last, least=0), f"a position from 0 to {last}")
+    expect("key", key, whole(query, least=0), f"a position from 0 to {query}")
     weight = attention_weights(model, input_ids)[layer, :, number, query, key]
     value = projections(model, input_ids)[2][layer, :, number, key]  # (batch, d_head)
 

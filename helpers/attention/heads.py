@@ -38,11 +38,8 @@ def head_scores(
         batch: how many texts, where they are drawn.
         seed: draws them.
 
-    Raises:
-        ValueError: for a length that does not fit the context twice, or the vocabulary;
-            texts that do not repeat themselves; a place outside them.
-
-    Source: Olsson et al. 2022, "In-context Learning and Induction Heads".
+    Source: Olsson et al. 2022, "In-context Learning and Induction Heads". Raises
+    ValueError for texts that do not repeat themselves, or options out of range.
     """
     if input_ids is None:
         drawn = repeated_ids(model.config, length=length, batch=batch, seed=seed)
@@ -51,12 +48,10 @@ def head_scores(
     length = _period(input_ids)
     weights = attention_weights(model, input_ids)  # (layer, batch, head, seq, seq)
     weights = weights.float().mean(dim=1).cpu()  # (layer, head, seq, seq)
-    scores, chance = {}, {}
-    for kind in KINDS:
-        query, key = looks(kind, length, places)
-        scores[kind] = weights[..., query, key].mean(dim=-1)  # (layer, head)
-        chance[kind] = (1 / (query + 1)).mean().item()  # query + 1 tokens can be seen
-    return HeadScores(**scores, chance=chance)
+    query, keys = looks(length, places)
+    scores = {kind: weights[..., query, key].mean(dim=-1) for kind, key in keys.items()}
+    chance = (1 / (query + 1)).mean().item()  # query + 1 tokens can be looked at
+    return HeadScores(**scores, chance=dict.fromkeys(KINDS, chance))
 
 
 class HeadScores(NamedTuple):
@@ -78,21 +73,20 @@ class HeadScores(NamedTuple):
         return [divmod(i, scores.shape[1]) for i in order]
 
 
-def looks(kind: str, length: int, places: list[int] | None = None):
-    """Return the queries and the keys between which a kind of head has its weight.
+def looks(length: int, places: list[int] | None = None):
+    """Return the queries, and for each kind of head the keys where its weight is.
 
     All kinds are asked at the same queries: in the second copy, which stands at the
     positions from ``length`` + 1 to 2 ``length``. ValueError for a place outside it.
     """
     at = range(length) if places is None else places
     query = check_places("places", at, length) + length + 1
-    keys = {
+    return query, {
         "previous": query - 1,
         "first": torch.zeros_like(query),
         "duplicate": query - length,
         "induction": query - length + 1,
     }
-    return query, keys[kind]
 
 
 def repeated_ids(config, *, length: int, batch: int, seed: int) -> torch.Tensor:

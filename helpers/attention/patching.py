@@ -5,14 +5,7 @@ from functools import partial
 
 import torch
 
-from helpers.attention.hooks import (
-    body,
-    change_heads,
-    change_output,
-    check_heads,
-    check_places,
-    logits_of,
-)
+from helpers.attention import hooks
 from helpers.inputs import check_ids
 
 PARTS = ("block", "attention", "mlp")
@@ -29,7 +22,7 @@ def patch(
     head: int | None = None,
     positions: Iterable[int] | None = None,
 ) -> torch.Tensor:
-    """Return the logits of one text with a part's output taken from another text.
+    """Return the logits, (batch, seq, vocab), with a part taken from another text.
 
     Args:
         model: a GPT-2 of transformers or the engine.
@@ -40,9 +33,6 @@ def patch(
             ``mlp`` (what one of them adds to the stream).
         head: one head of the attention, in place of the whole part.
         positions: where; None is everywhere.
-
-    Returns:
-        (batch, seq, vocab).
 
     Source: Meng et al. 2022, "Locating and Editing Factual Associations in GPT".
     Raises ValueError for a part that is not there, or texts of different shapes.
@@ -55,7 +45,7 @@ def patch(
     site = _site(model, layer, part, head)
     at = slice(None)
     if positions is not None:
-        at = check_places("positions", positions, input_ids.shape[1])
+        at = hooks.check_places("positions", positions, input_ids.shape[1])
     # Values are (batch, seq, d_model) or, for a head, (batch, seq, head, d_head).
     place = (slice(None), at) if head is None else (slice(None), at, head)
     source = []
@@ -70,20 +60,20 @@ def patch(
         return value
 
     with site(keep):
-        logits_of(model, source_ids)
+        hooks.logits_of(model, source_ids)
     with site(put):
-        return logits_of(model, input_ids)
+        return hooks.logits_of(model, input_ids)
 
 
 def _site(model, layer: int, part: str | None, head: int | None):
-    """Return what takes a change and makes it where the part computes."""
-    check_heads(model, [(layer, 0 if head is None else head)])
+    """Return the function that puts a change where the part computes."""
+    hooks.check_heads(model, [(layer, 0 if head is None else head)])
     if part not in (None, *PARTS):
         raise ValueError(f"part is {part!r}, expected one of {', '.join(PARTS)}")
     if head is not None:
         if part not in (None, "attention"):
             raise ValueError(f"part is {part!r}, but a head belongs to the attention")
-        return partial(change_heads, model, layer)
-    block = body(model).h[layer]
+        return partial(hooks.change_heads, model, layer)
+    block = hooks.body(model).h[layer]
     modules = {"block": block, "attention": block.attn, "mlp": block.mlp}
-    return partial(change_output, modules[part or "block"])
+    return partial(hooks.change_output, modules[part or "block"])

@@ -22,13 +22,7 @@ MODEL_ZOOM = 0.9  # of 970 pixels, which the model view is wide
 
 
 def show_heads(
-    model,
-    tokenizer,
-    text: str,
-    *,
-    layer: int = 0,
-    heads: list[int] | None = None,
-    max_tokens: int = MAX_TOKENS,
+    model, tokenizer, text: str, *, layer: int = 0, heads=None, max_tokens=MAX_TOKENS
 ) -> View:
     """Show bertviz's head view: lines from each token to those it looks at.
 
@@ -37,23 +31,15 @@ def show_heads(
         tokenizer: its tokenizer.
         text: any text; the end token is put in front.
         layer: shown first; the others can be chosen in the view.
-        heads: of the layer, shown first; None is all of them.
+        heads: a list of the layer's heads, shown first; None is all of them.
         max_tokens: longer texts are cut, and a note says so.
-
-    Raises:
-        ValueError: for a layer or head that is not there.
     """
     from bertviz import head_view
 
     _check_heads(model, layer, heads or [])
     seen, note = _rounded(model, tokenizer, text, max_tokens)
-    drawn = head_view(
-        list(seen.weights[:, None]),
-        seen.tokens,
-        layer=layer,
-        heads=heads,
-        html_action="return",
-    )
+    options = {"layer": layer, "heads": heads, "html_action": "return"}
+    drawn = head_view(list(seen.weights[:, None]), seen.tokens, **options)
     height = 100 + 23 * len(seen.tokens)
     return View(_title("head view", seen), page(drawn.data), height=height, note=note)
 
@@ -73,13 +59,7 @@ def show_model(model, tokenizer, text: str, *, max_tokens: int = MAX_TOKENS) -> 
 
 
 def show_neurons(
-    model,
-    tokenizer,
-    text: str,
-    *,
-    layer: int = 0,
-    head: int = 0,
-    max_tokens: int = MAX_TOKENS,
+    model, tokenizer, text: str, *, layer: int = 0, head=0, max_tokens=MAX_TOKENS
 ) -> View:
     """Show bertviz's neuron view: the query and keys behind the weights of one head.
 
@@ -88,8 +68,8 @@ def show_neurons(
     from bertviz.neuron_view import show
 
     _check_heads(model, layer, [head])
-    d_head = model.config.n_embd // model.config.n_head
-    input_ids, note = _shown(model, tokenizer, text, max_tokens, 2 * d_head)
+    beside = 2 * model.config.n_embd // model.config.n_head  # a query and a key
+    input_ids, note = _shown(model, tokenizer, text, max_tokens, beside)
     stand_in = _StandIn(model, tokenizer, input_ids)
     options = {"display_mode": "light", "html_action": "return"}
     options |= {"layer": layer, "head": head}
@@ -110,24 +90,22 @@ class _StandIn:
         self.seen = Attention(token_names(tokenizer, input_ids[0]), weights[:, 0])
         query, key, _ = projections(model, input_ids)  # (layer, 1, head, seq, d_head)
         parts = {"attn": weights, "queries": query, "keys": key}
-        self.layers = [
-            {name: _short(part[layer]) for name, part in parts.items()}
-            for layer in range(len(weights))
-        ]
+        self.layers = []
+        for layer in range(len(weights)):
+            shown = {name: _short(part[layer]) for name, part in parts.items()}
+            self.layers.append(shown)
 
     def eval(self) -> None:
-        """Do nothing: all is computed."""
+        pass  # all is computed
 
     def __call__(self, ids: torch.Tensor) -> list:
         return [self.layers]
 
     def tokenize(self, text: str) -> list[str]:
-        """Return the tokens, whatever the text."""
         return self.seen.tokens
 
     def convert_tokens_to_ids(self, tokens: list[str]) -> list[int]:
-        """Return as many ids, which nobody reads."""
-        return [0] * len(tokens)
+        return [0] * len(tokens)  # nobody reads them
 
 
 def _rounded(model, tokenizer, text: str, max_tokens: int) -> tuple[Attention, str]:
@@ -140,8 +118,7 @@ def _rounded(model, tokenizer, text: str, max_tokens: int) -> tuple[Attention, s
 def _shown(model, tokenizer, text: str, max_tokens: int, beside_weights: int):
     """Return the ids that fit a view, (1, seq), and a note if they are not all.
 
-    A view holds, for each head and token, a weight per token and ``beside_weights``
-    numbers. No token looks ahead, so those shown look where they would in the whole.
+    No token looks ahead, so those shown look where they would in the whole text.
     """
     expect("max_tokens", max_tokens, whole(), "a whole number from 1")
     ids = document_ids(tokenizer, text)

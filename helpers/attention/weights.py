@@ -35,12 +35,7 @@ def attentions(model, tokenizer, text: str) -> Attention:
 def attention_weights(model, input_ids: torch.Tensor) -> torch.Tensor:
     """Return (layer, batch, head, seq, seq), in the model's dtype; rows sum to 1.
 
-    Args:
-        model: a GPT-2 of transformers.
-        input_ids: (batch, seq), without pads.
-
-    Raises:
-        ValueError: for another model, or ids that it cannot read.
+    The model is a GPT-2 of transformers, ``input_ids`` are (batch, seq) without pads.
     """
     check_ids(model, input_ids)
     with eager(model):

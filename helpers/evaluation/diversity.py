@@ -14,14 +14,12 @@ from helpers.inputs import expect, whole
 from helpers.tokens import pretokenise as words
 
 NO_MATCH = 0.1  # matches that are counted for an order in which there are none
-LONGEST = 100  # words of an n-gram
 
 
 def distinct_n(texts: Sequence, n: int = 2) -> float:
     """Return how many different ``n``-grams there are, per ``n``-gram of all texts.
 
     1 is the most diverse. Source: Li et al. 2016, who divide by the number of words.
-    Raises ValueError for ``n`` below 1, and where every text is shorter than ``n``.
     """
     grams = Counter()
     for text in _several(texts, 1):
@@ -34,8 +32,7 @@ def distinct_n(texts: Sequence, n: int = 2) -> float:
 def repetition_rate(text, n: int = 4) -> float:
     """Return which share of one text's ``n``-grams was there before in this text.
 
-    0 for a text that never repeats ``n`` words, or has fewer than ``n``.
-    Source: Welleck et al. 2019, "seq-rep-n". Raises ValueError for ``n`` below 1.
+    0 for a text of fewer than ``n`` words. Source: Welleck et al. 2019, "seq-rep-n".
     """
     grams = _ngrams(text, n)
     return 1 - len(set(grams)) / len(grams) if grams else 0.0
@@ -56,12 +53,11 @@ def self_bleu(
     Source: Zhu et al. 2018; BLEU: Papineni et al. 2002, smoothed as method 1 of Chen
     and Cherry 2014. Raises ValueError for fewer than two texts, or an empty one.
     """
-    expect("n", max_n, whole(LONGEST), f"a whole number from 1 to {LONGEST}")
+    _check_order(max_n)
     texts = [_items(text) for text in _several(texts, 2)]
-    if at_most is not None:
-        expect("at_most", at_most, whole(), "a whole number from 1")
-        if at_most < len(texts):
-            texts = random.Random(seed).sample(texts, at_most)
+    expect("at_most", at_most or 1, whole(), "a whole number from 1")
+    if at_most is not None and at_most < len(texts):
+        texts = random.Random(seed).sample(texts, at_most)
     if not all(_several(texts, 2)):
         raise ValueError(f"text {texts.index([])} is empty: leave it out")
     logs = [0.0] * len(texts)
@@ -97,13 +93,13 @@ def _matches(counts: list[Counter]) -> list[int]:
 
 def _shortness(length: int, lengths: Counter) -> float:
     """Return the logarithm of BLEU's brevity penalty: 0, or less for short texts."""
-    others = lengths - Counter([length])
+    others = lengths - Counter([length])  # one text of this length fewer
     nearest = min(others, key=lambda other: (abs(other - length), other))
     return min(0.0, 1 - nearest / length)
 
 
 def _ngrams(text, n: int) -> list[tuple]:
-    expect("n", n, whole(LONGEST), f"a whole number from 1 to {LONGEST}")
+    _check_order(n)
     items = _items(text)
     return list(zip(*(items[i:] for i in range(n)), strict=False))
 
@@ -113,6 +109,10 @@ def _items(text) -> list:
     if isinstance(text, str):
         return words(text)
     return text.tolist() if hasattr(text, "tolist") else list(text)
+
+
+def _check_order(n: int) -> None:
+    expect("n", n, whole(100), "a whole number from 1 to 100")
 
 
 def _several(texts, least: int):

@@ -73,13 +73,10 @@ def measure(
     pairs = zip(texts, prompts, strict=True)
     news = [words(text)[len(words(prompt)) :][:SPOKEN] for text, prompt in pairs]
     groups = [news[i : i + group] for i in range(0, len(news) - group + 1, group)]
-    return Point(
-        len(texts),
-        mean(v.kind is None for v in verdicts),
-        mean(v.right / max(v.words, 1) for v in verdicts),
-        mean(map(_distinct, groups)),
-        mean(map(_likeness, groups)),
-    )
+    whole = mean(verdict.kind is None for verdict in verdicts)
+    told = mean(verdict.right / max(verdict.words, 1) for verdict in verdicts)
+    diverse = mean(map(_distinct, groups)), mean(map(_likeness, groups))
+    return Point(len(texts), whole, told, *diverse)
 
 
 def still_right(verdicts: Sequence[Verdict], most: int = 150) -> list[float]:
@@ -113,8 +110,8 @@ def _row(point: Point) -> dict[str, float]:
     whole, told = point.accepted, point.right
     row = {"n": point.stories, "whole": whole.value, "± whole": whole.error}
     row |= {"told": told.value, "± told": told.error}
-    diverse = {"distinct-2": point.distinct.value, "self-BLEU": point.self_bleu.value}
-    return row | diverse
+    row |= {"distinct-2": point.distinct.value, "self-BLEU": point.self_bleu.value}
+    return row
 
 
 def _tried(verdicts: Sequence[Verdict], given: int) -> int:

@@ -44,12 +44,9 @@ def word_starts(tokenizer, text: str) -> list[int]:
 
 
 def token_texts(batch, tokenizer, *, pad: str = "pad") -> list[list[str]]:
-    """Return each token's text, row by row, ¶ for an end token.
+    """Return each token's text, row by row: ¶ for an end token, ``pad`` for a pad.
 
-    Args:
-        batch: ``input_ids`` and ``attention_mask``, both (batch, seq).
-        tokenizer: the model's.
-        pad: stands for every token that the mask hides.
+    The batch has ``input_ids`` and ``attention_mask``, both (batch, seq).
     """
     rows = []
     for ids, mask in zip(batch["input_ids"], batch["attention_mask"], strict=True):

@@ -22,7 +22,7 @@ from helpers.attention import (
 from helpers.gpt2 import GPT2
 from helpers.gpt2.fast import replace_matrices
 from helpers.models import load_model
-from tests.random_models import random_model
+from tests.random_models import random_ids, random_model
 
 TEXT = 'Tom had a red kite. "</script>", he said.\n'
 
@@ -41,7 +41,7 @@ def small(request):
 
 @pytest.fixture
 def ids():
-    return torch.randint(96, (2, 11), generator=torch.Generator().manual_seed(1))
+    return random_ids(random_model(), 2, 11, seed=1)
 
 
 def logits_of(model, ids):
@@ -178,30 +178,6 @@ def test_repeated_ids_repeat_and_nothing_comes_twice(pocket):
     assert not torch.equal(ids, repeated_ids(config, length=20, batch=5, seed=4))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"length": 1000}, "length is 1000, expected 3 to 255 for this model"),
-        ({"length": 2}, "length is 2, expected 3 to 255"),
-        ({"length": 3.5}, "length is 3.5, expected 3 to 255"),
-        ({"batch": -1}, "batch is -1, expected a whole number up to 4096"),
-        ({"batch": 10**9}, "batch is 1000000000, expected a whole number up to 4096"),
-        ({"seed": 0.5}, "seed is 0.5, expected a whole number from 0"),
-        ({"places": [0.5]}, r"places are \[0.5\], expected some of 0 … 31"),
-        ({"places": 3}, "places are 3, expected some of 0 … 31"),
-        ({"places": [40]}, r"places are \[40\], expected some of 0 … 31"),
-        ({"places": []}, r"places are \[\], expected some of 0 … 31"),
-        (
-            {"input_ids": torch.arange(9)[None]},
-            r"input_ids \(1, 9\) do not repeat themselves: give one token, then",
-        ),
-    ],
-)
-def test_scores_say_what_is_wrong(pocket, arguments, message):
-    with pytest.raises(ValueError, match=message):
-        head_scores(pocket[0], **arguments)
-
-
 @settings(max_examples=20, deadline=None)
 @given(layer=st.integers(0, 2), head=st.integers(0, 3))
 def test_ablating_a_head_is_zeroing_its_rows_of_the_projection(small, layer, head):
@@ -257,28 +233,6 @@ def test_resampling_draws_from_the_reference_and_repeats_with_its_seed(small, id
     same = ids[:1, :1].expand(3, 1)
     with ablate(small, [(1, 2)], how="resample", reference=same):
         torch.testing.assert_close(logits_of(small, same), logits_of(small, same))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"heads": [(3, 0)]}, "no head 0 in a layer 3: there are layers 0 … 2 with"),
-        ({"heads": [(0, -1)]}, "no head -1 in a layer 0: there are"),
-        ({"heads": [(0, 0)], "how": "half"}, "how is 'half', expected one of zero, "),
-        ({"heads": [(0, 0)], "how": "mean"}, "mean needs texts to draw from: give ref"),
-        ({"heads": [(0, 0)], "how": "mean", "reference": []}, "mean needs texts to dr"),
-        ({"heads": [(0, 0)], "seed": None}, "seed is None, expected a whole number"),
-        ({"heads": [(0.0, 0)]}, "no head 0 in a layer 0.0: there are layers 0 … 2"),
-        ({"heads": [(0, 0.5)]}, "no head 0.5 in a layer 0: there are layers 0 … 2"),
-        (
-            {"heads": (0, 1)},
-            r"expected heads as a list of \(layer, head\), got \[0, 1\]",
-        ),
-    ],
-)
-def test_ablation_says_what_is_wrong(small, arguments, message):
-    with pytest.raises(ValueError, match=message), ablate(small, **arguments):
-        pass
 
 
 def test_a_packed_engine_is_refused(pocket):
@@ -350,58 +304,77 @@ def test_the_lens_ends_in_the_models_own_output(small, ids):
         assert not torch.allclose(twice, lens[-1], atol=1e-3)
 
 
+def silenced(model, ids, heads=((0, 0),), **options):
+    with ablate(model, heads, **options):
+        return logits_of(model, ids)
+
+
+def patched(model, ids, source=None, layer=0, **options):
+    return patch(model, ids, ids if source is None else source, layer=layer, **options)
+
+
+def cut_line(model, ids, query=2, key=0):
+    return cut(model, ids, (0, 0), query=query, key=key)
+
+
+def scored(model, ids, length=8, **options):
+    return head_scores(model, length=length, **options)
+
+
+def strongest(model, ids, kind="first", n=1):
+    return head_scores(model, length=4).strongest(kind, n)
+
+
 @pytest.mark.parametrize(
-    "bad",
+    ("call", "options", "message"),
+    [
+        (scored, {"length": 1000}, "length is 1000, expected 3 to 31 for this model"),
+        (scored, {"length": 2}, "length is 2, expected 3 to 31"),
+        (scored, {"length": 3.5}, "length is 3.5, expected 3 to 31"),
+        (scored, {"batch": -1}, "batch is -1, expected a whole number up to 4096"),
+        (scored, {"batch": 10**9}, "batch is 1000000000, expected a whole number up"),
+        (scored, {"seed": 0.5}, "seed is 0.5, expected a whole number"),
+        (scored, {"places": [0.5]}, r"places are \[0.5\], expected some of"),
+        (scored, {"places": 3}, "places are 3, expected some of 0 … 7"),
+        (scored, {"places": [8]}, r"places are \[8\], expected some of 0"),
+        (scored, {"places": []}, r"places are \[\], expected some of 0 …"),
+        (scored, {"input_ids": torch.arange(9)[None]}, "do not repeat themselves: giv"),
+        (strongest, {"kind": "last"}, "there is no score 'last': choose one of"),
+        (strongest, {"n": -1}, "n is -1, expected a whole number from 1"),
+        (silenced, {"heads": [(3, 0)]}, "no head 0 in a layer 3: there are layers 0 …"),
+        (silenced, {"heads": [(0, -1)]}, "no head -1 in a layer 0: there are"),
+        (silenced, {"heads": [(0.0, 0)]}, "no head 0 in a layer 0.0: there are layers"),
+        (silenced, {"heads": [(0, 0.5)]}, "no head 0.5 in a layer 0: there are layers"),
+        (silenced, {"heads": (0, 1)}, r"expected heads as a list of \(layer, head\), "),
+        (silenced, {"how": "half"}, "how is 'half', expected one of zero, mean"),
+        (silenced, {"how": "mean"}, "mean needs texts to draw from: give reference"),
+        (silenced, {"how": "mean", "reference": []}, "mean needs texts to draw from"),
+        (silenced, {"seed": None}, "seed is None, expected a whole number from 0"),
+        (patched, {"source": torch.zeros(2, 5, dtype=int)}, "source_ids has another s"),
+        (patched, {"part": "norm"}, "part is 'norm', expected one of block"),
+        (patched, {"head": 0, "part": "mlp"}, "part is 'mlp', but a head belongs to t"),
+        (patched, {"layer": 1.5}, "no head 0 in a layer 1.5: there are"),
+        (patched, {"positions": [99]}, r"positions are \[99\], expected some of 0 … 1"),
+        (patched, {"positions": [True]}, r"positions are \[True\], expected some of 0"),
+        (logit_lens, {"logits_to_keep": -1}, "logits_to_keep is -1, expected a whole "),
+        (cut_line, {"key": 3}, "key is 3, expected a position from 0 to 2"),
+        (cut_line, {"key": 1.5}, "key is 1.5, expected a position from 0 to 2"),
+        (cut_line, {"query": True}, "query is True, expected a position from 0 to 10"),
+        (cut_line, {"query": 11}, "query is 11, expected a position from 0 to 10"),
+    ],
+)
+def test_what_cannot_be_looked_at_is_told(ids, call, options, message):
+    with pytest.raises(ValueError, match=message):
+        call(random_model(), ids, **options)
+
+
+@pytest.mark.parametrize(
+    "ids",
     [None, [[1, 2, 3]], torch.zeros(1, 3), torch.arange(5), torch.full((1, 3), 97)],
 )
-@pytest.mark.parametrize(
-    "call",
-    [
-        lambda model, ids: head_scores(model, ids if ids is not None else [[1]]),
-        lambda model, ids: patch(model, ids, ids, layer=0),
-        lambda model, ids: patch(model, torch.ones(1, 3, dtype=int), ids, layer=0),
-        lambda model, ids: cut(model, ids, (0, 0), query=1, key=0),
-        lambda model, ids: projections(model, ids),
-        lambda model, ids: logit_lens(model, ids),
-    ],
-)
-def test_ids_that_cannot_be_read_are_told(call, bad):
+@pytest.mark.parametrize("call", [patched, cut_line, projections, logit_lens])
+def test_ids_that_cannot_be_read_are_told(call, ids):
     with pytest.raises(ValueError, match="expected input_ids|token id 97 is outside"):
-        call(random_model(), bad)
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda m, x: patch(m, x, x[:, :5], layer=0), "source_ids has another shape"),
-        (lambda m, x: patch(m, x, x, layer=0, part="norm"), "part is 'norm', expected"),
-        (
-            lambda m, x: patch(m, x, x, layer=0, head=0, part="mlp"),
-            "part is 'mlp', but a head belongs to the attention",
-        ),
-        (lambda m, x: patch(m, x, x, layer=1.5), "no head 0 in a layer 1.5: there are"),
-        (
-            lambda m, x: patch(m, x, x, layer=0, positions=[99]),
-            r"positions are \[99\], expected some of 0 … 10",
-        ),
-        (
-            lambda m, x: patch(m, x, x, layer=0, positions=[True, False]),
-            r"positions are \[True, False\], expected some of 0 … 10",
-        ),
-        (lambda m, x: logit_lens(m, x, logits_to_keep=-1), "logits_to_keep is -1, exp"),
-        (lambda m, x: cut(m, x, (0, 0), query=2, key=3), "query 2 and key 3: expected"),
-        (lambda m, x: cut(m, x, (0, 0), query=2, key=1.5), "query and key are"),
-        (lambda m, x: cut(m, x, (0, 0), query=True, key=False), "query and key are"),
-        (
-            lambda m, x: head_scores(m, length=4, batch=1).strongest("last"),
-            "there is no score 'last': choose one of",
-        ),
-        (
-            lambda m, x: head_scores(m, length=4).strongest("first", -1),
-            "n is -1, expected a whole number from 1",
-        ),
-    ],
-)
-def test_what_cannot_be_looked_at_is_told(ids, call, message):
-    with pytest.raises(ValueError, match=message):
         call(random_model(), ids)
+    with pytest.raises(ValueError, match="expected input_ids|token id 97 is outside"):
+        head_scores(random_model(), [[1]] if ids is None else ids)
