@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from helpers.inputs import INTEGERS, check_ids
+from helpers.inputs import INTEGERS, check_ids, expect, whole
 
 Head = tuple[int, int]  # (layer, head), both counted from 0
 Change = Callable[[torch.Tensor], torch.Tensor]
@@ -61,15 +61,16 @@ def body(model) -> nn.Module:
 
 def check_heads(model, heads: Iterable[Head]) -> list[Head]:
     """Return the heads as a list; raise ValueError for one that is not there."""
-    layers, n_head = len(body(model).h), model.config.n_head
-    heads = list(heads)
+    last, last_head, heads = (
+        len(body(model).h) - 1,
+        model.config.n_head - 1,
+        list(heads),
+    )
     if not all(isinstance(head, (tuple, list)) and len(head) == 2 for head in heads):
         raise ValueError(f"expected heads as a list of (layer, head), got {heads}")
     for layer, head in heads:
-        whole = isinstance(layer, int) and isinstance(head, int)  # 0.0 is in range(3)
-        if not (whole and layer in range(layers) and head in range(n_head)):
-            there = f"layers 0 … {layers - 1} with heads 0 … {n_head - 1}"
-            raise ValueError(f"no head {head} in a layer {layer}: there are {there}")
+        expect("layer", layer, whole(last, least=0), f"a layer from 0 to {last}")
+        expect("head", head, whole(last_head, least=0), f"a head from 0 to {last_head}")
     return heads
 
 

@@ -5,6 +5,7 @@ Source: Vig 2019, "A Multiscale Visualization of Attention in the Transformer Mo
 
 import torch
 
+from helpers.attention.hooks import check_heads
 from helpers.attention.pages import View, page
 from helpers.attention.weights import (
     Attention,
@@ -36,7 +37,7 @@ def show_heads(
     """
     from bertviz import head_view
 
-    _check_heads(model, layer, heads or [])
+    check_heads(model, [(layer, head) for head in heads or [0]])
     seen, note = _rounded(model, tokenizer, text, max_tokens)
     options = {"layer": layer, "heads": heads, "html_action": "return"}
     drawn = head_view(list(seen.weights[:, None]), seen.tokens, **options)
@@ -67,7 +68,7 @@ def show_neurons(
     """
     from bertviz.neuron_view import show
 
-    _check_heads(model, layer, [head])
+    check_heads(model, [(layer, head)])
     beside = 2 * model.config.n_embd // model.config.n_head  # a query and a key
     input_ids, note = _shown(model, tokenizer, text, max_tokens, beside)
     stand_in = _StandIn(model, tokenizer, input_ids)
@@ -139,10 +140,3 @@ def _short(numbers: torch.Tensor) -> torch.Tensor:
 def _title(kind: str, seen: Attention) -> str:
     layers, heads = seen.weights.shape[:2]
     return f"{kind} of {len(seen.tokens)} tokens, {layers} layers, {heads} heads"
-
-
-def _check_heads(model, layer: int, heads: list[int]) -> None:
-    last, last_head = model.config.n_layer - 1, model.config.n_head - 1
-    expect("layer", layer, whole(last, least=0), f"a layer from 0 to {last}")
-    for head in heads:
-        expect("head", head, whole(last_head, least=0), f"a head from 0 to {last_head}")

@@ -13,7 +13,7 @@ from helpers.models import load_model
 from helpers.tokens.documents import document_ids
 from helpers.worlds.tasks import list_prompt
 from helpers.worlds.world import FRESH, load_world
-from tests.random_models import random_model
+from tests.random_models import random_ids, random_model
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_the_last_value_of_a_list_is_its_only_place(pocket):
 
 
 def test_the_means_can_be_gathered_once(small):
-    ids = torch.randint(96, (3, 9), generator=torch.Generator().manual_seed(0))
+    ids = random_ids(small, 3, 9)
     engine = GPT2.from_hf(small)
     known = gathered(engine, ids)
     logits = []
@@ -88,7 +88,7 @@ def test_the_means_can_be_gathered_once(small):
 
 
 def test_effects_are_those_of_cutting_line_by_line(small):
-    ids = torch.randint(96, (1, 7), generator=torch.Generator().manual_seed(0))
+    ids = random_ids(small, 1, 7)
     lines = line_effects(small, ids)
     assert lines.weights.shape == lines.lengths.shape == lines.effects.shape
     whole = small(ids).logits[0, -1].softmax(-1)
@@ -99,7 +99,7 @@ def test_effects_are_those_of_cutting_line_by_line(small):
 
 
 def test_a_length_is_that_of_what_reaches_the_stream(small):
-    ids = torch.randint(96, (1, 5), generator=torch.Generator().manual_seed(0))
+    ids = random_ids(small, 1, 5)
     lines = line_effects(small, ids)
     outward = small.transformer.h[1].attn.c_proj
     inputs = []
