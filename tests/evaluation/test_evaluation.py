@@ -100,7 +100,7 @@ def test_accepted_counts_the_right_ones_and_keeps_the_slips():
         (lambda *m: sample_texts(*m, 2, batch_size=-1), "batch_size is -1, expected a"),
         (
             lambda *m: sample_texts(*m, 1, prompts=["a b" * 600]),
-            "the prompt has 602 tok",
+            "the model reads at most 512",
         ),
         (lambda *m: accepted([], len), "no values to take the mean of"),
     ],
