@@ -8,6 +8,7 @@ them).
 from helpers.tokens.bpe import apply_bpe, count_pairs, merge_words
 from helpers.tokens.byte_level import (
     BPE,
+    END,
     PIECE,
     check_text,
     pretokenise,
@@ -18,22 +19,7 @@ from helpers.tokens.byte_level import (
 from helpers.tokens.documents import document_ids, pad, token_texts, word_starts
 from helpers.tokens.show import show_tokens, token_table, visible
 
-__all__ = [
-    "BPE",
-    "PIECE",
-    "apply_bpe",
-    "check_text",
-    "count_pairs",
-    "document_ids",
-    "merge_words",
-    "pad",
-    "pretokenise",
-    "show_tokens",
-    "to_bytes",
-    "to_symbols",
-    "token_table",
-    "token_texts",
-    "train_bpe",
-    "visible",
-    "word_starts",
-]
+__all__ = ["BPE", "END", "PIECE", "apply_bpe", "check_text", "count_pairs"]
+__all__ += ["document_ids", "merge_words", "pad", "pretokenise", "show_tokens"]
+__all__ += ["to_bytes", "to_symbols", "token_table", "token_texts", "train_bpe"]
+__all__ += ["visible", "word_starts"]
