@@ -13,6 +13,7 @@ from helpers.evaluation.prediction import next_word_probs, sequence_log_probs
 from helpers.evaluation.samples import accepted, sample_texts
 from helpers.evaluation.truth import Beside, beside_truth, survival, true_next
 
-__all__ = ["Beside", "Gap", "accepted", "beside_truth", "distinct_n", "document_losses"]
-__all__ += ["frontier", "gap_to_floor", "next_word_probs", "repetition_rate"]
-__all__ += ["sample_texts", "self_bleu", "sequence_log_probs", "survival", "true_next"]
+__all__ = ["Beside", "Gap", "accepted", "beside_truth", "distinct_n"]
+__all__ += ["document_losses", "frontier", "gap_to_floor", "next_word_probs"]
+__all__ += ["repetition_rate", "sample_texts", "self_bleu", "sequence_log_probs"]
+__all__ += ["survival", "true_next"]

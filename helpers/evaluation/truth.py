@@ -49,7 +49,7 @@ def true_next(tokenizer, world: World, prefix: str) -> torch.Tensor:
     """
     following = world.next_words(prefix)
     if not following:
-        raise ValueError(f"no text of this world begins with {prefix[-40:]!r}")
+        raise ValueError(f"the world {world.name} forbids {prefix[-60:]!r}")
     probs = torch.zeros(len(tokenizer))
     for word, prob in following.items():
         probs[tokenizer(word)["input_ids"][0]] += prob
