@@ -11,7 +11,7 @@ PATH = {  # folder: its files behind the path, which a first reader leaves out
     "models": ["hub"],
     "gpt2": ["fast"],
     "decoding": [],
-    "evaluation": ["diversity", "truth", "frontier"],
+    "evaluation": ["samples", "truth", "diversity", "frontier"],
     "attention": ["costs", "effects", "views", "pages"],
 }
 FLOORS = [  # a folder imports from its own floor or from one below

@@ -143,9 +143,7 @@ socket.socket()
 """
 NEEDED = "import _thread, ctypes, multiprocessing.pool, os, readline, signal, socket, "
 NEEDED += "sqlite3, subprocess, sys, threading"
-REFUSED = (
-    r"not (allowed|permitted)|can't start new thread|unable to open|AssertionError"
-)
+REFUSED = "PermissionError|itimer_error|can't start new|unable to open|AssertionError"
 ALONE = """
 sys.path.insert(0, '{folder}')
 import cage
