@@ -11,12 +11,12 @@ import time
 import urllib.request
 
 import pytest
+from helpers.cli.packages import SetupError
 
 from helpers.cli import command_line, lab
 from helpers.cli import generate as generation
 from helpers.cli.command_line import main
 from helpers.cli.generate import NUMBERS, TAKES, flag, room, taken
-from helpers.cli.packages import SetupError
 from helpers.decoding import strategies
 from helpers.worlds.world import load_world
 
