@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import os
 import secrets
 import socket
@@ -10,10 +11,12 @@ import tempfile
 from pathlib import Path
 
 from helpers.cli import UsageError
+from helpers.cli.command_line import become
 from helpers.cli.environment import ROOT
 
 FIRST_PAGE = "notebooks/day01_loading.ipynb"
 HOST = "127.0.0.1"
+TAKEN = "port {} is taken: choose another with --port, or leave it out"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -37,25 +40,34 @@ def check_options(options: argparse.Namespace) -> None:
         except PermissionError:
             raise UsageError(f"port {port} needs rights you lack here") from None
         except OSError:
-            line = f"port {port} is taken: choose another with --port, or leave it out"
-            raise UsageError(line) from None
+            raise UsageError(TAKEN.format(port)) from None
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> int | None:
     """Serve the course until Ctrl-C, on `port` or the next free one from 8888."""
     from jupyterlab.labapp import LabApp
 
-    token = secrets.token_hex(16)
+    def announce() -> None:
+        server.log.setLevel(logging.ERROR)
+        address = f"http://{HOST}:{server.port}{page}?token={token}"
+        print(f"JupyterLab: {address}\nCtrl-C stops it.", flush=True)
+        announced.append(address)
+
+    announced, token = [], secrets.token_hex(16)
     os.environ |= variables(token)
     page = f"/lab/tree/{FIRST_PAGE}" if (ROOT / FIRST_PAGE).exists() else "/lab"
     words = arguments(options.port, page, browser=not options.no_browser)
     try:
-        server = LabApp.initialize_server(words)  # which has its port from here on
+        server = LabApp.initialize_server(words)
+        server.log.setLevel(logging.CRITICAL + 1)  # a port lost is for us to tell
+        server.io_loop.add_callback(announce)  # the one before takes the port
+        server.start()
     except SystemExit:
-        raise UsageError("another start was faster: the same command again") from None
-    address = f"http://{HOST}:{server.port}{page}?token={token}"
-    print(f"JupyterLab: {address}\nCtrl-C stops it.", flush=True)
-    server.start()
+        if announced:
+            raise
+        if options.port:
+            raise UsageError(TAKEN.format(options.port)) from None
+        return become([sys.executable, *sys.orig_argv[1:]], dict(os.environ))  # again
     print("\nJupyterLab has stopped.", file=sys.stderr)
 
 
