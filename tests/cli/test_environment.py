@@ -13,6 +13,7 @@ import pytest
 
 from helpers.cli import UsageError, environment, pip
 from helpers.cli.environment import LEARNERS, TESTS, is_complete, python_of
+from tests.cli.waiting import PATIENCE, is_running, until
 
 BACKEND = '''
 import os, pathlib, time, zipfile
@@ -36,7 +37,6 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
     return name
 '''
 PROJECT = '[build-system]\nrequires = []\nbuild-backend = "b"\nbackend-path = ["."]\n'
-PATIENCE = 300  # seconds, on a machine that is busy with other things
 START = """
 import functools, pathlib, sys
 from helpers.cli import command_line, environment
@@ -131,25 +131,11 @@ def start(course):
         process.communicate()
 
 
-def until(what) -> None:
-    """Wait for something to become true."""
-    end = time.monotonic() + PATIENCE
-    while not what():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.02)
-
-
 def builder(course: Path) -> int:
     """Return the process that builds a wheel slowly, started by pip."""
     file = course / "toy" / "building"
     until(lambda: file.exists() and file.read_text())
     return int(file.read_text())
-
-
-def is_running(number: int) -> bool:
-    """Tell whether a process is there, and not just its end waiting to be heard of."""
-    answer = subprocess.run(["ps", "-o", "stat=", str(number)], capture_output=True)
-    return answer.stdout.strip()[:1] not in (b"", b"Z")
 
 
 def answers(root: Path) -> bool:

@@ -11,6 +11,7 @@ from jupyter_client.manager import start_new_kernel
 
 from helpers.cli import test
 from helpers.cli.command_line import parse
+from tests.cli.waiting import is_running, until
 
 PROBE = """
 import os, socket, urllib.request
@@ -47,24 +48,6 @@ def test_notebook_kernels_reach_nothing(tmp_path, folder, strict):
     assert lines[3] == f"{strict} 1"
 
 
-def test_other_pythons_reach_this_computer_only():
-    code = """
-import socket
-with socket.create_server(("127.0.0.1", 0)) as server:
-    socket.create_connection(server.getsockname(), 2).close()
-    socket.create_connection(("localhost", server.getsockname()[1]), 2).close()
-socket.create_connection(("example.org", 80), 2)
-"""
-    answer = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        env=test.variables(),
-    )
-    line = "OSError: the network is blocked in tests: example.org"
-    assert answer.stderr.splitlines()[-1] == line
-
-
 @pytest.mark.parametrize(
     ("words", "lanes"),
     [
@@ -93,33 +76,33 @@ def test_lanes_of_a_run(words, lanes, root, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("statuses", "status", "line"),
+    ("machine", "statuses", "status", "line"),
     [
-        ([0, 0], 0, "oldest arithmetic: passed in 0 s; own arithmetic: passed in 0 s"),
-        ([1, 0], 1, "oldest arithmetic: FAILED in 0 s; own arithmetic: passed in 0 s"),
         (
+            "x86_64",
+            [0, 0],
+            0,
+            "oldest arithmetic: passed in 0 s; own",
+        ),
+        ("AMD64", [1, 0], 1, "oldest arithmetic: FAILED in 0 s; own"),
+        (
+            "AMD64",
             [5, 0],
             0,
-            "oldest arithmetic: no tests in 0 s; own arithmetic: passed",
+            "oldest arithmetic: no tests in 0 s; own",
         ),
-        ([5, 5], 5, "oldest arithmetic: no tests in 0 s; own arithmetic: no tests in"),
-        ([4], 4, "oldest arithmetic: FAILED in 0 s"),
+        ("AMD64", [5, 5], 5, "oldest arithmetic: no tests in 0 s; own"),
+        ("AMD64", [4], 4, "oldest arithmetic: FAILED in 0 s"),
+        ("aarch64", [0], 0, "own arithmetic: passed in 0 s"),
     ],
 )
-def test_worst_lane_decides(statuses, status, line, monkeypatch, capsys):
+def test_worst_lane_decides(machine, statuses, status, line, monkeypatch, capsys):
     left = iter(statuses)
     monkeypatch.setattr(test, "pytest", lambda *_: next(left))
     monkeypatch.setattr(test.sys, "platform", "linux")
-    monkeypatch.setattr(test.platform, "machine", lambda: "AMD64")
+    monkeypatch.setattr(test.platform, "machine", lambda: machine)
     assert test.run(parse("test", [])) == status
     assert capsys.readouterr().out.startswith(line)
-
-
-def test_arm_has_its_own_arithmetic_only(monkeypatch, capsys):
-    monkeypatch.setattr(test, "pytest", lambda *_: 0)
-    monkeypatch.setattr(test.platform, "machine", lambda: "aarch64")
-    test.run(parse("test", []))
-    assert capsys.readouterr().out == "own arithmetic: passed in 0 s\n"
 
 
 @pytest.fixture(scope="module")
@@ -156,28 +139,43 @@ def test_notebooks_run_and_strictly_show_the_same(words, result, notebooks, root
     assert f" {result} in " in answer.stdout, answer.stdout
 
 
-PROBE_OF_LANE = """
-import os, socket
-def test_probe():
-    import torch
-    assert torch.get_num_threads() == {threads}
-    assert torch.backends.cpu.get_cpu_capability() {is_default} "DEFAULT"
-    assert socket.socket.__name__ == "OfflineSocket"
+LANE = """
+import os, pytest, socket, torch
+def test_lane():
+    assert torch.get_num_threads() == int(os.environ["OMP_NUM_THREADS"])
     assert os.environ["PYTHONHASHSEED"] == "0" and os.environ["COLUMNS"] == "80"
+    assert os.environ.get("MKL_CBWR", "own") == {mkl!r}
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(("localhost", server.getsockname()[1]), 2).close()
+    with pytest.raises(OSError, match="the network is blocked in tests: example.org"):
+        socket.create_connection(("example.org", 80), 2)
 """
 
 
-@pytest.mark.parametrize(
-    ("words", "threads", "is_default"),
-    [([], 1, "!="), (["--nbval"], 1, "==")],
-)
-def test_bare_pytest_has_the_threads_and_the_silence(
-    words, threads, is_default, root, tmp_path
+@pytest.mark.parametrize(("words", "mkl"), [([], "own"), (["--nbval"], "COMPATIBLE")])
+def test_bare_pytest_chooses_threads_and_lane_and_is_offline(
+    words, mkl, root, tmp_path
 ):
-    probe = PROBE_OF_LANE.format(threads=threads, is_default=is_default)
-    (tmp_path / "test_probe.py").write_text(probe)
+    (tmp_path / "test_lane.py").write_text(LANE.format(mkl=mkl))
     answer = run_pytest(root, "-p", "conftest", *words, tmp_path, COLUMNS="40")
     assert answer.returncode == 0, answer.stdout
+
+
+def test_run_ends_with_whoever_started_it(root, tmp_path):
+    sleeping = tmp_path / "test_sleep.py"
+    sleeping.write_text(
+        "import os, pathlib, time\n"
+        "pathlib.Path(__file__).with_name('pid').write_text(str(os.getpid()))\n"
+        "def test_sleep():\n    time.sleep(600)\n"
+    )
+    command = [sys.executable, root / "helpers", "test", "--lane", "own", "-n", "0"]
+    env = {**os.environ, "COURSE_NO_VENV": "1"}
+    command += ["-p", "conftest", sleeping]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=env) as run:
+        pid = tmp_path / "pid"
+        until(lambda: pid.exists() and pid.read_text())
+        run.kill()
+    until(lambda: not is_running(int(pid.read_text())))
 
 
 def test_browser_is_the_one_named_or_the_first_that_is_there(tmp_path, monkeypatch):
@@ -197,9 +195,8 @@ def test_browser_is_the_one_named_or_the_first_that_is_there(tmp_path, monkeypat
 
 
 def test_run_without_a_browser_says_so_in_a_line_of_its_own(tmp_path, root):
-    (tmp_path / "hidden.py").write_text(
-        "from helpers.cli import test\n\ntest.BROWSERS.clear()\n"
-    )
+    code = "from helpers.cli import test\n\ntest.BROWSERS.clear()\n"
+    (tmp_path / "hidden.py").write_text(code)
     answer = run_pytest(
         root, "-p", "hidden", root / "tests" / "browser", PYTHONPATH=str(tmp_path)
     )
