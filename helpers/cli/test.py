@@ -30,19 +30,13 @@ OLDEST = {  # each library chooses its instructions by itself, and with them its
     "CUDA_VISIBLE_DEVICES": "",
 }
 TAKES_A_WORD = {"-k", "-m", "-p", "-n", "-c", "-o", "-W", "-r"}
-BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
-BROWSERS += ["chrome", "microsoft-edge", "msedge"]
-BROWSERS += [  # where they are on macOS and Windows
-    f"/Applications/{name}.app/Contents/MacOS/{name}"
-    for name in ("Chromium", "Google Chrome", "Microsoft Edge")
-]
-BROWSERS += [
-    rf"%{folder}%\{name}"
-    for folder in ("ProgramFiles", "ProgramFiles(x86)", "LocalAppData")
-    for name in (
-        r"Google\Chrome\Application\chrome.exe",
-        r"Microsoft\Edge\Application\msedge.exe",
-    )
+BROWSERS = [
+    *("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
+    *("chrome", "microsoft-edge", "msedge"),
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    r"%ProgramFiles%\Google\Chrome\Application\chrome.exe",
+    r"%ProgramFiles(x86)%\Microsoft\Edge\Application\msedge.exe",  # always there
 ]
 NO_BROWSER = (
     "Chromium is not installed: the browser tests are left out (install it with "

@@ -206,19 +206,11 @@ def test_run_without_a_browser_says_so_in_a_line_of_its_own(tmp_path, root):
     assert lines.count(test.NO_BROWSER) == 1
 
 
-SYSTEM = {  # stands for the system's own commands
-    "id": "echo 0",
-    "apt-get": 'echo "apt-get $*" >> "$ASKED"; echo E: no network >&2; exit 100',
-    "python3.11": """case "$*" in
-  *chromium*) exit 1;;
-  *helpers*) echo "$*";;
-esac""",
-}
-
-
 @pytest.mark.skipif(os.name == "nt", reason=".ci/run is for machines with bash")
 def test_ci_goes_on_where_chromium_cannot_be_installed(tmp_path, root):
-    for name, script in SYSTEM.items():
+    python = 'case "$*" in *chromium*) exit 1;; *helpers*) echo "$*";; esac'
+    fakes = {"id": "echo 0", "apt-get": "echo E: no >&2; exit 1", "python3.11": python}
+    for name, script in fakes.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / name).chmod(0o755)
     path = os.pathsep.join([str(tmp_path), os.environ["PATH"]])
@@ -226,9 +218,7 @@ def test_ci_goes_on_where_chromium_cannot_be_installed(tmp_path, root):
         ["bash", str(root / ".ci" / "run"), "-k", "tokens"],
         capture_output=True,
         text=True,
-        env={**os.environ, "PATH": path, "ASKED": str(tmp_path / "asked")},
+        env={**os.environ, "PATH": path},
     )
     assert answer.stdout == "-m helpers test -k tokens\n"
-    assert answer.stderr == "Chromium could not be installed: E: no network\n"
-    asked = (tmp_path / "asked").read_text()
-    assert asked.startswith("apt-get -qq ") and asked.endswith(" update\n")
+    assert answer.stderr == "Chromium could not be installed: E: no\n"
