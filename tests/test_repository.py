@@ -203,10 +203,7 @@ def test_stubs_do_not_excuse_every_error(path):
 
 
 @each_notebook
-def test_notebook_has_its_solution_and_no_path_of_the_author(path):
-    twin = ROOT / "notebooks" / "solutions" / path.name
-    other = ROOT / "notebooks" / path.name
-    assert twin.exists() and other.exists()
+def test_notebook_has_no_path_of_the_author(path):
     text = path.read_text("utf-8")
     assert str(ROOT) not in text
     assert not re.search(r"/home/\w|/Users/\w|/root/", text)
