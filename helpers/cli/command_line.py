@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 from helpers.cli import environment
 from helpers.cli.packages import SetupError
+from helpers.options import Parser, UsageError
 
 ABOUT = {
     "start": "open JupyterLab on day 1",
@@ -35,18 +36,6 @@ MODULES = {
     "bench": "helpers.cli.bench",
 }
 NEEDED = ("torch", "transformers", "jupyterlab", "pytest", "nbval")
-
-
-class UsageError(Exception):
-    """A mistake of the user's, told in one line."""
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaints are one line."""
-
-    def error(self, message: str) -> None:
-        """Raise the complaint, which `main` prints."""
-        raise UsageError(f"{message} (see {self.prog} --help)")
 
 
 class Progress:
