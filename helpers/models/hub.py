@@ -1,14 +1,14 @@
 """The files of a model: in a folder, in the cache, or fetched from the hub.
 
-The cache comes first and is used without asking anybody; only then the hub gets three
-seconds to show that it is there. Every failure is a ModelError of one line.
+The cache comes first, without asking anybody; only then the hub gets three seconds to
+show that it is there. Every failure is a ModelError of one line.
 """
 
 import difflib
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -23,6 +23,7 @@ WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 PROBE_SECONDS = 3  # for the hub to show that it is there
 ANSWER_SECONDS = 5  # for the hub to say how large a file is
 OTHER = f"use pocket, {', '.join(HUB_NAMES)}"
+PICKLES = "; its pickles may run any program when opened, so they are refused"
 
 
 class ModelError(ValueError):
@@ -91,18 +92,12 @@ def _missing(name: str, folder: Path) -> str | None:
     return next((file for file in needed if not (folder / file).is_file()), None)
 
 
-def _pickled(files: Iterable[str]) -> str:
-    pickles = sorted(file for file in files if file.endswith(".bin"))
-    why = "may run any program when opened, so it is refused"
-    return f" ({pickles[0]} is a pickle, which {why})" if pickles else ""
-
-
 def _local(name: str) -> Path | None:
     path = POCKET if name == "pocket" else Path(name).expanduser()
     places = () if name in HUB_NAMES else (path, ROOT / path)
     folder = next(filter(Path.is_dir, places), None)
     if folder and (missing := _missing(name, folder)):
-        note = _pickled(path.name for path in folder.iterdir())
+        note = PICKLES if missing == WEIGHTS and [*folder.glob("*.bin")] else ""
         raise ModelError(f"{folder} has no {missing}{note}: {_mend(name, folder)}")
     return folder
 
@@ -118,10 +113,10 @@ def _fetch(name: str) -> Path:
     api = library.HfApi(endpoint=constants.ENDPOINT)
     info = _within(PROBE_SECONDS, api.model_info, name)
     files = {sibling.rfilename for sibling in info.siblings or []}
-    for names in ((CONFIG,), (WEIGHTS, INDEX)):
-        if not files & {*names}:
-            lack = f"{name!r} has no {names[0]} on the hub{_pickled(files)}"
-            raise ModelError(f"{lack}: use another GPT-2")
+    for file, other in ((CONFIG, CONFIG), (WEIGHTS, INDEX)):
+        if not files & {file, other}:
+            note = PICKLES if "pytorch_model.bin" in files else ""
+            raise ModelError(f"{name!r} has no {file} on the hub{note}: {OTHER}")
     folder = _download(name, CONFIG).parent
     _missing(name, folder)  # refuses another kind of model
     if WEIGHTS not in files:
@@ -167,27 +162,29 @@ def _within(seconds: float, call: Callable, argument: str):
 
 def _explain(name: str, error: Exception) -> str:
     """One line for what the hub, the network or the disk did."""
-    hub, kind = constants.ENDPOINT, type(error).__name__.lower()
     known = () if name in HUB_NAMES else ("pocket", *HUB_NAMES)
     close = " or ".join(difflib.get_close_matches(name.lower(), known, n=2))
     shown = f"{name!r:.80}" + (f" (did you mean {close}?)" if close else "")
     status = getattr(getattr(error, "response", None), "status_code", None)
-    if isinstance(error, errors.GatedRepoError):
-        return f"{shown} is gated: ask for access on {hub}/{name}, then: hf auth login"
-    if isinstance(error, (errors.RepositoryNotFoundError, errors.HFValidationError)):
+    gated = isinstance(error, errors.GatedRepoError)
+    unknown = (errors.RepositoryNotFoundError, errors.HFValidationError)
+    if isinstance(error, unknown) and not gated:
         line = f"there is no folder and no model on the hub named {shown}"
         return f"{line}: {OTHER}, a repository id or a folder"
     if status:
         todo = "try again later, or use COURSE_MODEL=pocket"
         if status in (401, 403):
-            todo = "check the token in HF_TOKEN, or run: hf auth login"
-        return f"the hub answered {status} for {shown}: {todo}"
+            todo = "ask there for access, then check HF_TOKEN or run: hf auth login"
+        return f"the hub answered {status} for {constants.ENDPOINT}/{name}: {todo}"
     if isinstance(error, RuntimeError) or getattr(error, "errno", None):
         why = getattr(error, "strerror", None) or error
         place = getattr(error, "filename", None) or constants.HF_HUB_CACHE
         todo = "give another folder, or make room, or set HF_HOME elsewhere"
         return f"{shown} cannot be read or stored ({why}; {place!s:.120}): {todo}"
+    kind = type(error).__name__.lower()
     fault = "does not answer" if "timeout" in kind else "cannot be reached"
     fault = "may not be asked (HF_HUB_OFFLINE)" if "offline" in kind else fault
-    todo = "go online once, or use COURSE_MODEL=pocket, or give a folder"
-    return f"{shown} is not on this computer, and the hub ({hub}) {fault}: {todo}"
+    line = (
+        f"{shown} is not on this computer, and the hub ({constants.ENDPOINT}) {fault}"
+    )
+    return f"{line}: go online once, or use COURSE_MODEL=pocket, or give a folder"

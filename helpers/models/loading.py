@@ -18,19 +18,12 @@ from transformers import (
 from transformers.utils import logging
 
 from helpers.gpt2 import parameters
-from helpers.models.hub import (
-    CONFIG,
-    HUB_NAMES,
-    TOKENIZER,
-    WEIGHTS,
-    ModelError,
-    find_folder,
-    unusable,
-    weight_files,
-)
+from helpers.models import hub
+from helpers.models.hub import ModelError, find_folder
 
 # Layers, heads, d_model of the four published models (Radford et al. 2019, table 2).
 SHAPES = [(12, 12, 768), (24, 16, 1024), (36, 20, 1280), (48, 25, 1600)]
+FLOATS = ("F64", "F32", "F16", "BF16")
 # Not a weight; models saved before 2022 carry it, and the library forgot to ignore it.
 OLD_CONSTANT = "attn.masked_bias"
 
@@ -56,11 +49,10 @@ def load_model(
     """Load a GPT-2 and its tokenizer: float32, in eval mode, with a pad token.
 
     `name` is "pocket", "gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", another GPT-2
-    of the hub ("owner/name"), or a folder; left out, it is $COURSE_MODEL, else
-    "pocket". What the cache holds is taken from there, without asking the hub.
+    of the hub ("owner/name"), or a folder; left out, $COURSE_MODEL, else "pocket".
     `device` left out is CUDA or MPS where there is one, else the CPU. GPT-2 has no pad
-    token, so its end-of-text token serves. Padding stays on the library's side, the
-    right; batches for generation need the left (day 4).
+    token, so its end-of-text token serves; padding stays on the right, as the library
+    has it (batches for generation need the left: day 4).
 
     Raises ModelError, one line, for whatever goes wrong: no other model is ever loaded
     in place of the one that was asked for.
@@ -79,7 +71,7 @@ def load_model(
 def sizes() -> list[Size]:
     """The four published GPT-2s, computed from their configurations alone."""
     found = []
-    for name, (layers, heads, d_model) in zip(HUB_NAMES, SHAPES, strict=True):
+    for name, (layers, heads, d_model) in zip(hub.HUB_NAMES, SHAPES, strict=True):
         config = GPT2Config(n_layer=layers, n_head=heads, n_embd=d_model)
         count = count_parameters(config)
         shape = (layers, heads, d_model, config.n_positions, config.vocab_size)
@@ -110,19 +102,18 @@ def pick_device(device: str | torch.device | None = None) -> torch.device:
 
 def _read(name: str, folder: Path) -> tuple[GPT2LMHeadModel, PreTrainedTokenizerBase]:
     local = {"local_files_only": True}
-    with _reading(name, folder, CONFIG):
+    with _reading(name, folder, hub.CONFIG):
         config = GPT2Config.from_pretrained(folder, **local)
         if config.n_head < 1 or not 0 < config.layer_norm_epsilon < 1:
             raise ValueError("n_head below 1, or layer_norm_epsilon not in (0, 1)")
-    with _reading(name, folder, TOKENIZER):
+    with _reading(name, folder, hub.TOKENIZER):
         tokenizer = AutoTokenizer.from_pretrained(folder, config=config, **local)
         if tokenizer.eos_token_id is None:
             raise ValueError("it has no end-of-text token")
-        if len(tokenizer) > config.vocab_size:
-            known = f"the model knows {config.vocab_size}"
-            raise ValueError(f"{len(tokenizer)} tokens, {known}")
-    with _reading(name, folder, WEIGHTS):
-        _check_size(folder, weight_files(name, folder), config)
+        if (tokens := len(tokenizer)) > config.vocab_size:
+            raise ValueError(f"{tokens} tokens, the model knows {config.vocab_size}")
+    with _reading(name, folder, hub.WEIGHTS):
+        _check_size(folder, hub.weight_files(name, folder), config)
         options = {"config": config, "dtype": torch.float32, "use_safetensors": True}
         options |= {"output_loading_info": True, "ignore_mismatched_sizes": True}
         model, report = GPT2LMHeadModel.from_pretrained(folder, **options, **local)
@@ -134,25 +125,17 @@ def _read(name: str, folder: Path) -> tuple[GPT2LMHeadModel, PreTrainedTokenizer
 
 
 def _check_size(folder: Path, files: list[str], config: GPT2Config) -> None:
-    """Raise ValueError, before a model is built, for weights much too few or integer."""
-    stored = 0
+    """Raise ValueError, before a model is built, for far too few weights, or ints."""
+    stored, count = 0, count_parameters(config)
     for file in files:
         (folder / file).open("rb").close()  # safetensors would say "no such file"
         with safe_open(folder / file, "pt") as weights:
-            for key in weights.keys():  # noqa: SIM118 (it is no dictionary)
-                part = weights.get_slice(key)
+            for part in map(weights.get_slice, weights.keys()):
                 stored += math.prod(part.get_shape())
-                kind = part.get_dtype()
-                if key.endswith(".weight") and kind not in (
-                    "F64",
-                    "F32",
-                    "F16",
-                    "BF16",
-                ):
-                    raise ValueError(f"{key} is {kind}, expected floats")
-    if count_parameters(config) > 2 * stored:
-        count = f"{count_parameters(config):,} parameters"
-        raise ValueError(f"{stored:,} numbers, {CONFIG} describes {count}")
+                if len(part.get_shape()) == 2 and part.get_dtype() not in FLOATS:
+                    raise ValueError(f"weights are {part.get_dtype()}, expected floats")
+    if count > 2 * stored:
+        raise ValueError(f"{stored:,} numbers for {count:,} parameters of the config")
 
 
 def _check_fit(report: dict) -> None:
@@ -174,7 +157,7 @@ def _reading(name: str, folder: Path, file: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # the libraries raise each other's, and bare ones
-        raise unusable(name, folder, file, error) from None
+        raise hub.unusable(name, folder, file, error) from None
     finally:
         logging.set_verbosity(verbosity)
         if bar:
