@@ -177,10 +177,8 @@ def _explain(name: str, error: Exception) -> str:
             todo = "ask there for access, then check HF_TOKEN or run: hf auth login"
         return f"the hub answered {status} for {constants.ENDPOINT}/{name}: {todo}"
     if isinstance(error, RuntimeError) or getattr(error, "errno", None):
-        why = getattr(error, "strerror", None) or error
-        place = getattr(error, "filename", None) or constants.HF_HUB_CACHE
         todo = "give another folder, or make room, or set HF_HOME elsewhere"
-        return f"{shown} cannot be read or stored ({why}; {place!s:.120}): {todo}"
+        return f"{shown} cannot be read or stored ({error!s:.160}): {todo}"
     kind = type(error).__name__.lower()
     fault = "does not answer" if "timeout" in kind else "cannot be reached"
     fault = "may not be asked (HF_HUB_OFFLINE)" if "offline" in kind else fault

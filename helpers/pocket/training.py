@@ -152,11 +152,11 @@ def begin(output: Path, recipe: Recipe, log: dict):
         tokenizer = train_tokenizer(recipe.vocab)
         return new_model(recipe, tokenizer), tokenizer
     try:
-        model, tokenizer = load_model(output.resolve(), "cpu")
+        model, _ = load_model(output.resolve(), "cpu")
     except ModelError as error:
         raise UsageError(error) from None
-    tokenizer.pad_token = model.generation_config.pad_token_id = None  # as saved
-    return model, tokenizer
+    model.generation_config.pad_token_id = None  # as it was saved
+    return model, PreTrainedTokenizerFast.from_pretrained(output)
 
 
 def train_tokenizer(vocab: int, *, documents: int = 30_000) -> PreTrainedTokenizerFast:
@@ -229,6 +229,7 @@ def main(arguments: list[str]) -> int:
     if not 0 <= options.seed < SEEDS:
         parser.error(f"--seed must lie in 0 … {SEEDS - 1}, not {options.seed}")
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     recipe = Recipe(tokens=options.tokens, seed=options.seed)
     pretrain(Path(options.output), recipe, compiled=options.compile)
     return 0
