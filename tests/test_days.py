@@ -9,7 +9,7 @@ import pytest
 
 from helpers import checks
 from helpers.cli import address
-from helpers.cli.command_line import UsageError
+from helpers.options import UsageError
 from tests.days import PATHS, ROOT, Day
 
 README = (ROOT / "README.md").read_text("utf-8")

@@ -12,8 +12,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from helpers.cli import UsageError
 from helpers.cli.environment import LEARNERS, ROOT, TESTS, ensure, is_own, python_of
+from helpers.options import Parser, UsageError
 
 # What each does, and its module, which has `add_options(parser)` and `run(options)`.
 COMMANDS = {
@@ -32,22 +32,6 @@ IMPORTED = {  # some of what each file of requirements brings
     LEARNERS: ("torch", "transformers", "jupyterlab", "pandas"),
     TESTS: ("pytest", "nbval", "hypothesis", "scipy"),
 }
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaints are one line."""
-
-    def __init__(self, **options):
-        super().__init__(**options)
-        # argparse's own takes -1e3 for an option.
-        self._negative_number_matcher = re.compile(r"-(\d|\.\d|inf|nan)")
-
-    def error(self, message: str) -> None:
-        """Raise the complaint, which `main` prints."""
-        raise UsageError(f"{message} (see {self.prog} --help)")
-
-    def _print_message(self, message, file=None):  # argparse's own hides a full disk
-        print(message, end="", file=file or sys.stderr, flush=True)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -7,8 +7,8 @@ import sys
 import tomllib
 from pathlib import Path
 
-from helpers.cli import UsageError
 from helpers.cli.environment import LEARNERS, ROOT, is_complete, is_own, read_stamp
+from helpers.options import UsageError
 
 START = "run `python -m helpers start`"
 RESTORE = "bring it back with `git restore data`"

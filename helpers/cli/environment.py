@@ -19,8 +19,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from helpers.cli import UsageError
 from helpers.cli.pip import Report, is_reachable, last_line, pip
+from helpers.options import UsageError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LEARNERS, TESTS = "requirements.txt", "requirements-test.txt"

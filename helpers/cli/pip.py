@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from helpers.cli import UsageError
+from helpers.options import UsageError
 
 ASTRAY = {"PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX"}  # lead pip elsewhere
 # pip, which is ended with all that it started when its standard input closes: the

@@ -10,9 +10,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from helpers.cli import UsageError
 from helpers.cli.command_line import become
 from helpers.cli.environment import ROOT
+from helpers.options import UsageError
 
 FIRST_PAGE = "notebooks/day01_loading.ipynb"
 HOST = "127.0.0.1"

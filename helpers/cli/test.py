@@ -16,8 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from helpers.cli import UsageError
 from helpers.cli.environment import ROOT
+from helpers.options import UsageError
 
 LANES = ("oldest", "own")
 OLDEST = {  # each library chooses its instructions by itself, and with them its digits
