@@ -93,8 +93,7 @@ def repeated_ids(config, *, length: int, batch: int, seed: int) -> torch.Tensor:
     """Return the end token, random tokens, and these again: (batch, 1 + 2 length)."""
     context, vocab = config.n_positions, config.vocab_size
     most = min((context - 1) // 2, vocab - 1)
-    wanted = f"3 to {most} for this model"
-    expect("length", length, whole(most, least=3), wanted)
+    expect("length", length, whole(most, least=3), f"3 to {most} for this model")
     expect("batch", batch, whole(MOST_TEXTS), f"a whole number up to {MOST_TEXTS}")
     end = config.eos_token_id if config.eos_token_id is not None else vocab - 1
     chances = torch.ones(batch, vocab)

@@ -61,11 +61,8 @@ def body(model) -> nn.Module:
 
 def check_heads(model, heads: Iterable[Head]) -> list[Head]:
     """Return the heads as a list; raise ValueError for one that is not there."""
-    last, last_head, heads = (
-        len(body(model).h) - 1,
-        model.config.n_head - 1,
-        list(heads),
-    )
+    heads, last_head = list(heads), model.config.n_head - 1
+    last = len(body(model).h) - 1
     if not all(isinstance(head, (tuple, list)) and len(head) == 2 for head in heads):
         raise ValueError(f"expected heads as a list of (layer, head), got {heads}")
     for layer, head in heads:

@@ -6,7 +6,6 @@ A strategy is rules with a picker, or a search; ``helpers.options`` has their op
 """
 
 import os
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -98,8 +97,6 @@ def _prepare(prompt: str, model, strategy: str, options: dict):
         raise ValueError(f"strategy {strategy!r} is unknown: expected one of {known}")
     if not isinstance(prompt, str):
         raise TypeError(f"expected prompt as a string, got {type(prompt).__name__}")
-    if re.search("[\ud800-\udfff]", prompt):
-        raise ValueError("the prompt has half a character in it, a lone surrogate")
     for name, value in options.items():
         if name not in taken(strategy):
             takes = ", ".join(taken(strategy))

@@ -17,9 +17,7 @@ def document_ids(tokenizer, text: str) -> torch.Tensor:
     return torch.tensor([[tokenizer.eos_token_id, *ids]])
 
 
-def pad(
-    rows: Sequence[Sequence[int]], value: int, *, side: str = "right"
-) -> torch.Tensor:
+def pad(rows: Sequence, value: int, *, side: str = "right") -> torch.Tensor:
     """Fill rows of ids up to the longest: (rows, longest), int64.
 
     Pads belong on the right for scoring, on the left for generation, where the last

@@ -10,7 +10,7 @@ from helpers.tokens.byte_level import check_text, to_bytes
 TINTS = ("#cfe6f7", "#fde2bd", "#d2efdf", "#f3d9e8")  # behind black letters
 BOX = (
     "color:#000;margin:1px 0;display:inline-block;border:1px solid #555;"
-    "border-radius:3px;padding:0 3px"
+    "border-radius:3px;padding:0 3px;background:"
 )
 MOST = 2000  # boxes in one view: 171 bytes of HTML each, and a browser draws them all
 
@@ -64,10 +64,8 @@ class TokenView:
         """Return a box for each token: readable without colours and in dark mode."""
         boxes = []
         for tint, row in zip(cycle(TINTS), self.rows[:MOST], strict=False):
-            start = (
-                f'<code role="listitem" title="id {row.id}" style="background:{tint}'
-            )
             number = f" <small>{row.id}</small>" if self.ids else ""
-            boxes.append(f'{start};{BOX}">{escape(visible(row.bytes))}{number}</code>')
+            start = f'<code role="listitem" title="id {row.id}" style="{BOX}{tint}">'
+            boxes.append(f"{start}{escape(visible(row.bytes))}{number}</code>")
         head = f'<div role="list" aria-label="{len(self.rows)} tokens" dir="ltr">'
         return head + " ".join(boxes) + self.note + "</div>"

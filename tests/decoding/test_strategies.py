@@ -251,7 +251,7 @@ BAD = [
     ({"stop": ""}, "the string to stop at is '', expected some characters"),
     (
         {"prompt": "caf\udce9"},
-        "the prompt has half a character in it, a lone surrogate",
+        "character 3, '\\udce9', is half of a pair",
     ),
 ]
 UNFIT = [
