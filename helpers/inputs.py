@@ -1,11 +1,11 @@
 """Inputs: what callers give is checked before it is used, each mistake in one line.
 
-The modules of decoding share these checks; learners read them last.
+Every folder that reads a model or a text calls these; this file imports torch alone.
 """
 
 import math
 from collections.abc import Callable
-from numbers import Real
+from numbers import Integral, Real
 
 import torch
 from torch import nn
@@ -20,21 +20,21 @@ def expect(name: str, value, right: Callable[[Real], bool], wanted: str) -> None
         raise ValueError(f"{name} is {value!r}, expected {wanted}")
 
 
-def above_0(value: Real) -> bool:
-    """Whether a number is above 0 and finite."""
-    return 0 < value < math.inf
+def between(least: float, most: float) -> Callable[[Real], bool]:
+    """Return whether a number is from ``least`` to ``most``, as a function."""
+    return lambda value: least <= value <= most
 
 
-def whole(most: float = math.inf) -> Callable[[Real], bool]:
-    """Return whether a number is an int from 1 to ``most``, as a function."""
-    return lambda value: isinstance(value, int) and 1 <= value <= most
+def whole(most: float = math.inf, *, least: int = 1) -> Callable[[Real], bool]:
+    """Return whether a number is an integer in that range, NumPy's too."""
+    return lambda value: isinstance(value, Integral) and least <= value <= most
 
 
 def check_functions(name: str, given) -> None:
     """Raise TypeError for what is not a list or tuple of functions."""
     if not isinstance(given, (list, tuple)):
-        kind = type(given).__name__
-        raise TypeError(f"expected {name} as a list of functions, got {kind}")
+        came = type(given).__name__
+        raise TypeError(f"expected {name} as a list of functions, got {came}")
     for item in given:
         if not callable(item):
             raise TypeError(f"{name} has {item!r} in it, expected functions")
@@ -47,22 +47,41 @@ def context_length(model) -> int:
 
 def check_ids(model, input_ids) -> None:
     """Raise ValueError, one line, for token ids that the model cannot read."""
-    _check_tokens(model, input_ids)
-    context, length = context_length(model), input_ids.shape[1]
+    kind = getattr(input_ids, "layout", type(input_ids).__name__)
+    kind = input_ids.dtype if kind is torch.strided else kind  # else it is sparse
+    if kind not in INTEGERS:
+        raise ValueError(f"expected input_ids as a tensor of token ids, got {kind}")
+    if input_ids.device != model.device:
+        places = f"input_ids are on {input_ids.device}, the model is on {model.device}"
+        raise ValueError(f"{places}: use input_ids.to(model.device)")
+    if input_ids.dim() != 2 or input_ids.numel() == 0:
+        shape = tuple(input_ids.shape)
+        advice = "begin with the end-of-text token if there is no prompt"
+        raise ValueError(f"expected input_ids (batch, seq), got {shape}: {advice}")
+    check_within("token id", input_ids, "the vocabulary", model.config.vocab_size)
+    check_room(model, input_ids)
+
+
+def check_room(model, input_ids: torch.Tensor, cache=None) -> None:
+    """Raise ValueError for more ids (batch, seq) than fit behind the cached ones."""
+    (batch, length), context = input_ids.shape, context_length(model)
+    if cache is not None:
+        length += cache.length
+        if length > cache.room or batch != cache.batch:
+            room = f"the cache has room for {cache.batch} rows of {cache.room}"
+            raise ValueError(f"{batch} rows of {length} tokens, but {room}")
     if length > context:
         raise ValueError(f"{length} tokens, but the model reads at most {context}")
 
 
-def check_prompt(model, input_ids, attention_mask, max_new_tokens: int) -> None:
-    """Raise ValueError, one line, for a prompt that cannot be continued so far."""
-    _check_tokens(model, input_ids)
+def check_prompt(
+    model, input_ids, *, max_new_tokens, eos_token_id=None, attention_mask=None
+) -> None:
+    """Raise ValueError, one line, for a prompt that cannot be continued like that."""
+    check_ids(model, input_ids)
     expect("max_new_tokens", max_new_tokens, whole(), "a whole number from 1")
-    context, length = context_length(model), input_ids.shape[1]
-    if length >= context:
-        raise ValueError(
-            f"the prompt has {length} tokens, but the model reads at most {context}, "
-            "new ones included: shorten it"
-        )
+    check_end(model, eos_token_id)
+    length, context = input_ids.shape[1], context_length(model)
     if length + max_new_tokens > context:
         raise ValueError(
             f"{length} tokens of prompt and {max_new_tokens} new ones, but the model "
@@ -77,14 +96,22 @@ def check_prompt(model, input_ids, attention_mask, max_new_tokens: int) -> None:
 
 def check_end(model, eos_token_id) -> None:
     """Raise ValueError for what is neither None nor one token of the vocabulary."""
-    vocab = model.config.vocab_size
+    last = model.config.vocab_size - 1
     if eos_token_id is not None:
-        wanted = f"one token's id, 0 … {vocab - 1}, or None"
-        expect("eos_token_id", eos_token_id, lambda id: 0 <= id < vocab, wanted)
+        wanted = f"one token's id, 0 … {last}, or None"
+        expect("eos_token_id", eos_token_id, whole(last, least=0), wanted)
+
+
+def check_logits(logits: torch.Tensor) -> None:
+    """Raise ValueError for what are no logits (batch, vocab)."""
+    if logits.dim() != 2 or not logits.is_floating_point() or not logits.shape[1]:
+        came = f"{logits.dtype} {tuple(logits.shape)}"
+        raise ValueError(f"expected floating logits (batch, vocab), got {came}")
 
 
 def check_choice(next_logits: torch.Tensor) -> None:
     """Raise ValueError for logits (batch, vocab) from which no token can be chosen."""
+    check_logits(next_logits)
     largest = next_logits.amax(dim=-1)  # (batch,), NaN where one logit is
     if not largest.isfinite().all():
         row = (~largest.isfinite()).nonzero()[0].item()
@@ -93,34 +120,21 @@ def check_choice(next_logits: torch.Tensor) -> None:
         raise ValueError(f"{kind} in row {row}: a rule forbade all, or the model broke")
 
 
-def _check_tokens(model, input_ids) -> None:
-    if not isinstance(input_ids, torch.Tensor) or input_ids.dtype not in INTEGERS:
-        kind = getattr(input_ids, "dtype", type(input_ids).__name__)
-        raise ValueError(f"expected input_ids as a tensor of token ids, got {kind}")
-    if input_ids.device != model.device:
-        places = f"input_ids are on {input_ids.device}, the model is on {model.device}"
-        raise ValueError(f"{places}: use input_ids.to(model.device)")
-    if input_ids.dim() != 2 or input_ids.numel() == 0:
-        shape = tuple(input_ids.shape)
-        advice = "begin with the end-of-text token if there is no prompt"
-        raise ValueError(f"expected input_ids (batch, seq), got {shape}: {advice}")
-    vocab, least, most = model.config.vocab_size, input_ids.min(), input_ids.max()
-    if least < 0 or most >= vocab:
-        wrong = (least if least < 0 else most).item()
-        raise ValueError(f"token id {wrong} is outside the vocabulary, 0 … {vocab - 1}")
+def check_within(what: str, ids: torch.Tensor, of: str, size: int) -> None:
+    """Raise ValueError for ids, in any shape, that are not from 0 to size - 1."""
+    least, most = (end.item() for end in ids.aminmax())  # one pass over them
+    if least < 0 or most >= size:
+        wrong = least if least < 0 else most
+        raise ValueError(f"{what} {wrong} is outside {of}, 0 … {size - 1}")
 
 
 def _check_mask(attention_mask, input_ids) -> None:
-    if not isinstance(attention_mask, torch.Tensor):
-        kind = type(attention_mask).__name__
-        raise ValueError(f"expected attention_mask as a tensor, got {kind}")
-    if attention_mask.shape != input_ids.shape:
-        shapes = f"{tuple(attention_mask.shape)} beside {tuple(input_ids.shape)}"
-        raise ValueError(f"attention_mask has another shape than input_ids: {shapes}")
+    shape = getattr(attention_mask, "shape", type(attention_mask).__name__)
+    if shape != input_ids.shape:
+        wanted = f"expected attention_mask as a tensor {tuple(input_ids.shape)}"
+        raise ValueError(f"{wanted}, like input_ids, got {shape}")
     if ((attention_mask != 0) & (attention_mask != 1)).any():
         raise ValueError("attention_mask has other values than 1 and 0, 0 for pads")
     if not attention_mask[:, -1].all() or (attention_mask.long().diff(dim=1) < 0).any():
-        raise ValueError(
-            "the pads are not on the left, so the text would go on from a pad: "
-            "set tokenizer.padding_side = 'left'"
-        )
+        why = "the pads are not on the left, so the text would go on from a pad"
+        raise ValueError(f"{why}: set tokenizer.padding_side = 'left'")

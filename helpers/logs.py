@@ -4,12 +4,16 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from transformers.utils.logging import warning_once
+
 
 def overhear(call: Callable[[], Any]) -> tuple[Any, list[str]]:
     """Return what a call returns and what transformers logs meanwhile.
 
-    A ValueError is returned too, as the text "ValueError: …". Nothing is shown.
+    What it says once per process only, it says again. A ValueError is returned too, as
+    the text "ValueError: …". Nothing is shown.
     """
+    warning_once.cache_clear()
     logger, log = logging.getLogger("transformers"), []
     ear = logging.Handler()
     ear.emit = lambda record: log.append(record.getMessage())

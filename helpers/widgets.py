@@ -13,6 +13,7 @@ import torch
 from matplotlib import pyplot as plt
 
 from helpers import decoding
+from helpers.inputs import expect, whole
 from helpers.plots.day04 import token_choice
 
 WIDE = {"description_width": "90px"}  # or "temperature" is cut
@@ -50,7 +51,7 @@ class TokenExplorer(ipywidgets.VBox):
     """One token being chosen, step by step: logits, rules, distribution, choice.
 
     A slider walks through the text; the others change the rules, and the text with
-    them. The static twin is ``helpers.plots.generating.token_choice``.
+    them. The static twin is ``helpers.plots.day04.token_choice``.
 
     Args:
         model: the engine, or a causal language model of transformers.
@@ -63,6 +64,8 @@ class TokenExplorer(ipywidgets.VBox):
     def __init__(
         self, model, tokenizer, input_ids, *, max_new_tokens: int = 16, top: int = 8
     ):
+        expect("max_new_tokens", max_new_tokens, whole(), "a whole number from 1")
+        expect("top", top, whole(), "a whole number from 1")
         self.model, self.tokenizer, self.input_ids = model, tokenizer, input_ids
         self.max_new_tokens, self.top = max_new_tokens, top
         self.step = _slider("token", 1, 1, max_new_tokens)

@@ -71,3 +71,9 @@ def test_the_text_is_escaped_with_the_chosen_token_in_bold(prompt):
     assert f"<b>{token}</b>" in explorer.text.value.replace("&quot;", '"')
     probability = explorer.choices[0].logits.softmax(dim=-1).max()
     assert f"{probability:.2f} before the rules" in explorer.text.value
+
+
+@pytest.mark.parametrize("option", ["max_new_tokens", "top"])
+def test_an_explorer_of_nothing_is_refused(prompt, option):
+    with pytest.raises(ValueError, match=f"{option} is 0, expected a whole number"):
+        TokenExplorer(*prompt, **{option: 0})

@@ -4,54 +4,20 @@ A *head* is ``(layer, head)``, both counted from 0. Its weights are a square: ro
 holds the shares of its attention that position q gives to the positions 0 to q.
 
 Read in this order: ``weights``, ``heads``, ``hooks``, ``ablation``, ``patching``,
-``lens``. Behind them: ``costs`` (what silencing a head costs), ``views`` and ``pages``
-(bertviz's pictures without internet).
+``lens``. Behind them: ``costs`` (texts scored, what silencing a head costs),
+``effects`` (lines cut), ``views`` and ``pages`` (bertviz's pictures without internet).
 """
 
 from helpers.attention.ablation import ablate, gathered
-from helpers.attention.costs import (
-    cost,
-    extremes,
-    line_effects,
-    read,
-    recall_texts,
-    story_texts,
-)
-from helpers.attention.heads import HeadScores, head_scores, repeated_ids
-from helpers.attention.hooks import Head
+from helpers.attention.costs import cost, read, recall_texts, story_texts
+from helpers.attention.effects import cut, extremes, line_effects
+from helpers.attention.heads import head_scores, repeated_ids
 from helpers.attention.lens import logit_lens
-from helpers.attention.pages import View
-from helpers.attention.patching import cut, patch
+from helpers.attention.patching import patch
 from helpers.attention.views import show_heads, show_model, show_neurons
-from helpers.attention.weights import (
-    Attention,
-    attention_weights,
-    attentions,
-    projections,
-)
+from helpers.attention.weights import attention_weights, attentions, projections
 
-__all__ = [
-    "Attention",
-    "Head",
-    "HeadScores",
-    "View",
-    "ablate",
-    "attention_weights",
-    "attentions",
-    "cost",
-    "cut",
-    "extremes",
-    "gathered",
-    "head_scores",
-    "line_effects",
-    "logit_lens",
-    "patch",
-    "projections",
-    "read",
-    "recall_texts",
-    "repeated_ids",
-    "show_heads",
-    "show_model",
-    "show_neurons",
-    "story_texts",
-]
+__all__ = ["ablate", "attention_weights", "attentions", "cost", "cut", "extremes"]
+__all__ += ["gathered", "head_scores", "line_effects", "logit_lens", "patch"]
+__all__ += ["projections", "read", "recall_texts", "repeated_ids", "show_heads"]
+__all__ += ["show_model", "show_neurons", "story_texts"]

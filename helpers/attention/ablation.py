@@ -1,22 +1,17 @@
 """Ablation: silence heads while a GPT-2 reads, and see what it costs.
 
-An attention weight is a correlation; this is an experiment. What a head has gathered
-stands in its slice of what ``c_proj`` reads, d_head numbers wide; it is changed there.
+An attention weight is a correlation; this is an experiment. What a head has gathered,
+d_head numbers at each position, is changed before the layer's projection reads it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import torch
 
-from helpers.attention.hooks import (
-    Head,
-    body,
-    by_head,
-    checked,
-    projection_input,
-    run_with,
-)
+from helpers.attention.hooks import Head, body, change_heads, check_heads, logits_of
+from helpers.inputs import expect, whole
 
 WAYS = ("zero", "mean", "resample")
 
@@ -42,54 +37,62 @@ def ablate(
             what ``gathered`` returned for them, to save its time.
         seed: draws the places.
 
-    Raises:
-        ValueError: for a head that is not there, another way, or no reference.
-
-    Source: for ``resample``, Chan et al. 2022, "Causal Scrubbing".
+    Source: for ``resample``, Chan et al. 2022, "Causal Scrubbing". Raises ValueError
+    for a head that is not there, another way, or no reference.
     """
-    heads = checked(model, heads)
+    heads = check_heads(model, heads)
     if how not in WAYS:
         raise ValueError(f"how is {how!r}, expected one of {', '.join(WAYS)}")
-    if how != "zero" and reference is None:
-        raise ValueError(f"{how} needs texts to draw from: give reference=input_ids")
-    ids_given = how != "zero" and isinstance(reference, torch.Tensor)
-    seen = gathered(model, reference) if ids_given else reference
-    luck = torch.Generator().manual_seed(seed)
+    known = None if how == "zero" else _known(model, how, reference)
+    generator = seeded(seed)
 
-    def instead(layer: int, head: int, now: torch.Tensor) -> torch.Tensor:
-        if how == "zero":
-            return torch.zeros_like(now)
-        known = seen[layer][:, :, head].flatten(0, 1)  # (places, d_head)
-        if how == "mean":
-            return known.mean(dim=0).expand_as(now)
-        drawn = torch.randint(len(known), now.shape[:2], generator=luck)
-        return known[drawn.to(known.device)]
-
-    def silence(layer: int, chosen: list[int]) -> Callable:
-        def hook(part, args):
-            split = by_head(model, args[0]).clone()  # (batch, seq, head, d_head)
-            for head in chosen:
-                split[:, :, head] = instead(layer, head, split[:, :, head])
-            return (split.flatten(2), *args[1:])
-
-        return hook
+    def silence(layer: int, chosen: list[int], values: torch.Tensor) -> torch.Tensor:
+        values = values.clone()  # (batch, seq, head, d_head)
+        for head in chosen:
+            if how == "zero":
+                values[:, :, head] = 0
+                continue
+            there = known[layer][:, :, head].flatten(0, 1)  # (places, d_head)
+            if how == "mean":
+                values[:, :, head] = there.mean(dim=0)
+                continue
+            drawn = torch.randint(len(there), values.shape[:2], generator=generator)
+            values[:, :, head] = there[drawn.to(there.device)]
+        return values
 
     with ExitStack() as stack:
         for layer in {layer for layer, _ in heads}:
             chosen = [head for at, head in heads if at == layer]
-            register = projection_input(body(model).h[layer])
-            stack.callback(register(silence(layer, chosen)).remove)
+            change = partial(silence, layer, chosen)
+            stack.enter_context(change_heads(model, layer, change))
         yield
 
 
 @torch.no_grad()
 def gathered(model, input_ids: torch.Tensor) -> list[torch.Tensor]:
     """Return what the heads gather, a (batch, seq, head, d_head) for each layer."""
-    found = []
+    values = []
 
-    def keep(part, args):
-        found.append(by_head(model, args[0]).detach().clone())
+    def keep(value):
+        values.append(value.detach().clone())
+        return value
 
-    hooks = {projection_input(block): keep for block in body(model).h}
-    run_with(model, input_ids, hooks)
-    return found
+    with ExitStack() as stack:
+        for layer in range(len(body(model).h)):
+            stack.enter_context(change_heads(model, layer, keep))
+        logits_of(model, input_ids)
+    return values
+
+
+def seeded(seed: int) -> torch.Generator:
+    """Return a new generator; raise ValueError for what is no seed."""
+    expect("seed", seed, whole(2**63 - 1, least=0), "a whole number from 0")
+    return torch.Generator().manual_seed(seed)
+
+
+def _known(model, how: str, reference) -> list[torch.Tensor]:
+    if isinstance(reference, torch.Tensor):
+        return gathered(model, reference)
+    if reference is None or len(reference) != len(body(model).h):
+        raise ValueError(f"{how} needs texts to draw from: give reference=input_ids")
+    return reference

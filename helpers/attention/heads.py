@@ -4,31 +4,13 @@ from typing import NamedTuple
 
 import torch
 
+from helpers.attention.ablation import seeded
+from helpers.attention.hooks import Head, check_places
 from helpers.attention.weights import attention_weights
+from helpers.inputs import check_ids, expect, whole
 
 KINDS = ("previous", "first", "duplicate", "induction")
-
-
-class HeadScores(NamedTuple):
-    """Mean attention weights, each (layer, head), between 0 and 1."""
-
-    previous: torch.Tensor  # from a token to the one before it
-    first: torch.Tensor  # to the first token of all: the sink
-    duplicate: torch.Tensor  # to the same token, seen before
-    induction: torch.Tensor  # to the token that came after the same token
-    chance: dict[str, float]  # the score of a head that looks everywhere alike
-
-    def strongest(self, kind: str, n: int = 1) -> list[tuple[int, int]]:
-        """Return the ``n`` heads (layer, head) with the highest score, best first.
-
-        Raises:
-            ValueError: for a kind that there is not.
-        """
-        if kind not in KINDS:
-            raise ValueError(f"there is no score {kind!r}: choose one of {KINDS}")
-        scores = getattr(self, kind)
-        order = scores.flatten().argsort(descending=True)[:n].tolist()
-        return [divmod(i, scores.shape[1]) for i in order]
+MOST_TEXTS = 4096  # drawn at once
 
 
 def head_scores(
@@ -39,7 +21,7 @@ def head_scores(
     length: int = 32,
     batch: int = 16,
     seed: int = 0,
-) -> HeadScores:
+) -> "HeadScores":
     """Return how much each head is a previous-token, sink, duplicate, induction head.
 
     The texts are random tokens, written twice: nothing but the repetition can be known
@@ -56,71 +38,77 @@ def head_scores(
         batch: how many texts, where they are drawn.
         seed: draws them.
 
-    Raises:
-        ValueError: for a length that does not fit the context twice, or the vocabulary;
-            texts that do not repeat themselves; a place outside them.
-
-    Source: Olsson et al. 2022, "In-context Learning and Induction Heads".
+    Source: Olsson et al. 2022, "In-context Learning and Induction Heads". Raises
+    ValueError for texts that do not repeat themselves, or options out of range.
     """
     if input_ids is None:
-        input_ids = repeated_ids(model.config, length=length, batch=batch, seed=seed)
+        drawn = repeated_ids(model.config, length=length, batch=batch, seed=seed)
+        input_ids = drawn.to(model.device)
+    check_ids(model, input_ids)
     length = _period(input_ids)
-    weights = attention_weights(model, input_ids.to(model.device))
+    weights = attention_weights(model, input_ids)  # (layer, batch, head, seq, seq)
     weights = weights.float().mean(dim=1).cpu()  # (layer, head, seq, seq)
-    looked = {kind: looks(kind, length, places) for kind in KINDS}
-    scores = {kind: weights[..., q, k].mean(dim=-1) for kind, (q, k) in looked.items()}
-    chance = {kind: (1 / (q + 1)).mean().item() for kind, (q, _) in looked.items()}
-    return HeadScores(**scores, chance=chance)
+    query, keys = looks(length, places)
+    scores = {kind: weights[..., query, key].mean(dim=-1) for kind, key in keys.items()}
+    chance = (1 / (query + 1)).mean().item()  # query + 1 tokens can be looked at
+    return HeadScores(**scores, chance=dict.fromkeys(KINDS, chance))
 
 
-def repeated_ids(config, *, length: int, batch: int, seed: int) -> torch.Tensor:
-    """Return the end token, random tokens, and these again: (batch, 1 + 2 length).
+class HeadScores(NamedTuple):
+    """Mean attention weights, each (layer, head), between 0 and 1."""
 
-    No token comes twice within a repetition.
-    """
-    context, vocab = config.n_positions, config.vocab_size
-    most = min((context - 1) // 2, vocab - 1)
-    if not 3 <= length <= most:
-        raise ValueError(f"length is {length}, expected 3 to {most} for this model")
-    luck = torch.Generator().manual_seed(seed)
-    end = config.eos_token_id if config.eos_token_id is not None else vocab - 1
-    chances = torch.ones(batch, vocab)
-    chances[:, end] = 0
-    once = chances.multinomial(length, generator=luck)  # (batch, length)
-    return torch.cat([torch.full((batch, 1), end), once, once], dim=1)
+    previous: torch.Tensor  # from a token to the one before it
+    first: torch.Tensor  # to the first token of all: the sink
+    duplicate: torch.Tensor  # to the same token, seen before
+    induction: torch.Tensor  # to the token that came after the same token
+    chance: dict[str, float]  # the score of a head that looks everywhere alike
+
+    def strongest(self, kind: str, n: int = 1) -> list[Head]:
+        """Return the ``n`` heads (layer, head) with the highest score, best first."""
+        if kind not in KINDS:
+            raise ValueError(f"there is no score {kind!r}: choose one of {KINDS}")
+        expect("n", n, whole(), "a whole number from 1")
+        scores = getattr(self, kind)
+        order = scores.flatten().argsort(descending=True)[:n].tolist()
+        return [divmod(i, scores.shape[1]) for i in order]
 
 
-def looks(kind: str, length: int, places: list[int] | None = None):
-    """Return the queries and the keys between which a kind of head has its weight.
+def looks(length: int, places: list[int] | None = None):
+    """Return the queries, and for each kind of head the keys where its weight is.
 
     All kinds are asked at the same queries: in the second copy, which stands at the
-    positions from ``length`` + 1 to 2 ``length``.
-
-    Raises:
-        ValueError: for a place outside the copy.
+    positions from ``length`` + 1 to 2 ``length``. ValueError for a place outside it.
     """
-    at = torch.arange(length) if places is None else torch.as_tensor(places)
-    if not len(at) or at.min() < 0 or at.max() >= length:
-        raise ValueError(f"places are {places}, expected some of 0 … {length - 1}")
-    query = at + length + 1
-    keys = {
+    at = range(length) if places is None else places
+    query = check_places("places", at, length) + length + 1
+    return query, {
         "previous": query - 1,
         "first": torch.zeros_like(query),
         "duplicate": query - length,
         "induction": query - length + 1,
     }
-    return query, keys[kind]
+
+
+def repeated_ids(config, *, length: int, batch: int, seed: int) -> torch.Tensor:
+    """Return the end token, random tokens, and these again: (batch, 1 + 2 length)."""
+    context, vocab = config.n_positions, config.vocab_size
+    most = min((context - 1) // 2, vocab - 1)
+    wanted = f"3 to {most} for this model"
+    expect("length", length, whole(most, least=3), wanted)
+    expect("batch", batch, whole(MOST_TEXTS), f"a whole number up to {MOST_TEXTS}")
+    end = config.eos_token_id if config.eos_token_id is not None else vocab - 1
+    chances = torch.ones(batch, vocab)
+    chances[:, end] = 0
+    # (batch, length); no token comes twice, so that each has one place to be found
+    once = chances.multinomial(length, generator=seeded(seed))
+    return torch.cat([torch.full((batch, 1), end), once, once], dim=1)
 
 
 def _period(input_ids: torch.Tensor) -> int:
-    """Return the length of what is repeated behind the first token.
-
-    Raises:
-        ValueError: where it is not repeated.
-    """
-    length = (input_ids.shape[-1] - 1) // 2
+    """Return the length of what is repeated behind the first token, or ValueError."""
+    length = (input_ids.shape[1] - 1) // 2
     once, again = input_ids[:, 1 : length + 1], input_ids[:, length + 1 :]
-    if input_ids.dim() != 2 or length < 2 or not torch.equal(once, again):
+    if length < 2 or not torch.equal(once, again):
         shape = tuple(input_ids.shape)
         wanted = "one token, then at least two others, then these again"
         raise ValueError(f"input_ids {shape} do not repeat themselves: give {wanted}")

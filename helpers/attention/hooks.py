@@ -1,65 +1,86 @@
 """Hooks: where one can look into a GPT-2 while it reads, and change what it computes.
 
-Both kinds of model work: the library's and the engine.
+Both kinds of model work: the library's and the engine. A *change* is a function from
+a tensor to the one that takes its place. It is made inside a ``with`` and gone after:
+``with change_output(block.mlp, torch.zeros_like): logits_of(model, input_ids)``.
 """
 
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
 
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
-from helpers.inputs import check_ids
+from helpers.inputs import INTEGERS, check_ids, expect, whole
 
 Head = tuple[int, int]  # (layer, head), both counted from 0
+Change = Callable[[torch.Tensor], torch.Tensor]
+
+
+def change_output(part: nn.Module, change: Change) -> RemovableHandle:
+    """Let ``change`` see a part's output, (batch, seq, d_model), and replace it."""
+
+    def hook(part, args, output):
+        if isinstance(output, tuple):  # some of the library's parts return more
+            return (change(output[0]), *output[1:])
+        return change(output)
+
+    return part.register_forward_hook(hook)
+
+
+def change_heads(model, layer: int, change: Change) -> RemovableHandle:
+    """Let ``change`` see what heads gather, (batch, seq, head, d_head), and replace it.
+
+    A layer's heads stand side by side in what its ``c_proj`` reads.
+    """
+
+    def hook(projection, args):
+        split = args[0].unflatten(-1, (model.config.n_head, -1))
+        return (change(split).flatten(2), *args[1:])
+
+    return body(model).h[layer].attn.c_proj.register_forward_pre_hook(hook)
+
+
+def logits_of(model, input_ids: torch.Tensor) -> torch.Tensor:
+    """Return the logits of either kind of model, (batch, seq, vocab)."""
+    check_ids(model, input_ids)
+    output = model(input_ids)
+    return getattr(output, "logits", output)
 
 
 def body(model) -> nn.Module:
-    """Return what holds the blocks ``h`` and the norm ``ln_f``.
-
-    Raises:
-        ValueError: for what is not a GPT-2, or one whose parts are plain functions.
-    """
-    found = getattr(model, "transformer", model)
-    blocks = getattr(found, "h", None)
+    """Return what holds the blocks ``h`` and the norm ``ln_f``; ValueError if none."""
+    inside = getattr(model, "transformer", model)
+    blocks = getattr(inside, "h", None)
     if not blocks:
         raise ValueError(f"a GPT-2 with blocks is needed, not {type(model).__name__}")
     if not isinstance(getattr(blocks[0].attn, "c_proj", None), nn.Module):
         raise ValueError("a packed engine cannot be looked into: give GPT2.from_hf(…)")
-    return found
+    return inside
 
 
-def run_with(model, input_ids: torch.Tensor, hooks: dict[Callable, Callable]):
-    """Return the logits, with hooks in place: {where to register: hook}."""
-    check_ids(model, input_ids)
-    with ExitStack() as stack:
-        for register, hook in hooks.items():
-            stack.callback(register(hook).remove)
-        output = model(input_ids)
-    return getattr(output, "logits", output)
-
-
-def projection_input(block: nn.Module) -> Callable:
-    """Return what registers a hook on the input of a block's attention projection."""
-    return block.attn.c_proj.register_forward_pre_hook
-
-
-def by_head(model, merged: torch.Tensor) -> torch.Tensor:
-    """Split (batch, seq, d_model) into (batch, seq, head, d_head)."""
-    return merged.unflatten(-1, (model.config.n_head, -1))
-
-
-def first(output):
-    """Return a part's output, which some parts give in a tuple."""
-    return output[0] if isinstance(output, tuple) else output
-
-
-def checked(model, heads: Iterable[Head]) -> list[Head]:
+def check_heads(model, heads: Iterable[Head]) -> list[Head]:
     """Return the heads as a list; raise ValueError for one that is not there."""
-    layers, n_head = len(body(model).h), model.config.n_head
-    heads = [tuple(head) for head in heads]
+    last, last_head, heads = (
+        len(body(model).h) - 1,
+        model.config.n_head - 1,
+        list(heads),
+    )
+    if not all(isinstance(head, (tuple, list)) and len(head) == 2 for head in heads):
+        raise ValueError(f"expected heads as a list of (layer, head), got {heads}")
     for layer, head in heads:
-        if not (0 <= layer < layers and 0 <= head < n_head):
-            there = f"layers 0 … {layers - 1} with heads 0 … {n_head - 1}"
-            raise ValueError(f"no head {head} in a layer {layer}: there are {there}")
+        expect("layer", layer, whole(last, least=0), f"a layer from 0 to {last}")
+        expect("head", head, whole(last_head, least=0), f"a head from 0 to {last_head}")
     return heads
+
+
+def check_places(name: str, places, size: int) -> torch.Tensor:
+    """Return places as a tensor of ints; ValueError unless all are 0 … size - 1."""
+    try:
+        index = torch.as_tensor(places)  # bools and fractions are no places
+    except (TypeError, ValueError, RuntimeError):
+        index = torch.tensor(0.0)
+    whole = index.dtype in INTEGERS and index.dim() == 1 and len(index) > 0
+    if not whole or index.min() < 0 or index.max() >= size:
+        raise ValueError(f"{name} are {places}, expected some of 0 … {size - 1}")
+    return index

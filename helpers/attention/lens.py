@@ -1,8 +1,11 @@
 """Lens: what the model would say if it stopped after each layer."""
 
+from contextlib import ExitStack
+
 import torch
 
-from helpers.attention.hooks import body, run_with
+from helpers.attention.hooks import body, logits_of
+from helpers.inputs import expect, whole
 
 
 @torch.no_grad()
@@ -26,16 +29,17 @@ def logit_lens(
 
     Source: nostalgebraist 2020, "interpreting GPT: the logit lens".
     """
-    parts, stream = body(model), []
+    expect("logits_to_keep", logits_to_keep, whole(least=0), "a whole number from 0")
+    inside, stream = body(model), []
 
-    def enter(block, args):
-        stream.append(args[0])
+    def keep(part, args):
+        stream.append(args[0])  # (batch, seq, d_model)
 
-    def leave(block, args, output):
-        stream.append(output[0] if isinstance(output, tuple) else output)
-
-    hooks = {block.register_forward_hook: leave for block in parts.h}
-    run_with(model, input_ids, {parts.h[0].register_forward_pre_hook: enter} | hooks)
+    # What a block reads is the stream at its depth; what the last norm reads, the end.
+    with ExitStack() as stack:
+        for part in (*inside.h, inside.ln_f):
+            stack.enter_context(part.register_forward_pre_hook(keep))
+        logits_of(model, input_ids)
     states = torch.stack(stream)[:, :, -logits_to_keep:]  # (depth, batch, seq, d_model)
     head = model.lm_head if hasattr(model, "lm_head") else model.head
-    return head(parts.ln_f(states)).float()
+    return head(inside.ln_f(states)).float()

@@ -19,11 +19,8 @@ POLICY = "default-src 'none';script-src 'unsafe-inline';style-src 'unsafe-inline
 class View:
     """A picture for a notebook or a page; in plain text, its size.
 
-    Args:
-        kind: what it shows, in words.
-        page: a whole HTML document.
-        height: of its frame, in pixels.
-        note: what the reader must know, such as that a text was cut.
+    ``kind`` says what it shows, ``page`` is a whole HTML document, ``height`` that of
+    its frame in pixels, ``note`` what the reader must know: that a text was cut.
     """
 
     def __init__(self, kind: str, page: str, *, height: int, note: str = ""):

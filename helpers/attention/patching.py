@@ -1,19 +1,12 @@
-"""Patching: give a GPT-2 a part of what it computed on another text, or cut a line."""
+"""Patching: give a GPT-2 a part of what it computed on another text."""
 
 from collections.abc import Iterable
+from functools import partial
 
 import torch
 
-from helpers.attention.hooks import (
-    Head,
-    body,
-    by_head,
-    checked,
-    first,
-    projection_input,
-    run_with,
-)
-from helpers.attention.weights import attention_weights, projections
+from helpers.attention import hooks
+from helpers.inputs import check_ids
 
 PARTS = ("block", "attention", "mlp")
 
@@ -25,101 +18,62 @@ def patch(
     source_ids: torch.Tensor,
     *,
     layer: int,
-    part: str = "block",
+    part: str | None = None,
     head: int | None = None,
     positions: Iterable[int] | None = None,
 ) -> torch.Tensor:
-    """Return the logits of one text with a part's output taken from another text.
+    """Return the logits, (batch, seq, vocab), with a part taken from another text.
 
     Args:
         model: a GPT-2 of transformers or the engine.
         input_ids: (batch, seq), the text that is read.
         source_ids: (batch, seq), the text from which the part's output comes.
         layer: of the part.
-        part: ``block`` (the stream behind the layer), ``attention`` or ``mlp`` (what
-            one of them adds to the stream).
+        part: ``block`` (the stream behind the layer, the default), ``attention`` or
+            ``mlp`` (what one of them adds to the stream).
         head: one head of the attention, in place of the whole part.
         positions: where; None is everywhere.
 
-    Returns:
-        (batch, seq, vocab).
-
-    Raises:
-        ValueError: for a part that is not there, or texts of different shapes.
-
     Source: Meng et al. 2022, "Locating and Editing Factual Associations in GPT".
+    Raises ValueError for a part that is not there, or texts of different shapes.
     """
+    check_ids(model, input_ids)
+    check_ids(model, source_ids)
     if input_ids.shape != source_ids.shape:
         shapes = f"{tuple(source_ids.shape)} beside {tuple(input_ids.shape)}"
         raise ValueError(f"source_ids has another shape than input_ids: {shapes}")
-    checked(model, [(layer, head or 0)])
-    if part not in PARTS:
+    site = _site(model, layer, part, head)
+    at = slice(None)
+    if positions is not None:
+        at = hooks.check_places("positions", positions, input_ids.shape[1])
+    # Values are (batch, seq, d_model) or, for a head, (batch, seq, head, d_head).
+    place = (slice(None), at) if head is None else (slice(None), at, head)
+    source = []
+
+    def keep(value):
+        source.append(value.clone())
+        return value
+
+    def put(value):
+        value = value.clone()
+        value[place] = source[0][place]
+        return value
+
+    with site(keep):
+        hooks.logits_of(model, source_ids)
+    with site(put):
+        return hooks.logits_of(model, input_ids)
+
+
+def _site(model, layer: int, part: str | None, head: int | None):
+    """Return the function that puts a change where the part computes."""
+    hooks.check_heads(model, [(layer, 0 if head is None else head)])
+    if part not in (None, *PARTS):
         raise ValueError(f"part is {part!r}, expected one of {', '.join(PARTS)}")
-    places = slice(None) if positions is None else list(positions)
-    block, kept = body(model).h[layer], []
     if head is not None:
-
-        def keep(part, args):
-            kept.append(by_head(model, args[0]).clone())
-
-        def exchange(part, args):
-            split = by_head(model, args[0]).clone()
-            split[:, places, head] = kept[0][:, places, head]
-            return (split.flatten(2), *args[1:])
-
-        site = projection_input(block)
-    else:
-
-        def keep(part, args, output):
-            kept.append(first(output).clone())
-
-        def exchange(part, args, output):
-            changed = first(output).clone()
-            changed[:, places] = kept[0][:, places]
-            is_tuple = isinstance(output, tuple)
-            return (changed, *output[1:]) if is_tuple else changed
-
-        module = {"block": block, "attention": block.attn, "mlp": block.mlp}[part]
-        site = module.register_forward_hook
-    run_with(model, source_ids, {site: keep})
-    return run_with(model, input_ids, {site: exchange})
-
-
-@torch.no_grad()
-def cut(
-    model, input_ids: torch.Tensor, head: Head, *, query: int, key: int
-) -> torch.Tensor:
-    """Return the logits when one position gets nothing from another, in one head.
-
-    The weight is set to 0 behind the softmax and the others stay as they are, so
-    exactly what flowed along this one line of a picture is missing.
-
-    Args:
-        model: a GPT-2 of transformers.
-        input_ids: (batch, seq).
-        head: (layer, head).
-        query: the position that looks.
-        key: the one it looks at.
-
-    Returns:
-        (batch, seq, vocab).
-
-    Raises:
-        ValueError: for a head that is not there, or a key behind its query.
-    """
-    [(layer, number)] = checked(model, [head])
-    seq = input_ids.shape[-1]
-    if not 0 <= key <= query < seq:
-        wanted = f"positions with 0 <= key <= query < {seq}"
-        raise ValueError(f"query {query} and key {key}: expected {wanted}")
-    weight = attention_weights(model, input_ids)[layer, :, number, query, key]
-    value = projections(model, input_ids)[2][layer, :, number, key]  # (batch, d_head)
-
-    def subtract(part, args):
-        split = by_head(model, args[0]).clone()
-        split[:, query, number] -= weight[:, None] * value
-        return (split.flatten(2), *args[1:])
-
-    return run_with(
-        model, input_ids, {projection_input(body(model).h[layer]): subtract}
-    )
+        if part not in (None, "attention"):
+            raise ValueError(f"part is {part!r}, but a head belongs to the attention")
+        return partial(hooks.change_heads, model, layer)
+    block = hooks.body(model).h[layer]
+    modules = {"block": block, "attention": block.attn, "mlp": block.mlp}
+    return partial(hooks.change_output, modules[part or "block"])

@@ -5,6 +5,7 @@ Source: Vig 2019, "A Multiscale Visualization of Attention in the Transformer Mo
 
 import torch
 
+from helpers.attention.hooks import check_heads
 from helpers.attention.pages import View, page
 from helpers.attention.weights import (
     Attention,
@@ -12,7 +13,7 @@ from helpers.attention.weights import (
     projections,
     token_names,
 )
-from helpers.inputs import expect, whole
+from helpers.inputs import context_length, expect, whole
 from helpers.tokens import document_ids
 
 MAX_TOKENS = 24  # shown, unless asked otherwise
@@ -22,13 +23,7 @@ MODEL_ZOOM = 0.9  # of 970 pixels, which the model view is wide
 
 
 def show_heads(
-    model,
-    tokenizer,
-    text: str,
-    *,
-    layer: int = 0,
-    heads: list[int] | None = None,
-    max_tokens: int = MAX_TOKENS,
+    model, tokenizer, text: str, *, layer: int = 0, heads=None, max_tokens=MAX_TOKENS
 ) -> View:
     """Show bertviz's head view: lines from each token to those it looks at.
 
@@ -37,59 +32,35 @@ def show_heads(
         tokenizer: its tokenizer.
         text: any text; the end token is put in front.
         layer: shown first; the others can be chosen in the view.
-        heads: of the layer, shown first; None is all of them.
+        heads: a list of the layer's heads, shown first; None is all of them.
         max_tokens: longer texts are cut, and a note says so.
-
-    Raises:
-        ValueError: for a layer or head that is not there.
     """
     from bertviz import head_view
 
-    _check_heads(model, layer, heads or [])
-    seen, note = _attention(model, tokenizer, text, max_tokens)
-    found = head_view(
-        list(seen.weights[:, None]),
-        seen.tokens,
-        layer=layer,
-        heads=heads,
-        html_action="return",
-    )
+    check_heads(model, [(layer, head) for head in heads or [0]])
+    seen, note = _rounded(model, tokenizer, text, max_tokens)
+    options = {"layer": layer, "heads": heads, "html_action": "return"}
+    drawn = head_view(list(seen.weights[:, None]), seen.tokens, **options)
     height = 100 + 23 * len(seen.tokens)
-    return View(_title("head view", seen), page(found.data), height=height, note=note)
+    return View(_title("head view", seen), page(drawn.data), height=height, note=note)
 
 
 def show_model(model, tokenizer, text: str, *, max_tokens: int = MAX_TOKENS) -> View:
-    """Show bertviz's model view: every head at once, a thumbnail each.
-
-    The arguments are those of ``show_heads``.
-    """
+    """Show bertviz's model view, a thumbnail of every head; see ``show_heads``."""
     from bertviz import model_view
 
-    seen, note = _attention(model, tokenizer, text, max_tokens)
-    found = model_view(
-        list(seen.weights[:, None]),
-        seen.tokens,
-        display_mode="light",
-        html_action="return",
-    )
+    seen, note = _rounded(model, tokenizer, text, max_tokens)
+    options = {"display_mode": "light", "html_action": "return"}
+    drawn = model_view(list(seen.weights[:, None]), seen.tokens, **options)
     layers, heads, tokens = seen.weights.shape[:3]
     height = 60 + max(layers * (84 * tokens // heads + 10), 18 * tokens + 60)
-    return View(
-        _title("model view", seen),
-        page(found.data, zoom=MODEL_ZOOM),
-        height=min(int(height * MODEL_ZOOM), 900),
-        note=note,
-    )
+    height = min(int(height * MODEL_ZOOM), 900)
+    html = page(drawn.data, zoom=MODEL_ZOOM)
+    return View(_title("model view", seen), html, height=height, note=note)
 
 
 def show_neurons(
-    model,
-    tokenizer,
-    text: str,
-    *,
-    layer: int = 0,
-    head: int = 0,
-    max_tokens: int = MAX_TOKENS,
+    model, tokenizer, text: str, *, layer: int = 0, head=0, max_tokens=MAX_TOKENS
 ) -> View:
     """Show bertviz's neuron view: the query and keys behind the weights of one head.
 
@@ -97,77 +68,68 @@ def show_neurons(
     """
     from bertviz.neuron_view import show
 
-    _check_heads(model, layer, [head])
-    d_head = model.config.n_embd // model.config.n_head
-    input_ids, note = _cut(model, tokenizer, text, max_tokens, d_head)
-    stand_in = _Rounded(model, tokenizer, input_ids)
-    found = show(
-        stand_in,
-        "gpt2",
-        stand_in,
-        "text",
-        display_mode="light",
-        layer=layer,
-        head=head,
-        html_action="return",
-    )
+    check_heads(model, [(layer, head)])
+    beside = 2 * model.config.n_embd // model.config.n_head  # a query and a key
+    input_ids, note = _shown(model, tokenizer, text, max_tokens, beside)
+    stand_in = _StandIn(model, tokenizer, input_ids)
+    options = {"display_mode": "light", "html_action": "return"}
+    options |= {"layer": layer, "head": head}
+    drawn = show(stand_in, "gpt2", stand_in, "text", **options)
     title = _title("neuron view", stand_in.seen)
     height = 150 + 26 * input_ids.shape[1]
-    return View(title, page(found.data), height=height, note=note)
+    return View(title, page(drawn.data), height=height, note=note)
 
 
-class _Rounded:
+class _StandIn:
     """What bertviz's neuron view takes for a model and for a tokenizer.
 
     Its own GPT-2 reads weights in an old format only; the numbers are ours instead.
     """
 
     def __init__(self, model, tokenizer, input_ids: torch.Tensor):
-        weights = attention_weights(model, input_ids)[:, 0]
-        self.seen = Attention(token_names(tokenizer, input_ids[0]), weights)
-        query, key, _ = projections(model, input_ids)  # (layer, batch, head, …)
-        parts = {"attn": weights[:, None], "queries": query, "keys": key}
-        self.layers = [
-            {name: _short(part[layer]) for name, part in parts.items()}
-            for layer in range(len(weights))
-        ]
+        weights = attention_weights(model, input_ids)  # (layer, 1, head, seq, seq)
+        self.seen = Attention(token_names(tokenizer, input_ids[0]), weights[:, 0])
+        query, key, _ = projections(model, input_ids)  # (layer, 1, head, seq, d_head)
+        parts = {"attn": weights, "queries": query, "keys": key}
+        self.layers = []
+        for layer in range(len(weights)):
+            shown = {name: _short(part[layer]) for name, part in parts.items()}
+            self.layers.append(shown)
 
     def eval(self) -> None:
-        """Do nothing: all is computed."""
+        pass  # all is computed
 
     def __call__(self, ids: torch.Tensor) -> list:
         return [self.layers]
 
     def tokenize(self, text: str) -> list[str]:
-        """Return the tokens, whatever the text."""
         return self.seen.tokens
 
     def convert_tokens_to_ids(self, tokens: list[str]) -> list[int]:
-        """Return as many ids, which nobody reads."""
-        return [0] * len(tokens)
+        return [0] * len(tokens)  # nobody reads them
 
 
-def _attention(model, tokenizer, text: str, max_tokens: int):
+def _rounded(model, tokenizer, text: str, max_tokens: int) -> tuple[Attention, str]:
     """Return the rounded weights of a text, cut if need be, and a note."""
-    input_ids, note = _cut(model, tokenizer, text, max_tokens, 0)
+    input_ids, note = _shown(model, tokenizer, text, max_tokens, 0)
     weights = _short(attention_weights(model, input_ids)[:, 0])
     return Attention(token_names(tokenizer, input_ids[0]), weights), note
 
 
-def _cut(model, tokenizer, text: str, max_tokens: int, d_head: int):
+def _shown(model, tokenizer, text: str, max_tokens: int, beside_weights: int):
     """Return the ids that fit a view, (1, seq), and a note if they are not all.
 
     No token looks ahead, so those shown look where they would in the whole text.
     """
     expect("max_tokens", max_tokens, whole(), "a whole number from 1")
-    ids, heads = document_ids(tokenizer, text), model.config.n_layer
-    heads *= model.config.n_head
-    most = min(max_tokens, model.config.n_positions)
-    while most > 1 and heads * most * (most + 2 * d_head) > MAX_NUMBERS:
-        most -= 1
+    ids = document_ids(tokenizer, text)
+    heads = model.config.n_layer * model.config.n_head
+    seq = min(max_tokens, context_length(model))
+    while seq > 1 and heads * seq * (seq + beside_weights) > MAX_NUMBERS:
+        seq -= 1
     n = ids.shape[1]
-    note = f"the first {most} of {n} tokens are shown" if n > most else ""
-    return ids[:, :most].to(model.device), note
+    note = f"the first {seq} of {n} tokens are shown" if n > seq else ""
+    return ids[:, :seq].to(model.device), note
 
 
 def _short(numbers: torch.Tensor) -> torch.Tensor:
@@ -178,12 +140,3 @@ def _short(numbers: torch.Tensor) -> torch.Tensor:
 def _title(kind: str, seen: Attention) -> str:
     layers, heads = seen.weights.shape[:2]
     return f"{kind} of {len(seen.tokens)} tokens, {layers} layers, {heads} heads"
-
-
-def _check_heads(model, layer: int, heads: list[int]) -> None:
-    layers, n_head = model.config.n_layer, model.config.n_head
-    wanted = f"a layer from 0 to {layers - 1}"
-    expect("layer", layer, lambda value: value in range(layers), wanted)
-    for head in heads:
-        wanted = f"a head from 0 to {n_head - 1}"
-        expect("head", head, lambda value: value in range(n_head), wanted)

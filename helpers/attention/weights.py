@@ -1,4 +1,4 @@
-"""Patterns: the attention weights of a GPT-2, and the tokens they lie between."""
+"""Weights: the attention weights of a GPT-2, and the tokens they lie between."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 
+from helpers.attention.hooks import body, change_output
 from helpers.inputs import check_ids
 from helpers.tokens import document_ids, to_bytes, visible
 
@@ -20,8 +21,7 @@ class Attention(NamedTuple):
 def attentions(model, tokenizer, text: str) -> Attention:
     """Return the attention weights of every head on a text, and its tokens.
 
-    The end token stands in front, as it did in training. The implementation that
-    computes weights ("eager") is chosen for this call and set back after it.
+    The end token stands in front, as it did in training.
 
     Raises:
         ValueError: for a model that is not of transformers, or a text too long.
@@ -35,12 +35,7 @@ def attentions(model, tokenizer, text: str) -> Attention:
 def attention_weights(model, input_ids: torch.Tensor) -> torch.Tensor:
     """Return (layer, batch, head, seq, seq), in the model's dtype; rows sum to 1.
 
-    Args:
-        model: a GPT-2 of transformers.
-        input_ids: (batch, seq), without pads.
-
-    Raises:
-        ValueError: for another model, or ids that it cannot read.
+    The model is a GPT-2 of transformers, ``input_ids`` are (batch, seq) without pads.
     """
     check_ids(model, input_ids)
     with eager(model):
@@ -53,20 +48,21 @@ def projections(model, input_ids: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """Return queries, keys and values, each (layer, batch, head, seq, d_head).
 
     A weight comes from the first two: softmax over keys of q k / sqrt(d_head). A head
-    gathers the values, by these weights.
+    gathers the values, by these weights. Both kinds of model have them.
     """
     check_ids(model, input_ids)
-    found = []
+    layers = []
 
-    def keep(part, args, output):
+    def keep(output):  # (batch, seq, 3 d_model)
         split = output.unflatten(-1, (3, model.config.n_head, -1))
-        found.append(split.permute(2, 0, 3, 1, 4))  # (3, batch, head, seq, d_head)
+        layers.append(split.permute(2, 0, 3, 1, 4))  # (3, batch, head, seq, d_head)
+        return output
 
     with ExitStack() as stack:
-        for block in model.transformer.h:
-            stack.callback(block.attn.c_attn.register_forward_hook(keep).remove)
+        for block in body(model).h:
+            stack.enter_context(change_output(block.attn.c_attn, keep))
         model(input_ids)
-    return torch.stack(found, dim=1).unbind()
+    return torch.stack(layers, dim=1).unbind()
 
 
 @contextmanager

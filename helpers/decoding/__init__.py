@@ -10,7 +10,7 @@ Read in this order: ``loop`` (generate and stream), ``rules`` (temperature, top-
 of ``helpers.gpt2`` or one of transformers.
 """
 
-from helpers.decoding.choice import Picker, greedy, sample
+from helpers.decoding.choice import Picker, Stop, greedy, sample, stop_string
 from helpers.decoding.loop import Step, generate, stream
 from helpers.decoding.reader import Reader
 from helpers.decoding.rules import (
@@ -25,32 +25,11 @@ from helpers.decoding.rules import (
     typical_p,
 )
 from helpers.decoding.search import Hypothesis, beam_search, contrastive_search
-from helpers.decoding.stopping import Stop, stop_string
 from helpers.decoding.strategies import engine, generate_text, stream_text
 
 __all__ = [
-    "Hypothesis",
-    "Picker",
-    "Reader",
-    "Rule",
-    "Step",
-    "Stop",
-    "apply",
-    "beam_search",
-    "contrastive_search",
-    "engine",
-    "generate",
-    "generate_text",
-    "greedy",
-    "min_p",
-    "no_repeat_ngram",
-    "repetition_penalty",
-    "sample",
-    "stop_string",
-    "stream",
-    "stream_text",
-    "temperature",
-    "top_k",
-    "top_p",
-    "typical_p",
-]
+    "Hypothesis", "Picker", "Reader", "Rule", "Step", "Stop", "apply", "beam_search",
+    "contrastive_search", "engine", "generate", "generate_text", "greedy", "min_p",
+    "no_repeat_ngram", "repetition_penalty", "sample", "stop_string", "stream",
+    "stream_text", "temperature", "top_k", "top_p", "typical_p",
+]  # fmt: skip

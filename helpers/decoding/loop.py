@@ -1,39 +1,38 @@
-"""Decoding: how next-token distributions become a text.
+"""The loop: how next-token distributions become a text, a token at a time."""
 
-Each step reads logits, lets the rules change them, and picks a token:
-
-    input_ids -> model -> next_logits (batch, vocab) -> rules -> pick -> ids (batch,)
-
-The rules are in ``helpers.rules``, the pickers in ``helpers.pickers``, the searches in
-``helpers.searching``, what ends a text in ``helpers.stopping``; all of them can be
-imported from here. A model is the engine of ``helpers.gpt2`` or one of transformers.
-"""
-
-from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 
-from helpers.decoding.choice import Picker, greedy
+from helpers.decoding.choice import Picker, choose, ended, greedy
 from helpers.decoding.reader import Reader
 from helpers.decoding.rules import apply
-from helpers.inputs import (
-    INTEGERS,
-    check_choice,
-    check_end,
-    check_functions,
-    check_prompt,
-)
+from helpers.inputs import check_end, check_functions, check_prompt
 
 
-class Step(NamedTuple):
-    """One token being chosen."""
-
-    token: int
-    prob: float  # its probability after the rules
-    before: torch.Tensor  # (vocab,), the model's distribution
-    after: torch.Tensor  # (vocab,), the same after the rules
+@torch.inference_mode()
+def loop(
+    model, input_ids, *, rules, pick, max_new_tokens, eos_token_id, attention_mask, stop
+):
+    """Yield (ids so far, next_logits, the same after the rules) for each new token."""
+    ids = unread = input_ids.long().clone()  # (batch, seq); rules may write into them
+    reader = Reader(model, len(ids), ids.shape[1] + max_new_tokens, attention_mask)
+    done = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)  # (batch,)
+    filler = model.config.eos_token_id if eos_token_id is None else eos_token_id
+    for _ in range(max_new_tokens):
+        next_logits = reader.read(unread)  # (batch, vocab)
+        allowed = apply(rules, ids, next_logits)  # (batch, vocab)
+        chosen = choose(pick, allowed)  # (batch,)
+        if done.any():  # rows are equally long: those that ended are filled up
+            chosen = chosen.masked_fill(done, filler)
+        ids = torch.cat([ids, chosen[:, None]], dim=1)  # (batch, seq + 1)
+        # Asked only now, since the token that ends a text belongs to it.
+        done = done | ended(ids, allowed, eos_token_id=eos_token_id, stop=stop)
+        yield ids, next_logits, allowed
+        if done.all():
+            return
+        unread = chosen[:, None]  # (batch, 1); the reader has kept the rest
 
 
 def generate(
@@ -67,11 +66,21 @@ def generate(
             outside the vocabulary, or logits that leave no token to choose.
         TypeError: for what is no rule, picker or criterion.
     """
-    options = (rules, pick, max_new_tokens, eos_token_id, attention_mask, stop)
-    _check(model, input_ids, *options)
-    with torch.inference_mode():
-        last = deque(_steps(model, input_ids, *options), maxlen=1)
-    return last[0][0].clone()  # a tensor that can be trained on, too
+    options = dict(rules=rules, pick=pick, max_new_tokens=max_new_tokens, stop=stop)
+    options |= dict(eos_token_id=eos_token_id, attention_mask=attention_mask)
+    _check(model, input_ids, **options)
+    for so_far, _, _ in loop(model, input_ids, **options):
+        ids = so_far
+    return ids.clone()  # what was made in inference mode cannot be trained on
+
+
+class Step(NamedTuple):
+    """One token being chosen."""
+
+    token: int
+    prob: float  # its probability after the rules
+    before: torch.Tensor  # (vocab,), the model's distribution
+    after: torch.Tensor  # (vocab,), the same after the rules
 
 
 def stream(
@@ -89,63 +98,25 @@ def stream(
     Raises:
         ValueError: as ``generate``, and for more than one row.
     """
-    options = (rules, pick, max_new_tokens, eos_token_id, None, stop)
-    _check(model, input_ids, *options)
+    options = dict(rules=rules, pick=pick, max_new_tokens=max_new_tokens, stop=stop)
+    options |= dict(eos_token_id=eos_token_id, attention_mask=None)
+    _check(model, input_ids, **options)
     if len(input_ids) > 1:
         raise ValueError(f"expected one text to stream, got {len(input_ids)} rows")
-    return _stream(model, input_ids, options)
+    return (_step(*state) for state in loop(model, input_ids, **options))
 
 
-@torch.no_grad()
-def _stream(model, input_ids, options) -> Iterator[Step]:
-    for ids, logits, allowed in _steps(model, input_ids, *options):
-        token, after = ids[0, -1].item(), allowed[0].softmax(dim=-1)
-        yield Step(token, after[token].item(), logits[0].softmax(dim=-1), after)
+def _step(ids, next_logits, allowed) -> Step:
+    before, after = next_logits[0].softmax(dim=-1), allowed[0].softmax(dim=-1)
+    token = ids[0, -1].item()
+    return Step(token, after[token].item(), before, after)
 
 
-def _steps(model, input_ids, rules, pick, max_new_tokens, eos_token_id, mask, stop):
-    """Yield (ids so far, next_logits, next_logits after the rules) at every step."""
-    batch, prompt = input_ids.shape
-    mask = None if mask is None else mask.long()
-    reader = Reader(model, batch, prompt + max_new_tokens, mask)
-    ids = input_ids.new_empty(batch, prompt + max_new_tokens, dtype=torch.long)
-    ids[:, :prompt] = unread = input_ids.long()
-    done = torch.zeros(batch, dtype=torch.bool, device=ids.device)
-    may_end = eos_token_id is not None or bool(stop)
-    end_id = model.config.eos_token_id if eos_token_id is None else eos_token_id
-    for end in range(prompt, prompt + max_new_tokens):
-        logits = reader.read(unread)  # (batch, vocab)
-        allowed = apply(rules, ids[:, :end], logits)
-        check_choice(allowed)
-        chosen = pick(allowed)  # (batch,)
-        _check_picked(chosen, batch)
-        if may_end:
-            chosen = chosen.masked_fill(done, end_id)  # ended rows are filled up
-        ids[:, end] = chosen
-        if eos_token_id is not None:
-            done = done | (chosen == eos_token_id)
-        for criterion in stop:
-            done = done | criterion(ids[:, : end + 1], allowed)
-        yield ids[:, : end + 1], logits, allowed
-        if may_end and done.all():
-            return
-        unread = chosen[:, None]
-
-
-def _check_picked(chosen, batch: int) -> None:
-    if not isinstance(chosen, torch.Tensor):
-        raise TypeError(f"pick returned {type(chosen).__name__}, not ids ({batch},)")
-    if chosen.shape != (batch,) or chosen.dtype not in INTEGERS:
-        came = f"{chosen.dtype} {tuple(chosen.shape)}"
-        raise TypeError(f"pick returned {came}, not ids ({batch},)")
-
-
-def _check(model, input_ids, rules, pick, max_new_tokens, eos_token_id, mask, stop):
-    check_prompt(model, input_ids, mask, max_new_tokens)
-    check_end(model, eos_token_id)
+def _check(model, input_ids, *, rules, pick, stop, **prompt) -> None:
+    check_prompt(model, input_ids, **prompt)
     check_functions("rules", rules)
     check_functions("stop", stop)
     if not callable(pick):
         raise TypeError(f"pick is {pick!r}, expected greedy or sample(seed)")
-    if stop and eos_token_id is None and len(input_ids) > 1:
+    if stop and prompt["eos_token_id"] is None and len(input_ids) > 1:
         check_end(model, model.config.eos_token_id)  # fills up the rows that ended

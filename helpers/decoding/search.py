@@ -4,16 +4,18 @@ Beam search keeps the ``num_beams`` best beginnings at every step; contrastive s
 keeps one and marks down tokens that would bring nothing new.
 """
 
-import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from torch.nn.functional import normalize
 
+from helpers.decoding.choice import ended
 from helpers.decoding.reader import Reader
-from helpers.decoding.rules import apply
+from helpers.decoding.rules import FORBIDDEN, apply
 from helpers.inputs import (
+    between,
     check_choice,
-    check_end,
     check_functions,
     check_prompt,
     expect,
@@ -28,25 +30,13 @@ class Hypothesis(NamedTuple):
     score: float  # log-probability of the new tokens / their number ** length_penalty
 
 
-class Finished:
-    """The best hypotheses that have ended: at most ``size``, best first."""
+class Beams(NamedTuple):
+    """Beginnings of a text, best first."""
 
-    def __init__(self, size: int):
-        self.size, self.kept = size, []
-
-    def add(self, ids: torch.Tensor, score: float) -> None:
-        """Keep a hypothesis if it is among the best."""
-        self.kept.append(Hypothesis(ids, score))
-        self.kept = sorted(self.kept, key=lambda h: -h.score)[: self.size]
-
-    @property
-    def full(self) -> bool:
-        """Whether as many have ended as may be kept."""
-        return len(self.kept) == self.size
-
-    def improves(self, score: float) -> bool:
-        """Whether a hypothesis of this score would be kept."""
-        return not self.full or score > self.kept[-1].score
+    ids: torch.Tensor  # (beam, seq), the prompt included
+    totals: torch.Tensor  # (beam,), log-probabilities of the new tokens, added up
+    origins: torch.Tensor  # (beam,), which beam of the step before each continues
+    length: int  # new tokens
 
 
 def beam_search(
@@ -66,7 +56,7 @@ def beam_search(
     Args:
         model: the engine, or a causal language model of transformers.
         input_ids: (1, seq), the prompt.
-        num_beams: beginnings kept at each step.
+        num_beams: beginnings kept at each step, at most half the vocabulary.
         max_new_tokens: at most so many.
         length_penalty: the score is divided by the number of new tokens to this power.
             Log-probabilities are negative: above 0 favours longer texts.
@@ -78,61 +68,100 @@ def beam_search(
             "never" only when no running one can be kept at any length.
         rules: change the log-probabilities, in this order; each hypothesis has a row.
 
-    Raises:
-        ValueError: as ``generate``, for several rows, and for numbers out of range;
-            ``num_beams`` is at most half the vocabulary, since the first step must
-            have two continuations for each.
-        TypeError: for what is no rule.
-
+    Raises ValueError and TypeError as ``generate``, and for more than one row.
     Source: the choices where texts end are those of transformers' ``generate``.
     """
-    _check_search(model, input_ids, max_new_tokens, eos_token_id)
-    _check_beams(model, num_beams, num_return_sequences, early_stopping)
-    wanted = "a finite number; 0 compares sums, 1 means"
-    expect("length_penalty", length_penalty, math.isfinite, wanted)
+    _check(model, input_ids, max_new_tokens, eos_token_id)
     check_functions("rules", rules)
-    lengths = (max_new_tokens, length_penalty, eos_token_id, early_stopping)
-    found = _beam_search(model, input_ids.long(), num_beams, rules, *lengths)
+    options = dict(num_beams=num_beams, max_new_tokens=max_new_tokens, rules=rules)
+    options |= dict(length_penalty=length_penalty, early_stopping=early_stopping)
+    search = _BeamSearch(eos_token_id=eos_token_id, **options)
+    search.check(model.config.vocab_size, num_return_sequences)
+    texts = search.run(model, input_ids)
     # Copies can be trained on; what was made in inference mode cannot.
-    return [h._replace(ids=h.ids.clone()) for h in found[:num_return_sequences]]
+    return [h._replace(ids=h.ids.clone()) for h in texts[:num_return_sequences]]
 
 
-@torch.inference_mode()
-def _beam_search(
-    model, ids, num_beams, rules, max_new_tokens, length_penalty, eos, early_stopping
-) -> list[Hypothesis]:
-    """Return the hypotheses that ended and were kept, best first."""
-    reader = Reader(model, 1, ids.shape[1] + max_new_tokens)
-    beams = unread = ids
-    scores, ended = torch.zeros(1, device=beams.device), Finished(num_beams)
-    for new in range(1, max_new_tokens + 1):
-        log_probs = reader.read(unread).log_softmax(dim=-1)  # (beam, vocab)
-        total = apply(rules, beams, log_probs) + scores[:, None]
-        if ended.kept and total.amax() == -math.inf:  # the rules let none go on
-            break
-        check_choice(total.view(1, -1))
-        # Twice as many as needed: at most half of them end here.
-        best, places = total.flatten().topk(2 * num_beams)
-        origins, tokens = places // total.shape[1], places % total.shape[1]
-        stops = tokens == eos if eos is not None else tokens < 0
-        if new == max_new_tokens:
-            stops = torch.ones_like(stops)
-        for i in stops[:num_beams].nonzero().flatten().tolist():
-            ids = torch.cat([beams[origins[i]], tokens[i, None]])
-            if best[i] > -math.inf:
-                ended.add(ids, (best[i] / new**length_penalty).item())
-        goes_on = (~stops).nonzero().flatten()[:num_beams]
-        if not len(goes_on) or (early_stopping is True and ended.full):
-            break
-        origins, tokens, scores = origins[goes_on], tokens[goes_on], best[goes_on]
-        longest = max_new_tokens if early_stopping == "never" else new
-        length = longest if length_penalty > 0 else new
-        if not ended.improves((scores[0] / length**length_penalty).item()):
-            break
-        beams = torch.cat([beams[origins], tokens[:, None]], dim=1)
-        reader.select(origins)
-        unread = tokens[:, None]
-    return ended.kept
+@dataclass(kw_only=True)
+class _BeamSearch:
+    """The beams grow, those that end retire, until the others are hopeless."""
+
+    num_beams: int
+    max_new_tokens: int
+    length_penalty: float
+    eos_token_id: int | None
+    early_stopping: bool | str
+    rules: list
+
+    @torch.inference_mode()
+    def run(self, model, input_ids: torch.Tensor) -> list[Hypothesis]:
+        """Return the best hypotheses that ended, best first."""
+        reader = Reader(model, 1, input_ids.shape[1] + self.max_new_tokens)
+        unread = input_ids.long().clone()  # (1, seq); rules may write into it
+        beams = Beams(unread, torch.zeros(1, device=unread.device), None, length=0)
+        finished = []
+        for _ in range(self.max_new_tokens):
+            grown = self.grow(beams, reader.read(unread).log_softmax(dim=-1))
+            if finished and grown.totals[0] == FORBIDDEN:  # the rules let none go on
+                break
+            check_choice(grown.totals[None])
+            beams, retired = self.retire(grown)
+            finished = sorted(finished + retired, key=lambda text: -text.score)
+            finished = finished[: self.num_beams]
+            if self.hopeless(beams, finished):
+                break
+            reader.select(beams.origins)
+            unread = beams.ids[:, -1:]  # (beam, 1)
+        return finished
+
+    def grow(self, beams: Beams, log_probs: torch.Tensor) -> Beams:
+        """Return the best of all beams' continuations by a token, twice num_beams."""
+        # Twice, since at most half of them end here: each beam in one way.
+        totals = apply(self.rules, beams.ids, log_probs) + beams.totals[:, None]
+        best, places = totals.flatten().topk(2 * self.num_beams)  # of beam * vocab
+        vocab = log_probs.shape[1]
+        origins, tokens = places // vocab, places % vocab  # (2 * num_beams,) both
+        ids = torch.cat([beams.ids[origins], tokens[:, None]], dim=1)
+        return Beams(ids, best, origins, beams.length + 1)
+
+    def retire(self, grown: Beams) -> tuple[Beams, list[Hypothesis]]:
+        """Return the beams that go on, and the hypotheses that end here."""
+        ends = ended(grown.ids, None, eos_token_id=self.eos_token_id, stop=())
+        ends |= grown.length == self.max_new_tokens  # (2 * num_beams,)
+        # An end behind the best num_beams counts no more than another token there.
+        ending = (ends & (grown.totals > FORBIDDEN))[: self.num_beams].nonzero()
+        scores = [(i, self.score(grown.totals[i], grown.length)) for i in ending[:, 0]]
+        on = (~ends).nonzero().flatten()[: self.num_beams]  # (num_beams,), or none
+        beams = Beams(grown.ids[on], grown.totals[on], grown.origins[on], grown.length)
+        return beams, [Hypothesis(grown.ids[i], score) for i, score in scores]
+
+    def hopeless(self, beams: Beams, finished: list[Hypothesis]) -> bool:
+        """Whether no running beam can come among those that have ended."""
+        if not len(beams.ids) or len(finished) < self.num_beams:
+            return not len(beams.ids)
+        # A total only falls, but its score may rise where longer texts are favoured.
+        patient = self.early_stopping == "never" and self.length_penalty > 0
+        length = self.max_new_tokens if patient else beams.length
+        reach = self.score(beams.totals[0], length)
+        return self.early_stopping is True or reach <= finished[-1].score
+
+    def score(self, total: torch.Tensor, length: int) -> float:
+        """Return a total by its length."""
+        return total.item() / length**self.length_penalty
+
+    def check(self, vocab: int, returned: int) -> None:
+        """Raise ValueError for numbers out of range."""
+        most = vocab // 2  # each step takes twice as many continuations
+        wanted = f"a whole number, 1 to {most}, half of the vocabulary"
+        expect("num_beams", self.num_beams, whole(most), wanted)
+        wanted = f"a whole number, 1 to the {self.num_beams} beams"
+        expect("num_return_sequences", returned, whole(self.num_beams), wanted)
+        wanted = "a number from -10 to 10; 0 compares sums, 1 means"
+        expect("length_penalty", self.length_penalty, between(-10, 10), wanted)
+        early = self.early_stopping
+        if not isinstance(early, bool) and early != "never":
+            wanted = 'expected True, False or "never"'
+            raise ValueError(f"early_stopping is {early!r}, {wanted}")
 
 
 def contrastive_search(
@@ -149,67 +178,39 @@ def contrastive_search(
     Of the ``k`` likeliest tokens, each step takes the one with the largest
     (1 - alpha) * probability - alpha * similarity, where similarity is the largest
     cosine between the token's hidden state and those of all tokens before it.
-
-    Args:
-        model: the engine, or a causal language model of transformers.
-        input_ids: (1, seq), the prompt.
-        k: candidates.
-        alpha: weight of the similarity, 0 to 1; 0 is greedy.
-        max_new_tokens: at most so many.
-        eos_token_id: ends the text.
-
-    Raises:
-        ValueError: as ``generate``, for several rows, and for numbers out of range.
+    ``alpha`` is from 0, which is greedy, to 1; the rest is as in ``generate``.
 
     Source: Su et al. 2022.
     """
-    _check_search(model, input_ids, max_new_tokens, eos_token_id)
+    _check(model, input_ids, max_new_tokens, eos_token_id)
     vocab = model.config.vocab_size
-    wanted = f"a whole number of candidates, 1 to {vocab}"
-    expect("k", k, whole(vocab), wanted)
-    expect("alpha", alpha, lambda alpha: 0 <= alpha <= 1, "a weight from 0 to 1")
-    ids = input_ids.long()
-    return _contrastive_search(
-        model, ids, k, alpha, max_new_tokens, eos_token_id
-    ).clone()
+    expect("k", k, whole(vocab), f"a whole number of candidates, 1 to {vocab}")
+    expect("alpha", alpha, between(0, 1), "a weight from 0 to 1")
+    ids = input_ids.long()  # (1, seq)
+    with torch.inference_mode():
+        reader = Reader(model, 1, ids.shape[1] + max_new_tokens)
+        logits, states = reader.read_states(ids)  # (1, vocab), (1, seq, d_model)
+        known = normalize(states[0].float(), dim=-1)  # (seq, d_model)
+        reader.select(ids.new_zeros(k))  # the same text, k times
+        for _ in range(max_new_tokens):
+            check_choice(logits)
+            probs, tokens = logits[0].softmax(dim=-1).topk(k)  # (k,) both
+            logits, states = reader.read_states(tokens[:, None])  # (k, vocab), …
+            states = normalize(states[:, 0].float(), dim=-1)  # (k, d_model)
+            similarity = (states @ known.T).amax(dim=-1)  # (k,)
+            best = ((1 - alpha) * probs - alpha * similarity).argmax()
+            ids = torch.cat([ids, tokens[best].view(1, 1)], dim=1)  # (1, seq + 1)
+            known = torch.cat([known, states[best, None]])  # (seq + 1, d_model)
+            if tokens[best] == eos_token_id:
+                break
+            # All candidates were read in one go; all rows go on from the chosen one.
+            reader.select(best.expand(k))
+            logits = logits[best, None]  # (1, vocab)
+    return ids.clone()  # a tensor that can be trained on, too
 
 
-@torch.inference_mode()
-def _contrastive_search(model, ids, k, alpha, max_new_tokens, eos_token_id):
-    reader = Reader(model, 1, ids.shape[1] + max_new_tokens)
-    logits, states = reader.read_states(ids)  # (1, vocab), (1, seq, d_model)
-    known = torch.nn.functional.normalize(states[0].float(), dim=-1)
-    every = torch.zeros(k, dtype=torch.long, device=ids.device)
-    reader.select(every)  # the same text, k times
-    for _ in range(max_new_tokens):
-        check_choice(logits)
-        probs, tokens = logits[0].softmax(dim=-1).topk(k)  # (k,) both
-        logits, states = reader.read_states(tokens[:, None])
-        states = torch.nn.functional.normalize(states[:, 0].float(), dim=-1)
-        similar = (states @ known.T).amax(dim=-1)  # (k,)
-        best = ((1 - alpha) * probs - alpha * similar).argmax()
-        ids = torch.cat([ids, tokens[best].view(1, 1)], dim=1)
-        known = torch.cat([known, states[best, None]])
-        if tokens[best] == eos_token_id:
-            break
-        reader.select(best.expand(k))
-        logits = logits[best, None]
-    return ids
-
-
-def _check_search(model, input_ids, max_new_tokens, eos_token_id) -> None:
-    check_prompt(model, input_ids, None, max_new_tokens)
-    check_end(model, eos_token_id)
+def _check(model, input_ids, max_new_tokens, eos_token_id) -> None:
+    options = {"max_new_tokens": max_new_tokens, "eos_token_id": eos_token_id}
+    check_prompt(model, input_ids, **options)
     if len(input_ids) != 1:
         raise ValueError(f"expected one text to search from, got {len(input_ids)} rows")
-
-
-def _check_beams(model, num_beams, returned, early_stopping) -> None:
-    most = model.config.vocab_size // 2
-    wanted = f"a whole number, 1 to {most}, half of the vocabulary"
-    expect("num_beams", num_beams, whole(most), wanted)
-    wanted = f"a whole number, 1 to the {num_beams} beams"
-    expect("num_return_sequences", returned, whole(num_beams), wanted)
-    if not isinstance(early_stopping, bool) and early_stopping != "never":
-        wanted = 'expected True, False or "never"'
-        raise ValueError(f"early_stopping is {early_stopping!r}, {wanted}")

@@ -1,42 +1,19 @@
 """Evaluation: what a model expects, and how good it and its texts are.
 
 Read in this order: ``prediction`` (probabilities of tokens, words and texts),
-``losses`` (a model beside the entropy floor, the share of its texts that is right).
-Behind them: ``diversity``, ``truth`` (the world's distribution beside the model's),
+``losses`` (a model beside the entropy floor). Behind them: ``samples`` (texts that a
+model writes), ``truth`` (the world's distribution beside the model's), ``diversity``,
 ``frontier`` (quality against diversity).
 """
 
 from helpers.evaluation import frontier
 from helpers.evaluation.diversity import distinct_n, repetition_rate, self_bleu
-from helpers.evaluation.losses import (
-    Gap,
-    accepted,
-    document_losses,
-    gap_to_floor,
-    sample_texts,
-)
-from helpers.evaluation.prediction import (
-    next_token_probs,
-    next_word_probs,
-    sequence_log_probs,
-)
+from helpers.evaluation.losses import Gap, document_losses, gap_to_floor
+from helpers.evaluation.prediction import next_word_probs, sequence_log_probs
+from helpers.evaluation.samples import accepted, sample_texts
 from helpers.evaluation.truth import Beside, beside_truth, survival, true_next
 
-__all__ = [
-    "Beside",
-    "Gap",
-    "accepted",
-    "beside_truth",
-    "distinct_n",
-    "document_losses",
-    "frontier",
-    "gap_to_floor",
-    "next_token_probs",
-    "next_word_probs",
-    "repetition_rate",
-    "sample_texts",
-    "self_bleu",
-    "sequence_log_probs",
-    "survival",
-    "true_next",
-]
+__all__ = ["Beside", "Gap", "accepted", "beside_truth", "distinct_n"]
+__all__ += ["document_losses", "frontier", "gap_to_floor", "next_word_probs"]
+__all__ += ["repetition_rate", "sample_texts", "self_bleu", "sequence_log_probs"]
+__all__ += ["survival", "true_next"]

@@ -1,9 +1,8 @@
 """Diversity: how much texts repeat themselves and one another.
 
-A text is counted in the words of ``helpers.templates.words`` (punctuation is words
-too), or in the items of any list, such as token ids. Every measure is a share from 0
-to 1, and each of them changes with the number and the length of the texts: compare
-only sets of equal size.
+A text is counted in the pieces of ``tokens.pretokenise`` (punctuation is words too),
+or in the items of any list, such as token ids. Every measure is a share from 0 to 1,
+and changes with the number and the length of the texts: compare only equal sets.
 """
 
 import math
@@ -11,6 +10,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 
+from helpers.inputs import expect, whole
 from helpers.tokens import pretokenise as words
 
 NO_MATCH = 0.1  # matches that are counted for an order in which there are none
@@ -20,9 +20,6 @@ def distinct_n(texts: Sequence, n: int = 2) -> float:
     """Return how many different ``n``-grams there are, per ``n``-gram of all texts.
 
     1 is the most diverse. Source: Li et al. 2016, who divide by the number of words.
-
-    Raises:
-        ValueError: for ``n`` below 1, and where every text is shorter than ``n``.
     """
     grams = Counter()
     for text in _several(texts, 1):
@@ -35,8 +32,7 @@ def distinct_n(texts: Sequence, n: int = 2) -> float:
 def repetition_rate(text, n: int = 4) -> float:
     """Return which share of one text's ``n``-grams was there before in this text.
 
-    0 for a text that never repeats ``n`` words, or has fewer than ``n``.
-    Source: Welleck et al. 2019, "seq-rep-n". Raises ValueError for ``n`` below 1.
+    0 for a text of fewer than ``n`` words. Source: Welleck et al. 2019, "seq-rep-n".
     """
     grams = _ngrams(text, n)
     return 1 - len(set(grams)) / len(grams) if grams else 0.0
@@ -47,46 +43,35 @@ def self_bleu(
 ) -> float:
     """Return the mean BLEU of each text, all others being its references.
 
-    0 where no text shares a word with another, 1 where every text stands there twice:
-    low is diverse. BLEU is the geometric mean, for n from 1 to ``max_n``, of the share
-    of a text's n-grams that some reference has as often, times a penalty for texts
-    that are shorter than the reference nearest in length. An order without a match
-    counts as 0.1 matches.
-
-    Args:
-        texts: two or more.
-        max_n: the longest n-grams.
-        at_most: measure so many of the texts, drawn with ``seed``. More references
-            mean more matches, so sets of different sizes compare only in this way.
-        seed: of that draw.
-
-    Raises:
-        ValueError: for fewer than two texts, an empty one, or ``max_n`` below 1.
+    0 where no text shares a word with another, 1 where every text stands there twice.
+    BLEU is the geometric mean, for n from 1 to ``max_n``, of the share of a text's
+    n-grams that some reference has as often, times a penalty for texts shorter than
+    the reference nearest in length. No match counts as 0.1 matches. More references
+    mean more matches, so sets of different sizes compare only if ``at_most`` so many
+    of their texts are measured, drawn with ``seed``.
 
     Source: Zhu et al. 2018; BLEU: Papineni et al. 2002, smoothed as method 1 of Chen
-    and Cherry 2014.
+    and Cherry 2014. Raises ValueError for fewer than two texts, or an empty one.
     """
     _check_order(max_n)
     texts = [_items(text) for text in _several(texts, 2)]
+    expect("at_most", at_most or 1, whole(), "a whole number from 1")
     if at_most is not None and at_most < len(texts):
         texts = random.Random(seed).sample(texts, at_most)
-        _several(texts, 2)
-    if not all(texts):
+    if not all(_several(texts, 2)):
         raise ValueError(f"text {texts.index([])} is empty: leave it out")
     logs = [0.0] * len(texts)
-    alike = [True] * len(texts)  # shares a word with another text
     for n in range(1, max_n + 1):
         counts = [Counter(_ngrams(text, n)) for text in texts]
         for i, matches in enumerate(_matches(counts)):
-            alike[i] = alike[i] and (n > 1 or matches > 0)
             share = (matches or NO_MATCH) / max(counts[i].total(), 1)
-            logs[i] += math.log(share) / max_n
+            # A text that shares no word with another has BLEU 0: exp(-inf).
+            log = math.log(share) if matches or n > 1 else -math.inf
+            logs[i] += log / max_n
     lengths = Counter(map(len, texts))
-    bleu = [
-        math.exp(log + _shortness(len(text), lengths)) if some else 0.0
-        for text, log, some in zip(texts, logs, alike, strict=True)
-    ]
-    return sum(bleu) / len(bleu)
+    for i, text in enumerate(texts):
+        logs[i] += _shortness(len(text), lengths)
+    return sum(map(math.exp, logs)) / len(logs)
 
 
 def _matches(counts: list[Counter]) -> list[int]:
@@ -97,16 +82,18 @@ def _matches(counts: list[Counter]) -> list[int]:
             first, second = most.get(gram, (0, 0))
             if count > second:
                 most[gram] = (max(first, count), min(first, count))
-    # The largest count may be the text's own; then the second is that of the others.
-    return [
-        sum(min(c, most[g][c == most[g][0]]) for g, c in of_text.items())
-        for of_text in counts
-    ]
+
+    def elsewhere(gram, count: int) -> int:
+        """Return the largest count in another text: the first may be the text's own."""
+        first, second = most[gram]
+        return second if count == first else first
+
+    return [sum(min(n, elsewhere(gram, n)) for gram, n in c.items()) for c in counts]
 
 
 def _shortness(length: int, lengths: Counter) -> float:
     """Return the logarithm of BLEU's brevity penalty: 0, or less for short texts."""
-    others = lengths - Counter([length])
+    others = lengths - Counter([length])  # one text of this length fewer
     nearest = min(others, key=lambda other: (abs(other - length), other))
     return min(0.0, 1 - nearest / length)
 
@@ -125,8 +112,7 @@ def _items(text) -> list:
 
 
 def _check_order(n: int) -> None:
-    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
-        raise ValueError(f"n is {n!r}, expected a whole number from 1")
+    expect("n", n, whole(100), "a whole number from 1 to 100")
 
 
 def _several(texts, least: int):

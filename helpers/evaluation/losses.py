@@ -1,31 +1,14 @@
-"""How good is a model: its loss on texts, and what share of its texts is right."""
+"""How good is a model: its loss on texts, beside the least that there can be."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
+from torch.nn.functional import cross_entropy
 
-from helpers.decoding import Picker, generate, greedy
-from helpers.gpt2 import GPT2
-from helpers.inputs import context_length
-from helpers.worlds import FRESH, Slip, World, ratio
-
-
-class Gap(NamedTuple):
-    """A model beside the best possible one, on the same texts of a world."""
-
-    loss: float  # nats per token
-    loss_error: float  # its standard error
-    floor: float  # entropy of the world, nats per token
-    floor_error: float
-    excess: float  # loss - floor: KL divergence, nats per token
-    excess_error: float  # of the paired difference, so much smaller
-
-
-def in_batches(items: list, size: int) -> Iterator[list]:
-    """Yield ``items`` in lists of at most ``size``."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+from helpers.inputs import check_ids, expect, whole
+from helpers.tokens import check_text, pad
+from helpers.worlds import FRESH, Mean, World, ratio
 
 
 @torch.inference_mode()
@@ -35,90 +18,54 @@ def document_losses(
     """Return each text's loss in nats, summed over its tokens, and their number.
 
     The end token stands before a text, where it is read, and after it, where it is
-    predicted: a text of n tokens gives n + 1 predictions.
+    predicted: a text of n tokens gives n + 1 predictions. The model is the engine or
+    one of transformers. Raises ValueError for no texts, or one it cannot read.
     """
     eos = tokenizer.eos_token_id
-    rows = [[eos, *ids, eos] for ids in tokenizer(texts)["input_ids"]]
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+    rows = [[eos, *ids, eos] for ids in ids_of(tokenizer, texts)]
     losses = [0.0] * len(rows)
-    for batch in in_batches(order, batch_size):
-        longest = max(len(rows[i]) for i in batch)
-        padded = [rows[i] + [eos] * (longest - len(rows[i])) for i in batch]
-        ids = torch.tensor(padded, device=model.device)  # (batch, seq)
+    for batch in batches_by_length(rows, batch_size):
+        ids = pad([rows[i] for i in batch], eos).to(model.device)  # (batch, seq)
+        check_ids(model, ids)
+        # No pad is masked: on the right, no token of the text can look at it.
         output = model(ids, attention_mask=torch.ones_like(ids))
-        logits = output if isinstance(model, GPT2) else output.logits
-        nats = torch.nn.functional.cross_entropy(
-            logits[:, :-1].float().transpose(1, 2), ids[:, 1:], reduction="none"
-        )  # (batch, seq - 1)
-        for i, row in zip(batch, nats, strict=True):
+        logits = getattr(output, "logits", output)[:, :-1].float()
+        nats = cross_entropy(logits.transpose(1, 2), ids[:, 1:], reduction="none")
+        for i, row in zip(batch, nats, strict=True):  # row: (seq - 1,)
             losses[i] = row[: len(rows[i]) - 1].sum().item()
     return losses, [len(row) - 1 for row in rows]
+
+
+class Gap(NamedTuple):
+    """A model beside the best possible one, on the same texts; nats per token."""
+
+    loss: Mean
+    floor: Mean  # the entropy of the world
+    excess: Mean  # loss - floor, the KL divergence; paired, so its error is smaller
 
 
 def gap_to_floor(
     model, tokenizer, world: World, n: int = 500, *, seed: int = FRESH
 ) -> Gap:
     """Measure a model beside the entropy floor on ``n`` texts it never saw."""
+    expect("n", n, whole(), "a whole number from 1")
     texts = [world.sample(seed + i) for i in range(n)]
     losses, tokens = document_losses(model, tokenizer, texts)
     least = [-world.log_prob(text) for text in texts]
-    excess = [a - b for a, b in zip(losses, least, strict=True)]
-    return Gap(*ratio(losses, tokens), *ratio(least, tokens), *ratio(excess, tokens))
+    excess = [loss - floor for loss, floor in zip(losses, least, strict=True)]
+    return Gap(ratio(losses, tokens), ratio(least, tokens), ratio(excess, tokens))
 
 
-def sample_texts(
-    model,
-    tokenizer,
-    n: int,
-    *,
-    prompts: Sequence[str] = ("",),
-    batch_size: int = 64,
-    rules=(),
-    pick: Picker = greedy,
-    max_new_tokens: int = 300,
-) -> list[str]:
-    """Let the model write ``n`` documents, the prompts taken in turn.
-
-    Args:
-        model: the engine, or a causal language model of transformers.
-        tokenizer: its tokenizer; the end token begins and ends a document.
-        n: how many.
-        prompts: beginnings of documents; the texts come in their order.
-        batch_size: documents written at a time.
-        rules: change the logits, in this order.
-        pick: chooses the tokens.
-        max_new_tokens: at most so many, or what fits; a longer text is cut.
-
-    Returns:
-        The texts, each with its beginning.
-    """
-    eos = tokenizer.eos_token_id
-    rows = [[eos, *tokenizer(p)["input_ids"]] for p in prompts]
-    rows = (rows * (n // len(rows) + 1))[:n]
-    texts = [""] * n
-    for batch in in_batches(sorted(range(n), key=lambda i: len(rows[i])), batch_size):
-        longest = max(len(rows[i]) for i in batch)
-        left = [longest - len(rows[i]) for i in batch]
-        ids = [[eos] * pad + rows[i] for pad, i in zip(left, batch, strict=True)]
-        mask = [[0] * pad + [1] * (longest - pad) for pad in left]
-        output = generate(
-            model,
-            torch.tensor(ids, device=model.device),  # (batch, seq), padded on the left
-            attention_mask=torch.tensor(mask, device=model.device),
-            rules=rules,
-            pick=pick,
-            max_new_tokens=min(context_length(model) - longest, max_new_tokens),
-            eos_token_id=eos,
-        )[:, longest:].tolist()
-        for i, new in zip(batch, output, strict=True):
-            end = new.index(eos) if eos in new else len(new)
-            texts[i] = tokenizer.decode(rows[i][1:] + new[:end])
-    return texts
+def ids_of(tokenizer, texts: list[str]) -> list[list[int]]:
+    """Return the ids of each text; raise ValueError for what is no list of texts."""
+    if not isinstance(texts, (list, tuple)) or not texts:
+        raise ValueError(f"expected a list of texts, got {texts!r:.40}")
+    return [tokenizer(check_text(text))["input_ids"] for text in texts]
 
 
-def accepted(
-    texts: list[str], judge: Callable[[str], Slip | None]
-) -> tuple[float, list[Slip]]:
-    """Return the share of texts that are right, and the others' first errors."""
-    slips = [slip for slip in map(judge, texts) if slip is not None]
-    return 1 - len(slips) / len(texts), slips
+def batches_by_length(rows: list[list[int]], size: int) -> Iterator[list[int]]:
+    """Yield the numbers of ``size`` rows at a time, short rows first: fewer pads."""
+    expect("batch_size", size, whole(), "a whole number from 1")
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+    for start in range(0, len(order), size):
+        yield order[start : start + size]

@@ -3,7 +3,7 @@
 A text here is a document from its beginning, so the model always reads
 ``<|endoftext|>`` first: that is what stands between documents in training.
 A *word* is what GPT-2's tokenizer cuts before BPE (``" Tom"``, ``"."``), see
-``helpers.templates.words``; it may be several tokens.
+``helpers.tokens.pretokenise``; it may be several tokens.
 """
 
 from collections.abc import Iterable
@@ -11,16 +11,9 @@ from functools import lru_cache
 
 import torch
 
-from helpers.tokens import document_ids
+from helpers.inputs import check_ids
+from helpers.tokens import check_text, document_ids, pad
 from helpers.tokens import pretokenise as words
-
-
-@torch.no_grad()
-def next_token_probs(model, tokenizer, prefix: str) -> torch.Tensor:
-    """Return the probability of every token after ``prefix``: (vocab,)."""
-    input_ids = document_ids(tokenizer, prefix).to(model.device)
-    _check_length(model, input_ids.shape[1])
-    return model(input_ids).logits[0, -1].softmax(dim=-1)
 
 
 @torch.no_grad()
@@ -31,14 +24,15 @@ def sequence_log_probs(model, input_ids: torch.Tensor) -> torch.Tensor:
     read, so begin with ``document_ids`` if all of the text is to be scored.
 
     Raises:
-        ValueError: for fewer than two tokens, or more than the model can read.
+        ValueError: for fewer than two tokens, or ids that the model cannot read.
     """
-    if input_ids.dim() != 2 or input_ids.shape[1] < 2:
+    check_ids(model, input_ids)
+    if input_ids.shape[1] < 2:
         shape = tuple(input_ids.shape)
         raise ValueError(f"expected input_ids (batch, at least 2 tokens), got {shape}")
-    _check_length(model, input_ids.shape[1])
-    log_probs = model(input_ids).logits[:, :-1].log_softmax(dim=-1)
-    return log_probs.gather(-1, input_ids[:, 1:, None]).squeeze(-1)
+    logits = model(input_ids).logits[:, :-1]  # (batch, seq - 1, vocab)
+    next_ids = input_ids[:, 1:, None]  # (batch, seq - 1, 1): row t is scored on t + 1
+    return logits.log_softmax(dim=-1).gather(-1, next_ids).squeeze(-1)
 
 
 @torch.no_grad()
@@ -58,30 +52,29 @@ def next_word_probs(
             the last word of the prefix, or a text longer than the model can read.
     """
     candidates = list(candidates)
+    prefix_ids = document_ids(tokenizer, prefix).to(model.device)  # (1, seq)
     _check_words(tokenizer, prefix, candidates)
     if not candidates:
         return {}
-    prefix_ids = document_ids(tokenizer, prefix).to(model.device)
     tokens = [tokenizer(word)["input_ids"] for word in candidates]
-    longest = max(map(len, tokens))
-    _check_length(model, prefix_ids.shape[1] + longest)
-    rows = [row + [tokenizer.eos_token_id] * (longest - len(row)) for row in tokens]
-    word_ids = torch.tensor(rows, device=model.device)  # (words, longest)
+    word_ids = pad(tokens, tokenizer.eos_token_id).to(model.device)  # (words, longest)
+    n = len(candidates)
+    check_ids(model, torch.cat([prefix_ids.expand(n, -1), word_ids], dim=1))
 
+    # The prefix is the same for all words, so it is read once and then repeated.
     start = model(prefix_ids, use_cache=True)
-    cache = start.past_key_values  # what the model computed for the prefix
-    cache.batch_repeat_interleave(len(candidates))
+    cache = start.past_key_values
+    cache.batch_repeat_interleave(n)
     after = model(word_ids, past_key_values=cache).logits.softmax(dim=-1)
     first = start.logits[:, -1:].softmax(dim=-1)  # (1, 1, vocab)
-    before = torch.cat([first.expand(len(candidates), -1, -1), after[:, :-1]], dim=1)
+    before = torch.cat([first.expand(n, -1, -1), after[:, :-1]], dim=1)
     steps = before.gather(-1, word_ids[..., None]).squeeze(-1)  # (words, longest)
 
-    begun = _ended(tokenizer, words(prefix)[-1:], first[0, 0])
-    found = {}
+    begun, probs = _ended(tokenizer, words(prefix)[-1:], first[0, 0]), {}
     for i, (word, row) in enumerate(zip(candidates, tokens, strict=True)):
         ended = _ended(tokenizer, [word], after[i, len(row) - 1])
-        found[word] = (steps[i, : len(row)].prod() * ended / begun).item()
-    return found
+        probs[word] = (steps[i, : len(row)].prod() * ended / begun).item()
+    return probs
 
 
 def _ended(tokenizer, last: list[str], next_probs: torch.Tensor) -> torch.Tensor:
@@ -109,16 +102,10 @@ def _texts(tokenizer) -> list[str]:
 
 
 def _check_words(tokenizer, prefix: str, candidates: list[str]) -> None:
+    before = words(prefix)
     for word in candidates:
-        if word != tokenizer.eos_token and words(prefix + word) != words(prefix) + [
-            word
-        ]:
-            end = "".join(words(prefix)[-1:])
+        new = words(prefix + check_text(word)) == [*before, word]
+        if word != tokenizer.eos_token and not new:
+            end = "".join(before[-1:])
             advice = "give a whole word with the space that belongs to it: ' Tom'"
             raise ValueError(f"{word!r} is not one new word after {end!r}: {advice}")
-
-
-def _check_length(model, length: int) -> None:
-    limit = model.config.n_positions
-    if length > limit:
-        raise ValueError(f"{length} tokens, but the model reads at most {limit}")

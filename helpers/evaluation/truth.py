@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import torch
 
-from helpers.tokens import document_ids
-from helpers.tokens import pretokenise as words
-from helpers.worlds import World
+from helpers.inputs import check_ids
+from helpers.tokens import document_ids, word_starts
+from helpers.worlds import World, words
 
 
 class Beside(NamedTuple):
@@ -19,40 +19,39 @@ class Beside(NamedTuple):
 
 
 def beside_truth(model, tokenizer, world: World, stories: Sequence[str]) -> Beside:
-    """Return the model's logits and the truth where the words of stories begin.
+    """Return the engine's logits and the truth where the words of stories begin.
 
     The end of a story is a place too. Its first word is none: there a model that has
-    read several worlds may rightly expect another one.
-
-    Args:
-        model: the engine; its logits are (batch, seq, vocab).
-        tokenizer: its tokenizer; a word of the world is counted by its first token.
-        world: what is true.
-        stories: texts that are possible in this world.
+    read several worlds may rightly expect another one. Raises ValueError for stories
+    that are none of this world, or too long for the model.
     """
-    beliefs, truths = [], []
+    if isinstance(stories, str) or not stories or not all(stories):
+        raise ValueError(f"expected a list of stories, none empty, got {stories!r:.40}")
+    logits, truths = [], []
     for story in stories:
         pieces = words(story)
-        sizes = [len(tokenizer(word)["input_ids"]) for word in pieces]
-        ends = torch.tensor(sizes).cumsum(0)  # tokens up to the end of each word
-        ids = document_ids(tokenizer, story).to(model.device)
-        with torch.inference_mode():
-            logits = model(ids)[0].cpu()
-        beliefs.append(logits[ends])  # row i has read the end token and i tokens more
         prefixes = ["".join(pieces[: i + 1]) for i in range(len(pieces))]
         truths.append(torch.stack([true_next(tokenizer, world, p) for p in prefixes]))
+        ids = document_ids(tokenizer, story).to(model.device)  # (1, seq)
+        check_ids(model, ids)
+        ends = torch.tensor(word_starts(tokenizer, story)[1:]) - 1  # last token of each
+        with torch.inference_mode():
+            logits.append(model(ids)[0].cpu()[ends])  # (places, vocab)
     sizes = [len(places) for places in truths]
-    return Beside(torch.cat(beliefs), torch.cat(truths), sizes)
+    return Beside(torch.cat(logits), torch.cat(truths), sizes)
 
 
 def true_next(tokenizer, world: World, prefix: str) -> torch.Tensor:
     """Return the world's distribution of the token after a prefix, (vocab,).
 
-    Raises:
-        ValueError: for a prefix that the world forbids.
+    A word of the world is counted by its first token. Raises ValueError for a prefix
+    that the world forbids.
     """
+    following = world.next_words(prefix)
+    if not following:
+        raise ValueError(f"the world {world.name} forbids {prefix[-60:]!r}")
     probs = torch.zeros(len(tokenizer))
-    for word, prob in world.next_words(prefix).items():
+    for word, prob in following.items():
         probs[tokenizer(word)["input_ids"][0]] += prob
     return probs
 
@@ -60,9 +59,11 @@ def true_next(tokenizer, world: World, prefix: str) -> torch.Tensor:
 def survival(risk: torch.Tensor, sizes: Sequence[int]) -> float:
     """Return the chance that no place of a story falls to its risk, mean over stories.
 
-    Args:
-        risk: (places,), a probability at each place.
-        sizes: places of each story, as in ``Beside``.
+    ``risk`` is (places,), a probability at each; ``sizes`` are the places of each
+    story, as in ``Beside``. Raises ValueError for what does not fit together.
     """
-    stories = (1 - risk).clamp(min=0).split(list(sizes))
+    if not len(sizes) or sum(sizes) != len(risk) or risk.min() < 0:
+        what = f"{len(risk)} risks for stories of {list(sizes)} places"
+        raise ValueError(f"{what}: expected a risk from 0 to 1 for each place")
+    stories = (1 - risk).clamp(min=0).split(list(sizes))  # a sum may be 1 + 1e-7
     return sum(story.prod().item() for story in stories) / len(sizes)

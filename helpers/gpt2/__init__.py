@@ -1,34 +1,17 @@
 """GPT-2 from scratch: the engine that the course generates, scores and trains with.
 
 Read in this order: ``model`` (the whole architecture), ``cache`` (what it keeps of
-the tokens it has read), ``counting`` (its parameters and its work).
+the tokens it has read), ``counting`` (its parameters and its work), ``timing`` (what
+a token costs); ``fast`` is what makes it fast, behind the reading path.
 """
 
 from helpers.gpt2.cache import Cache
 from helpers.gpt2.counting import flops, parameters
-from helpers.gpt2.model import (
-    GPT2,
-    Attention,
-    Block,
-    FeedForward,
-    Projection,
-    check_config,
-    see,
-)
-from helpers.gpt2.packing import pack
-from helpers.gpt2.quantization import quantize
+from helpers.gpt2.fast import FastCache, pack, quantize, replace_matrices
+from helpers.gpt2.model import GPT2, check_config, position_ids
+from helpers.gpt2.timing import token_costs
 
 __all__ = [
-    "Attention",
-    "Block",
-    "Cache",
-    "FeedForward",
-    "GPT2",
-    "Projection",
-    "check_config",
-    "flops",
-    "pack",
-    "parameters",
-    "quantize",
-    "see",
-]
+    "Cache", "FastCache", "GPT2", "check_config", "flops", "pack", "parameters",
+    "position_ids", "quantize", "replace_matrices", "token_costs",
+]  # fmt: skip

@@ -6,13 +6,7 @@ softmax, sums) is little beside them.
 """
 
 from helpers.gpt2.model import check_config
-
-EMBEDDINGS = "embeddings"
-PROJECTIONS = "attention, projections"
-LOOKING = "attention, scores and sums"
-FEED_FORWARD = "feed-forward"
-NORMS = "layer norms"
-HEAD = "head"
+from helpers.inputs import expect, whole
 
 
 def parameters(config) -> dict[str, int]:
@@ -24,12 +18,12 @@ def parameters(config) -> dict[str, int]:
     layers, d, inner = _shape(config)
     head = 0 if config.tie_word_embeddings else config.vocab_size * d
     return {
-        EMBEDDINGS: (config.vocab_size + config.n_positions) * d,
-        PROJECTIONS: layers * ((d + 1) * 3 * d + (d + 1) * d),
-        LOOKING: 0,
-        FEED_FORWARD: layers * ((d + 1) * inner + (inner + 1) * d),
-        NORMS: (2 * layers + 1) * 2 * d,
-        HEAD: head,
+        "embeddings": (config.vocab_size + config.n_positions) * d,
+        "attention, projections": layers * ((d + 1) * 3 * d + (d + 1) * d),
+        "attention, scores and sums": 0,
+        "feed-forward": layers * ((d + 1) * inner + (inner + 1) * d),
+        "layer norms": (2 * layers + 1) * 2 * d,
+        "head": head,
     }
 
 
@@ -48,16 +42,16 @@ def flops(config, seq: int) -> dict[str, int]:
     for scores and sums is half of this one.
     """
     check_config(config)
-    if not 1 <= seq <= config.n_positions:
-        raise ValueError(f"{seq} tokens, expected from 1 to {config.n_positions}")
+    most = config.n_positions
+    expect("seq", seq, whole(most), f"from 1 to {most} tokens")
     layers, d, inner = _shape(config)
     return {
-        EMBEDDINGS: 0,  # rows are looked up, not multiplied
-        PROJECTIONS: 2 * seq * layers * 4 * d * d,
-        LOOKING: 2 * seq * layers * 2 * d * seq,
-        FEED_FORWARD: 2 * seq * layers * 2 * d * inner,
-        NORMS: 0,
-        HEAD: 2 * seq * config.vocab_size * d,
+        "embeddings": 0,  # rows are looked up, not multiplied
+        "attention, projections": 2 * seq * layers * 4 * d * d,
+        "attention, scores and sums": 2 * seq * layers * 2 * d * seq,
+        "feed-forward": 2 * seq * layers * 2 * d * inner,
+        "layer norms": 0,
+        "head": 2 * seq * config.vocab_size * d,
     }
 
 

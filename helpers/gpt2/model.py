@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from helpers.gpt2.cache import Cache
+from helpers.inputs import check_ids, check_room, expect, whole
 
 
 class Projection(nn.Module):
@@ -40,15 +41,16 @@ class Attention(nn.Module):
         """Let each position gather from those it may see: (batch, seq, d_model)."""
         batch, seq, d_model = x.shape
         split = self.c_attn(x).view(batch, seq, 3, self.heads, d_model // self.heads)
-        query, key, value = split.permute(2, 0, 3, 1, 4).unbind()  # (…, seq, d_head)
+        query, key, value = split.permute(2, 0, 3, 1, 4)  # (batch, head, seq, d_head)
         if cache is not None:
-            key, value = cache.append(layer, key, value)
+            key, value = cache.append(layer, key, value)  # (…, cached + seq, d_head)
             query = query.to(key.dtype)
+        # One query may see all that is cached; more without a mask begin a text.
         causal = mask is None and seq > 1
-        gathered = F.scaled_dot_product_attention(
-            query, key, value, attn_mask=mask, is_causal=causal
-        ).to(x.dtype)  # (batch, head, seq, d_head)
-        return self.c_proj(gathered.transpose(1, 2).reshape(batch, seq, d_model))
+        options = {"attn_mask": mask, "is_causal": causal}
+        y = F.scaled_dot_product_attention(query, key, value, **options)
+        y = y.to(x.dtype).transpose(1, 2)  # (batch, seq, head, d_head)
+        return self.c_proj(y.reshape(batch, seq, d_model))
 
 
 class FeedForward(nn.Module):
@@ -97,10 +99,7 @@ class GPT2(nn.Module):
         """Return the engine with the weights of a GPT2LMHeadModel, in eval mode.
 
         Weights that have the dtype already are shared, not copied: training one of the
-        two models then trains the other.
-
-        Raises:
-            ValueError: for a GPT-2 with options that this engine does not have.
+        two models then trains the other. Raises ValueError as ``check_config``.
         """
         check_config(model.config)
         with torch.device("meta"):  # no memory for weights that are replaced at once
@@ -116,14 +115,9 @@ class GPT2(nn.Module):
         return self.wte.weight.device
 
     def forward(
-        self,
-        input_ids: torch.Tensor,
-        *,
-        cache: Cache | None = None,
-        attention_mask: torch.Tensor | None = None,
-        logits_to_keep: int = 0,
+        self, input_ids, *, cache=None, attention_mask=None, logits_to_keep: int = 0
     ) -> torch.Tensor:
-        """Return the logits of the next token at each position, in float32.
+        """Return each position's next logits: (batch, seq, vocab), float32.
 
         Args:
             input_ids: (batch, seq), the tokens behind those in the cache.
@@ -131,71 +125,64 @@ class GPT2(nn.Module):
             attention_mask: (batch, cached + seq), 0 for pads, which are on the left.
             logits_to_keep: how many of the last positions; 0 is all.
 
-        Returns:
-            (batch, seq or logits_to_keep, vocab).
-
         Raises:
-            ValueError: for more tokens than the context, or than fit in the cache.
+            ValueError: for ids outside the vocabulary, and more than there is room for.
         """
-        hidden = self.hidden_states(
-            input_ids, cache=cache, attention_mask=attention_mask
-        )
-        return self.head(hidden[:, -logits_to_keep:])  # 0 keeps all
+        check_ids(self, input_ids)
+        expect("logits_to_keep", logits_to_keep, whole(least=0), "0, for all, or more")
+        hidden = self.hidden_states(input_ids, cache, attention_mask)
+        # Only what is kept goes through the head, the largest matrix; -0 keeps all.
+        return self.head(hidden[:, -logits_to_keep:])
 
-    def hidden_states(
-        self, input_ids: torch.Tensor, *, cache: Cache | None, attention_mask=None
-    ) -> torch.Tensor:
+    def hidden_states(self, input_ids, cache: Cache | None = None, attention_mask=None):
         """Return what the head reads, behind the last norm: (batch, seq, d_model)."""
+        check_room(self, input_ids, cache)
         past = cache.length if cache is not None else 0
-        self._check_room(past + input_ids.shape[1], cache)
         positions, mask = see(input_ids, past, attention_mask)
         x = self.wte(input_ids) + self.wpe.weight[positions]  # (batch, seq, d_model)
         for layer, block in enumerate(self.h):
-            x = block(x, mask, cache, layer)
+            x = block(x, mask, cache, layer)  # (batch, seq, d_model)
         if cache is not None:
-            cache.length += input_ids.shape[1]
+            cache.length += input_ids.shape[1]  # now: all layers write at one place
         return self.ln_f(x)
 
     def head(self, hidden: torch.Tensor) -> torch.Tensor:
         """Map (batch, seq, d_model) to logits (batch, seq, vocab) in float32."""
         return F.linear(hidden, self.wte.weight).float()
 
-    def _check_room(self, length: int, cache: Cache | None) -> None:
-        context = self.config.n_positions
-        room = context if cache is None else min(cache.room, context)
-        if length > room:
-            raise ValueError(f"{length} tokens, but only {room} fit: give fewer")
+
+def position_ids(attention_mask: torch.Tensor) -> torch.Tensor:
+    """Return which token of its text each is, pads not counted: (batch, seq)."""
+    return (attention_mask.cumsum(-1) - 1).clamp(min=0)
 
 
 def see(input_ids, past: int, attention_mask):
     """Return the positions, as an index, and who sees whom; None: all before.
 
-    The mask is (seq, cached + seq) or (batch, 1, seq, cached + seq), True where a
-    query may look. A pad sees itself, since a softmax over nothing is not a number.
+    The mask is (seq, cached + seq), or a (1, ...) for each row; True: may look.
     """
     total = past + input_ids.shape[1]
+    # Without a mask the attention kernel does not compute what nobody may see.
     if attention_mask is None and (past == 0 or past + 1 == total):
         return slice(past, total), None
-    order = torch.arange(total, device=input_ids.device)
+    order = torch.arange(total, device=input_ids.device)  # (cached + seq,)
     ahead = order <= order[past:, None]  # (seq, cached + seq)
     if attention_mask is None:
         return slice(past, total), ahead
-    positions = (attention_mask.cumsum(-1) - 1).clamp(min=0)[:, past:]  # (batch, seq)
-    itself = order == order[past:, None]
+    itself = order == order[past:, None]  # or a pad's softmax has nothing to sum
     mask = ahead & attention_mask.bool()[:, None, None] | itself
-    return positions, mask
+    return position_ids(attention_mask)[:, past:], mask  # (batch, seq), the mask
 
 
 def check_config(config) -> None:
     """Raise ValueError for a GPT-2 that differs from the published ones in kind."""
-    wanted = {
+    supported = {
         "activation_function": ("gelu_new", "gelu_pytorch_tanh"),
         "scale_attn_weights": (True,),
         "scale_attn_by_inverse_layer_idx": (False,),
         "add_cross_attention": (False,),
         "tie_word_embeddings": (True,),
     }
-    for name, known in wanted.items():
-        value = getattr(config, name)
-        if value not in known:
+    for name, known in supported.items():
+        if (value := getattr(config, name)) not in known:
             raise ValueError(f"the engine knows {name} {known[0]}, not {value}")

@@ -7,11 +7,5 @@ never another model instead.
 from helpers.models.hub import ModelError, find_folder
 from helpers.models.loading import Size, count_parameters, load_model, sizes
 
-__all__ = [
-    "ModelError",
-    "Size",
-    "count_parameters",
-    "find_folder",
-    "load_model",
-    "sizes",
-]
+__all__ = ["ModelError", "Size", "count_parameters", "find_folder", "load_model"]
+__all__ += ["sizes"]

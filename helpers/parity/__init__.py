@@ -2,6 +2,4 @@
 
 from helpers.parity.compare import compare
 
-__all__ = [
-    "compare",
-]
+__all__ = ["compare"]

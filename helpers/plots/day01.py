@@ -1,45 +1,33 @@
-"""Figures about what a model is made of."""
+"""Figures of day 1: what a model is made of."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
-from helpers.plots.style import new_axes
-
-COLOURS = ("#0072B2", "#56B4E9", "#D55E00", "#009E73", "#000000")
-DARK = {"#0072B2", "#D55E00", "#000000"}
+from helpers.plots.style import new_axes, share_bars
 
 
 def parameter_parts(counts: Mapping[str, Mapping[str, int]], *, ax=None):
-    """Draw how the parameters of each model are shared out, and return the axes.
+    """Draw how the parameters of each model are shared out.
 
     Args:
         counts: {model: {part: number of parameters}}, the parts in one order.
         ax: axes to draw on; new ones where none are given.
     """
     ax = new_axes(ax, figsize=(6, 0.55 * len(counts) + 1.4))
-    for row, parts in enumerate(counts.values()):
-        total, left = sum(parts.values()), 0.0
-        for number, colour in zip(parts.values(), COLOURS, strict=False):
-            share = 100 * number / total
-            ax.barh(row, share, left=left, color=colour, height=0.72)
-            if share >= 6:
-                style = {"color": "white" if colour in DARK else "black"}
-                style |= {"ha": "center", "va": "center"}
-                ax.text(left + share / 2, row, f"{share:.0f} %", **style)
-            left += share
-        ax.text(102, row, short_number(total), va="center")
-    _label_parts(ax, next(iter(counts.values())))
-    ax.set_yticks(range(len(counts)), counts)
-    ax.set(xlim=(0, 100), xlabel="share of the parameters in % (total at the right)")
-    ax.invert_yaxis()
-    ax.grid(False)
+    parts = share_bars(ax, counts)
+    for row, whole in enumerate(counts.values()):
+        ax.text(102, row, short_number(sum(whole.values())), va="center")
+    for column, (part, colour) in enumerate(parts):
+        place = column / len(parts)
+        ax.text(place, 1.03, f"■ {part}", color=colour, transform=ax.transAxes, size=9)
+    ax.set_xlabel("share of the parameters in % (total at the right)")
     ax.set_title("Bigger GPT-2s grow in their blocks, not in their words", pad=26)
     return ax
 
 
 def weight_histogram(weights: Mapping[str, object], *, bins: int = 80, ax=None):
-    """Draw how the numbers of some weights are distributed, and return the axes.
+    """Draw how the numbers of some weights are distributed.
 
     Args:
         weights: {label: tensor of any shape, on the CPU}, drawn over the same bins;
@@ -48,21 +36,16 @@ def weight_histogram(weights: Mapping[str, object], *, bins: int = 80, ax=None):
         ax: axes to draw on; new ones where none are given.
     """
     ax = new_axes(ax)
-    flat = {label: np.asarray(weight).ravel() for label, weight in weights.items()}
+    flat = {name: np.asarray(weight).ravel() for name, weight in weights.items()}
     limit = max(np.quantile(np.abs(numbers), 0.999) for numbers in flat.values())
     edges = np.linspace(-limit, limit, bins + 1)
-    for index, (label, numbers) in enumerate(flat.items()):
+    for index, (name, numbers) in enumerate(flat.items()):
         share = 100 * np.histogram(numbers, edges)[0] / len(numbers)
         (line,) = ax.step(edges[:-1], share, where="post")
         place = _shoulder(share) if index else int(share.argmax())
-        ax.annotate(
-            label,
-            (edges[place], share[place]),
-            xytext=(10, 2),
-            textcoords="offset points",
-            color=line.get_color(),
-            weight="bold",
-        )
+        style = {"color": line.get_color(), "weight": "bold"}
+        at = (edges[place], share[place])
+        ax.annotate(name, at, (10, 2), textcoords="offset points", **style)
     ax.set(xlabel="value of a parameter", ylabel="share of the parameters in %")
     ax.set_ylim(bottom=0)
     ax.set_title("Same shape, same count, different numbers")
@@ -75,13 +58,6 @@ def short_number(number: float) -> str:
         if number >= size:
             return f"{number / size:.3g}{unit}"
     return f"{number:.3g}"
-
-
-def _label_parts(ax, parts: Mapping[str, int]) -> None:
-    """Name the parts above the first bar, each in its colour."""
-    places = np.linspace(0, 1, len(parts) + 1)[:-1]
-    for place, part, colour in zip(places, parts, COLOURS, strict=False):
-        ax.text(place, 1.03, f"■ {part}", color=colour, transform=ax.transAxes, size=9)
 
 
 def _shoulder(share: np.ndarray) -> int:

@@ -1,4 +1,4 @@
-"""Figures about tokens: what merges save, and what a sentence costs."""
+"""Figures of day 2: what merges save, and what a sentence costs."""
 
 from collections.abc import Mapping
 
@@ -10,28 +10,21 @@ def compression_curves(curves: Mapping[str, Mapping[int, float]], *, ax=None):
 
     Args:
         curves: {name of the text: {number of merges: tokens per word}}.
-        ax: Where to draw; new axes if left out.
+        ax: where to draw; new axes if left out.
     """
     ax = new_axes(ax)
     for name, curve in curves.items():
         (line,) = ax.plot(list(curve), list(curve.values()), marker="o", markersize=3)
-        x, y = list(curve.items())[-1]
-        ax.annotate(
-            name, (x, y), (6, 0), textcoords="offset points", color=line.get_color(),
-            va="center", annotation_clip=False,
-        )  # fmt: skip
+        style = {"color": line.get_color(), "va": "center", "annotation_clip": False}
+        end = list(curve.items())[-1]
+        ax.annotate(name, end, (6, 0), textcoords="offset points", **style)
     ax.set(xlabel="merges learned", ylabel="tokens per word", ylim=(0, None))
     ax.set_title("Merges help the text they were learned from")
     return ax
 
 
 def language_bars(costs: Mapping[str, int], *, ax=None):
-    """Draw the tokens that one sentence costs in each language, cheapest on top.
-
-    Args:
-        costs: {language: number of tokens}.
-        ax: Where to draw; new axes if left out.
-    """
+    """Draw the tokens that one sentence costs in each language, cheapest on top."""
     ax = new_axes(ax)
     languages = sorted(costs, key=costs.get, reverse=True)
     bars = ax.barh(languages, [costs[language] for language in languages])
@@ -39,7 +32,6 @@ def language_bars(costs: Mapping[str, int], *, ax=None):
     ax.grid(axis="y", visible=False)
     ax.set_xlabel("tokens")
     cheap, dear = languages[-1], languages[0]
-    ax.set_title(
-        f"One sentence: {costs[cheap]} tokens in {cheap}, {costs[dear]} in {dear}"
-    )
+    ends = f"{costs[cheap]} tokens in {cheap}, {costs[dear]} in {dear}"
+    ax.set_title(f"One sentence: {ends}")
     return ax

@@ -1,16 +1,24 @@
-"""Figures of generating: the tokens read, their cost, padded rows, one choice."""
+"""Figures of day 4: the tokens read, their cost, padded rows, one choice."""
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from statistics import median
+from collections.abc import Mapping, Sequence
 
 import torch
 from matplotlib.colors import ListedColormap
 
-from helpers.gpt2 import Cache
-from helpers.plots.style import new_axes
-
-BLUE, ORANGE, GREY, PALE = "#0072B2", "#D55E00", "#555555", "#DDDDDD"
+from helpers.plots.style import (
+    BLUE,
+    CENTRE,
+    GREY,
+    ORANGE,
+    PALE,
+    SMALL,
+    TINY,
+    heatmap,
+    label,
+    new_axes,
+    panel_title,
+    row,
+)
 
 
 def work_maps(reads: Mapping[str, Sequence[int]], *, title: str = ""):
@@ -21,70 +29,22 @@ def work_maps(reads: Mapping[str, Sequence[int]], *, title: str = ""):
 
     Returns the axes, one for each of the maps.
     """
-    axes = _row_of_axes(len(reads), (6.4, 3.3), title)
+    axes = row(len(reads), size=(6.4, 3.3), title=title)
     colours = ListedColormap(["white", PALE, BLUE])
     for ax, (name, counts) in zip(axes, reads.items(), strict=True):
-        longest = counts[0] + len(counts) - 1
-        grid = torch.zeros(len(counts), longest)
+        work = torch.zeros(len(counts), counts[0] + len(counts) - 1)  # (step, position)
         for step, count in enumerate(counts):
             end = counts[0] + step
-            grid[step, :end] = 1
-            grid[step, end - count : end] = 2
-        ax.imshow(grid.tolist(), cmap=colours, vmin=0, vmax=2, aspect="auto")
-        ax.grid(visible=False)
+            work[step, :end] = 1  # there already
+            work[step, end - count : end] = 2  # read in this step
+        heatmap(ax, work, cmap=colours, vmax=2, aspect="auto")
         ax.set(xlabel="position in the text")
-        ax.set_title(f"{name}: {sum(counts)}", fontsize=10, fontweight="normal")
+        panel_title(ax, f"{name}: {sum(counts)}")
     axes[0].set_ylabel("step")
     return axes
 
 
-def token_costs(engine, lengths: Sequence[int], *, repeats: int = 25):
-    """Time the logits behind so many tokens, without and with a cache.
-
-    With a cache, all tokens but the last were read before. The tokens are random, as
-    the time does not depend on them. ``repeats`` is for the runs with a cache; those
-    without need fewer.
-
-    Returns a dict of medians in milliseconds, for ``cost_curves``.
-    """
-    most = max(lengths)
-    ids = torch.randint(engine.config.vocab_size, (1, most), device=engine.device)
-    cache = Cache(engine, batch=1, room=most)
-
-    def read(length: int):
-        return engine(ids[:, :length], logits_to_keep=1).cpu()  # waits for a GPU
-
-    def read_last(length: int):
-        cache.length = length - 1  # as if only so many had been read
-        last = ids[:, length - 1 : length]
-        return engine(last, cache=cache, logits_to_keep=1).cpu()
-
-    with torch.no_grad():
-        engine(ids, cache=cache, logits_to_keep=1)
-        runs = {"without a cache": (read, 3), "with a cache": (read_last, repeats)}
-        return {
-            name: [_milliseconds(run, length, count) for length in lengths]
-            for name, (run, count) in runs.items()
-        }
-
-
-def _milliseconds(run: Callable, length: int, count: int) -> float:
-    """Return the median of so many runs, after one to warm up."""
-    times = []
-    for _ in range(count + 1):
-        begun = time.perf_counter()
-        run(length)
-        times.append(1000 * (time.perf_counter() - begun))
-    return median(times[1:])
-
-
-def cost_curves(
-    lengths: Sequence[int],
-    costs: Mapping[str, Sequence[float]],
-    *,
-    title: str = "",
-    ax=None,
-):
+def cost_curves(lengths, costs, *, title="", ax=None):
     """Draw the milliseconds for one more token against the tokens before it."""
     ax = new_axes(ax)
     top = max(map(max, costs.values()))
@@ -98,66 +58,30 @@ def cost_curves(
     return ax
 
 
-def padded_rows(
-    batches: Mapping[str, Sequence[Sequence[str]]], *, pad: str, title: str = ""
-):
+def padded_rows(batches, *, pad, title=""):
     """Draw batches of token texts as grids, pads grey, the last column framed.
 
     The text of the ``pad`` marks the pads; the first token of a text is another.
     Returns the axes, one for each of the batches.
     """
-    axes = _row_of_axes(len(batches), (7.2, 1.9), title)
+    axes = row(len(batches), size=(7.2, 1.9), title=title)
     for ax, (name, rows) in zip(axes, batches.items(), strict=True):
         width = len(rows[0])
-        ax.imshow(
-            [[float(text != pad) for text in row] for row in rows],
-            aspect="auto",
-            cmap=ListedColormap([PALE, "white"]),
-            vmin=0,
-            vmax=1,
-        )
-        for y, row in enumerate(rows):
-            for x, text in enumerate(row):
+        real = [[text != pad for text in texts] for texts in rows]
+        heatmap(ax, real, cmap=ListedColormap([PALE, "white"]), aspect="auto")
+        for y, texts in enumerate(rows):
+            for x, text in enumerate(texts):
                 colour = GREY if text == pad else BLUE
-                shown = text.replace(" ", "␣")
-                ax.text(x, y, shown, ha="center", va="center", fontsize=8, color=colour)
-        frame = [width - 1.46, width - 1.46, width - 0.54, width - 0.54]
-        low, high = len(rows) - 0.54, -0.46
-        ax.fill(
-            frame, [low, high, high, low], fill=False, edgecolor=ORANGE, linewidth=2
-        )
-        ax.set_title(name, fontsize=10, fontweight="normal")
+                ax.text(x, y, label(text), color=colour, **CENTRE, **TINY)
+        left, right, low, high = width - 1.46, width - 0.54, len(rows) - 0.54, -0.46
+        corners = [left, left, right, right], [low, high, high, low]
+        ax.fill(*corners, fill=False, edgecolor=ORANGE, linewidth=2)
+        panel_title(ax, name)
         ax.set(xticks=range(width), yticks=[], xlabel="column")
-        ax.grid(visible=False)
     return axes
 
 
-def token_texts(batch, tokenizer, *, pad: str = "pad") -> list[list[str]]:
-    """Return each token's text for ``padded_rows``, ¶ for an end token.
-
-    Args:
-        batch: ``input_ids`` and ``attention_mask``, both (batch, seq).
-        tokenizer: the model's.
-        pad: stands for every token that the mask hides.
-    """
-    rows = []
-    for ids, mask in zip(batch["input_ids"], batch["attention_mask"], strict=True):
-        texts = [tokenizer.decode([token]) for token in ids.tolist()]
-        texts = ["¶" if text == tokenizer.eos_token else text for text in texts]
-        pairs = zip(texts, mask.tolist(), strict=True)
-        rows.append([text if real else pad for text, real in pairs])
-    return rows
-
-
-def token_choice(
-    logits: torch.Tensor,
-    allowed: torch.Tensor,
-    *,
-    chosen: int,
-    name: Callable[[int], str],
-    top: int = 8,
-    title: str = "",
-):
+def token_choice(logits, allowed, *, chosen, name, top=8, title=""):
     """Draw one token being chosen: logits, logits after the rules, probabilities.
 
     Shapes: both (vocab,). Shown are the ``top`` largest logits, and the chosen token
@@ -165,45 +89,32 @@ def token_choice(
 
     Returns the three axes.
     """
-    shown = logits.topk(top).indices.tolist()
-    shown += [chosen] if chosen not in shown else []
-    probs = allowed.softmax(dim=-1)
-    axes = _row_of_axes(3, (7.2, 0.8 + 0.3 * len(shown)), title, sharey=True)
-    colours = [ORANGE if token == chosen else BLUE for token in shown]
-    rows = range(len(shown))
-    both = torch.stack([logits[shown], allowed[shown]])
-    kept = both[both.isfinite()]
-    space = 0.15 * (kept.max() - kept.min()).item() + 0.5
+    tokens = logits.topk(min(top, len(logits))).indices.tolist()
+    tokens += [chosen] if chosen not in tokens else []
+    size = (7.2, 0.8 + 0.3 * len(tokens))
+    axes = row(3, size=size, title=title, sharey=True)
+    colours = [ORANGE if token == chosen else BLUE for token in tokens]
+    both = torch.stack([logits[tokens], allowed[tokens]])
+    finite = both[both.isfinite()]
+    space = 0.15 * (finite.max() - finite.min()).item() + 0.5
     for ax, scores in zip(axes, both, strict=False):
-        ax.scatter(scores.tolist(), rows, color=colours, s=30)
-        ax.set_xlim(kept.min().item() - space, kept.max().item() + space)
-    for row in rows:
-        if allowed[shown[row]] == -torch.inf:
+        ax.scatter(scores.tolist(), range(len(tokens)), color=colours, s=30)
+        ax.set_xlim(finite.min().item() - space, finite.max().item() + space)
+    for place, token in enumerate(tokens):
+        if allowed[token] == -torch.inf:
             at = axes[1].get_yaxis_transform()
-            axes[1].text(0.02, row, "−∞", transform=at, va="center", color=GREY)
-    widths = probs[shown].tolist()
-    axes[2].barh(rows, widths, color=colours, height=0.6)
-    for row, (token, width) in enumerate(zip(shown, widths, strict=True)):
-        label = (f" {width:.2f}" if width else " 0") + (
-            "  chosen" if token == chosen else ""
-        )
-        axes[2].text(width, row, label, va="center", color=colours[row], fontsize=9)
-    axes[2].set_xlim(0, 1.7 * max(widths))
-    axes[2].set_xticks([])
-    names = [repr(name(token))[1:-1].replace(" ", "␣") for token in shown]
-    axes[0].set_yticks(rows, names)
+            axes[1].text(0.02, place, "−∞", transform=at, va="center", color=GREY)
+    widths = allowed.softmax(dim=-1)[tokens].tolist()
+    axes[2].barh(range(len(tokens)), widths, color=colours, height=0.6)
+    for place, (token, width) in enumerate(zip(tokens, widths, strict=True)):
+        number = f" {width:.2f}" if width else " 0"
+        text = f"{number}  chosen" if token == chosen else number
+        axes[2].text(width, place, text, va="center", color=colours[place], **SMALL)
+    axes[2].set(xlim=(0, 1.7 * max(widths)), xticks=[])
+    axes[0].set_yticks(range(len(tokens)), [label(name(token)) for token in tokens])
     axes[0].invert_yaxis()
     titles = ("1  logits", "2  after the rules", "3  probabilities")
     for ax, text in zip(axes, titles, strict=True):
-        ax.set_title(text, fontsize=10, fontweight="normal")
+        panel_title(ax, text)
         ax.tick_params(axis="y", length=0)
     return axes
-
-
-def _row_of_axes(count: int, size: tuple[float, float], title: str, **options):
-    """Return new axes side by side under one title."""
-    first = new_axes(figsize=size)
-    figure = first.figure
-    first.remove()
-    figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold")
-    return figure.subplots(1, count, squeeze=False, **options)[0]

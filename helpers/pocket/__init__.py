@@ -6,6 +6,4 @@
 
 from helpers.pocket.training import POCKET
 
-__all__ = [
-    "POCKET",
-]
+__all__ = ["POCKET"]

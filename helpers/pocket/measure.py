@@ -30,14 +30,10 @@ def measure_floor(model, tokenizer, n: int) -> dict:
     rows = {}
     for name in SHARES:
         gap = gap_to_floor(model, tokenizer, load_world(name), n, seed=FRESH)
-        rows[name] = {
-            "perplexity": math.exp(gap.loss),
-            "perplexity_error": math.exp(gap.loss) * gap.loss_error,
-            "floor": math.exp(gap.floor),
-            "floor_error": math.exp(gap.floor) * gap.floor_error,
-            "ratio": math.exp(gap.excess),
-            "ratio_error": math.exp(gap.excess) * gap.excess_error,
-        }
+        rows[name] = {}
+        for kind, nats in zip(("perplexity", "floor", "ratio"), gap, strict=True):
+            value = math.exp(nats.value)
+            rows[name] |= {kind: value, f"{kind}_error": value * nats.error}
     return {"texts": n, "worlds": rows}
 
 

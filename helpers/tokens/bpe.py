@@ -1,11 +1,13 @@
 """Byte-pair encoding: merges learned from words, and applied to a word.
 
 A word is a sequence of symbols; what a symbol stands for is no matter here (see
-tokens.py). Source: Sennrich et al. 2016, arXiv 1508.07909, algorithm 1.
+byte_level.py). Source: Sennrich et al. 2016, arXiv 1508.07909, algorithm 1.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+
+from helpers.inputs import expect, whole
 
 Pair = tuple[str, str]
 Words = Mapping[tuple[str, ...], int]  # a word as a tuple of symbols -> its count
@@ -43,11 +45,10 @@ def learn_merges(words: Words, n_merges: int) -> list[Pair]:
     """Learn merges: again and again, join the pair that is most frequent.
 
     Fewer than ``n_merges`` come back when every word has become one symbol.
-
-    Of equally frequent pairs the one whose symbols are oldest is taken, first by its
-    left and then by its right symbol; single characters are oldest, in the order of
-    their code points. The library's ``BpeTrainer`` chooses in the same way.
     """
+    expect("n_merges", n_merges, whole(least=0), "a whole number from 0")
+    # Of equally frequent pairs take the one whose left symbol is oldest, then whose
+    # right one is, as the library's BpeTrainer does; characters are oldest, in order.
     age = {symbol: ord(symbol) for word in words for symbol in word}
     merges: list[Pair] = []
     while len(merges) < n_merges and (counts := count_pairs(words)):
@@ -61,11 +62,9 @@ def learn_merges(words: Words, n_merges: int) -> list[Pair]:
 def apply_bpe(
     word: Sequence[str], merges: Sequence[Pair] | Mapping[Pair, int]
 ) -> list[str]:
-    """Join the symbols of a word, always the pair that was learned first.
+    """Join the symbols of a word, such as "ĠTom", always the pair learned first.
 
-    Args:
-        word: Symbols, such as "ĠTom".
-        merges: Pairs in the order in which they were learned, or {pair: rank}.
+    The merges come in the order in which they were learned, or as {pair: rank}.
     """
     ranks = merges
     if not isinstance(merges, Mapping):

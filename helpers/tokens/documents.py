@@ -8,12 +8,13 @@ from collections.abc import Sequence
 
 import torch
 
-from helpers.tokens.byte_level import pretokenise
+from helpers.tokens.byte_level import check_text, pretokenise
 
 
 def document_ids(tokenizer, text: str) -> torch.Tensor:
     """Return the ids of ``<|endoftext|>`` and then of the text: (1, seq)."""
-    return torch.tensor([[tokenizer.eos_token_id, *tokenizer(text)["input_ids"]]])
+    ids = tokenizer(check_text(text))["input_ids"]
+    return torch.tensor([[tokenizer.eos_token_id, *ids]])
 
 
 def pad(
@@ -24,11 +25,11 @@ def pad(
     Pads belong on the right for scoring, on the left for generation, where the last
     position has to be the text's last token.
     """
-    longest = max(map(len, rows))
-    fill = [[value] * (longest - len(row)) for row in rows]
-    if side == "left":
-        return torch.tensor([f + list(r) for f, r in zip(fill, rows, strict=True)])
-    return torch.tensor([list(r) + f for f, r in zip(fill, rows, strict=True)])
+    longest, filled = max(map(len, rows)), []
+    for row in rows:
+        fill = [value] * (longest - len(row))
+        filled.append([*fill, *row] if side == "left" else [*row, *fill])
+    return torch.tensor(filled)
 
 
 def word_starts(tokenizer, text: str) -> list[int]:
@@ -37,6 +38,20 @@ def word_starts(tokenizer, text: str) -> list[int]:
     A word is what the tokenizer cuts before BPE; no token crosses its borders.
     """
     starts = [1]  # behind the end token
-    for word in pretokenise(text):
+    for word in pretokenise(check_text(text)):
         starts.append(starts[-1] + len(tokenizer(word)["input_ids"]))
     return starts
+
+
+def token_texts(batch, tokenizer, *, pad: str = "pad") -> list[list[str]]:
+    """Return each token's text, row by row: ¶ for an end token, ``pad`` for a pad.
+
+    The batch has ``input_ids`` and ``attention_mask``, both (batch, seq).
+    """
+    rows = []
+    for ids, mask in zip(batch["input_ids"], batch["attention_mask"], strict=True):
+        texts = [tokenizer.decode([token]) for token in ids.tolist()]
+        texts = ["¶" if text == tokenizer.eos_token else text for text in texts]
+        pairs = zip(texts, mask.tolist(), strict=True)
+        rows.append([text if real else pad for text, real in pairs])
+    return rows

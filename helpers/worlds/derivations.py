@@ -7,9 +7,7 @@ word is to ``step`` all of them and to keep those that can write it.
 
 from collections.abc import Iterator
 
-from helpers.worlds.items import Choice, Slot
-
-END = "<|endoftext|>"
+from helpers.tokens import END
 
 State = tuple[tuple, tuple]  # (frames, bindings)
 Live = dict[State, float]
@@ -24,45 +22,27 @@ def step(live: Live, word: str | None = None) -> dict[str, Live]:
     todo = [(weight, frames, bound) for (frames, bound), weight in live.items()]
     while todo:
         weight, frames, bound = todo.pop()
-        if not frames:
-            states = after.setdefault(END, {})
-            states[((), bound)] = states.get(((), bound), 0.0) + weight
-            continue
-        items, i, rest = frames
-        item, rest = items[i], (items, i + 1, rest) if i + 1 < len(items) else rest
-        if type(item) is str:
-            if word is None or item == word:
-                states = after.setdefault(item, {})
-                states[(rest, bound)] = states.get((rest, bound), 0.0) + weight
-        elif type(item) is Choice:
-            for p, option, first in item.ways:
-                if word is None or first is None or word in first:
-                    todo.append(
-                        (weight * p, (option, 0, rest) if option else rest, bound)
-                    )
-        elif type(item) is Slot:
-            for p, form, binding in item.expand(bound, word):
-                todo.append((weight * p, (form, 0, rest) if form else rest, binding))
-        else:
-            todo.append((weight, (item.written(bound), 0, rest), bound))
+        item, rest = _next_item(frames)
+        if type(item) is not str:
+            for p, seq, binding in item.expand(bound, word):
+                todo.append((weight * p, (seq, 0, rest) if seq else rest, binding))
+        elif word is None or item == word:
+            states = after.setdefault(item, {})
+            states[(rest, bound)] = states.get((rest, bound), 0.0) + weight
     return after
 
 
 def remembered(live: Live) -> Iterator[tuple[tuple[str, str], str]]:
     """Yield (class and attribute, word) of what could come next from memory."""
-    todo = [(frames, bound) for frames, bound in live]
+    todo = list(live)
     while todo:
         frames, bound = todo.pop()
-        if not frames:
+        item, rest = _next_item(frames)
+        if type(item) is str:
             continue
-        items, i, rest = frames
-        item, rest = items[i], (items, i + 1, rest) if i + 1 < len(items) else rest
-        if type(item) is Choice:
-            todo += [((way, 0, rest) if way else rest, bound) for way in item.options]
-        elif type(item) is Slot and item.variable is not None:
-            kept = bound[item.variable]
-            if kept is not None and item.forms[kept][0][1]:
-                yield item.role, "".join(item.forms[kept][0][1]).strip()
+        todo += [((way, 0, rest) if way else rest, bound) for way in item.options]
+        if memory := item.recall(bound):
+            yield memory
 
 
 def expected_words(live: Live) -> dict[str, float]:
@@ -71,3 +51,11 @@ def expected_words(live: Live) -> dict[str, float]:
     total = sum(after.values())
     ordered = sorted(after.items(), key=lambda item: (-item[1], item[0]))
     return {word: weight / total for word, weight in ordered}
+
+
+def _next_item(frames: tuple) -> tuple:
+    """Return what is to be written next, and the frames after it."""
+    if not frames:
+        return END, ()
+    items, i, rest = frames
+    return items[i], (items, i + 1, rest) if i + 1 < len(items) else rest

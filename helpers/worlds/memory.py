@@ -28,17 +28,15 @@ def memories(world: World, story: str) -> list[int]:
 
     The world gives such a word more than 0.9. It was said before, and was open then:
     below 0.05. Only words of letters count, such as names and things.
+
+    Raises:
+        ValueError: for what is no beginning of a story of this world.
     """
-    pieces = words(story)
-
-    def chance(i: int) -> float:
-        return world.next_words("".join(pieces[:i]))[pieces[i]]
-
-    firsts = {word: i for i, word in reversed(list(enumerate(pieces)))}
-    again = [i for i, word in enumerate(pieces) if firsts[word] < i]
-    names = [i for i in again if pieces[i].strip().isalpha()]
-    settled = [i for i in names if chance(i) > SURE]
-    return [i for i in settled if chance(firsts[pieces[i]]) < OPEN]
+    pieces, probs = words(story), world.word_probs(story)
+    firsts = {word: i for i, word in reversed([*enumerate(pieces)])}
+    settled = [i for i, p in enumerate(probs) if p > SURE and firsts[pieces[i]] < i]
+    open_once = [i for i in settled if probs[firsts[pieces[i]]] < OPEN]
+    return [i for i in open_once if pieces[i].strip().isalpha()]
 
 
 def exchanges(
@@ -47,13 +45,8 @@ def exchanges(
     """Find places that memory settles, where another word could have been said.
 
     Both words are one token and no name, so that the two texts have equal lengths.
-
-    Args:
-        tokenizer: of the model that is to read them.
-        world: the language of the texts.
-        seeds: of the texts that are searched, in this order.
-        longest: words of a text that are searched.
-        gap: at least so many words lie between the mention and the place.
+    Searched are the first ``longest`` words of the texts of these seeds; more than
+    ``gap`` words lie between the mention and the place.
     """
     for seed in seeds:
         pieces = words(world.sample(seed))[:longest]

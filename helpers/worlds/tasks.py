@@ -4,10 +4,11 @@ A *shot* is one solved item of a list, such as ``dog: puppy``. The prompt
 ``dog: puppy, cat: kitten, cow:`` has two shots, and its answer is `` calf``.
 """
 
-import random
 from functools import lru_cache
+from numbers import Integral
+from random import Random
 
-from helpers.worlds.world import World, load_spec
+from helpers.worlds.world import World, generator, load_spec
 
 RECALL = "recall"
 TASKS = (
@@ -27,35 +28,32 @@ def list_prompt(
     Prompt and answer are the beginning of a text of the world of lists. For
     ``recall`` the shots are the pairs to remember, and the open key is one of theirs.
 
-    Args:
-        task: one of ``TASKS``.
-        shots: number of solved items: 0 to 10, for ``recall`` 2 to 8.
-        seed: the same seed gives the same prompt.
-        random_labels: give the shots the values of other items, so that they say
-            what values look like, but not what becomes of a key: the control for
-            few-shot curves (Min et al., 2022, "Rethinking the Role of Demonstrations").
+    ``random_labels`` give the shots the values of other items, so that they say what
+    values look like, but not what becomes of a key: the control for few-shot curves
+    (Min et al., 2022, "Rethinking the Role of Demonstrations").
 
     Raises:
-        ValueError: for another task, or a number of shots its lists do not have.
+        ValueError: for what is none of ``TASKS``, or a number of shots its lists do
+            not have: 0 to 10, for ``recall`` 2 to 8.
     """
     if task not in TASKS:
         raise ValueError(f"there is no task {task!r}: choose one of {', '.join(TASKS)}")
     fewest, most = FEWEST.get(task, 0), MOST.get(task, 10)
-    if not fewest <= shots <= most:
-        raise ValueError(f"{task} has {fewest} to {most} shots, not {shots}")
-    luck = random.Random(seed)
-    *solved, (asked, answer) = _items(task, shots, luck)
+    if not isinstance(shots, Integral) or not fewest <= shots <= most:
+        raise ValueError(f"{task} has {fewest} to {most} shots, not {shots!r}")
+    rng = generator(seed)
+    *solved, (asked, answer) = _items(task, shots, rng)
     if random_labels:
-        others = _items(task, shots, luck)[:shots]
+        others = _items(task, shots, rng)[:shots]
         solved = [(key, v) for (key, _), (_, v) in zip(solved, others, strict=True)]
     shown = "".join(f"{k}: {v}, " for k, v in solved)
     return f"{shown}{asked}:", f" {answer}"
 
 
-def _items(task: str, shots: int, luck: random.Random) -> list[list[str]]:
+def _items(task: str, shots: int, rng: Random) -> list[list[str]]:
     """Draw lists of the task until one has the shots and an item to ask for."""
     while True:
-        text = _world(task).sample(luck.randrange(10**9))
+        text = _world(task).sample(rng.randrange(10**9))
         items = [item.split(": ") for item in text.split(", ")]
         keys = [key for key, _ in items]
         if task == RECALL and len(set(keys)) == shots:

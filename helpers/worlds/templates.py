@@ -22,12 +22,15 @@ def parse(template: str) -> list[Part]:
     """Take a template apart into texts, slots, calls and choices.
 
     Raises:
-        ValueError: for a bracket that is never opened or never closed.
+        ValueError: for brackets that are never opened or closed, or nest too deep.
     """
     tokens = [match.groups() for match in ITEM.finditer(template)]
     if "".join(m[0] for m in ITEM.finditer(template)) != template:
         raise ValueError(f"a '{{' or '<' is never closed in: {template}")
-    parts = _parts(tokens)
+    try:
+        parts = _parts(tokens)
+    except RecursionError:
+        raise ValueError(f"too many brackets in brackets: {template[:40]}") from None
     if tokens:
         raise ValueError(f"a ']' or '|' stands outside brackets in: {template}")
     return parts

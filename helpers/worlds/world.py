@@ -11,18 +11,20 @@ A *word* here is what GPT-2's tokenizer cuts before BPE: ``" Tom"``, ``"."``.
 """
 
 import math
-import random
 import tomllib
-from bisect import bisect
 from functools import lru_cache
+from numbers import Integral
 from pathlib import Path
+from random import Random
 from typing import NamedTuple
 
+from helpers.inputs import expect, whole
+from helpers.tokens import END
 from helpers.tokens import pretokenise as words
 from helpers.worlds import execution
-from helpers.worlds.derivations import END, Live, expected_words, remembered, step
+from helpers.worlds.derivations import Live, expected_words, remembered, step
 from helpers.worlds.grammar import Grammar
-from helpers.worlds.items import Choice, Slot
+from helpers.worlds.mean import Mean, ratio
 
 WORLDS = ("stories", "verse", "code", "lists")
 DATA = Path(__file__).resolve().parent.parent.parent / "data" / "worlds"
@@ -39,18 +41,6 @@ class Slip(NamedTuple):
     def kind(self) -> str:
         """The reason's first word: grammar, coherence, agreement and so on."""
         return self.reason.partition(":")[0]
-
-
-class Floor(NamedTuple):
-    """The entropy of a world in nats per token, and its standard error."""
-
-    nats: float
-    standard_error: float
-
-    @property
-    def perplexity(self) -> float:
-        """The least possible perplexity per token."""
-        return math.exp(self.nats)
 
 
 class World:
@@ -73,21 +63,16 @@ class World:
         return f"<World {self.name}>"
 
     def sample(self, seed: int) -> str:
-        """Draw one text; the same seed gives the same text on any machine."""
-        uniform = random.Random(seed).random
+        """Draw one text; the same seed, from 0, gives the same text on any machine."""
+        uniform = generator(seed).random
         bindings = [None] * len(self.grammar.variables)
         stack, text = [*self.grammar.start], []
         while stack:
             item = stack.pop()
             if type(item) is str:
                 text.append(item)
-            elif type(item) is Choice:
-                option = item.options[bisect(item.cumulative, uniform())]
-                stack += option.backwards
-            elif type(item) is Slot:
-                stack += item.draw(bindings, uniform).backwards
             else:
-                stack += item.written(bindings).backwards
+                stack += item.draw(bindings, uniform).backwards
         return "".join(text)
 
     def log_prob(self, text: str) -> float:
@@ -96,8 +81,22 @@ class World:
         If several derivations give the same text, their probabilities add up.
         A text outside the world gets -inf.
         """
-        _, steps, found = self._follow([*words(text), END])
-        return sum(map(math.log, steps)) if found else -math.inf
+        pieces = [*_words(text), END]
+        _, probs = self._follow(pieces)
+        return sum(map(math.log, probs)) if len(probs) == len(pieces) else -math.inf
+
+    def word_probs(self, text: str) -> list[float]:
+        """Return the probability of each word of a text, given the words before it.
+
+        Raises:
+            ValueError: when no text of this world begins with this one.
+        """
+        pieces = _words(text)
+        _, probs = self._follow(pieces)
+        if len(probs) < len(pieces):
+            what = f"{pieces[len(probs)]!r} as word {len(probs)}"
+            raise ValueError(f"the world {self.name} cannot write {what} of this text")
+        return probs
 
     def next_words(self, prefix: str) -> dict[str, float]:
         """Return the exact distribution of the word after ``prefix``, likeliest first.
@@ -105,65 +104,65 @@ class World:
         The end of the text is the word ``<|endoftext|>``. The dictionary is empty
         if no text of this world begins with the words of ``prefix``.
         """
-        # "\n\n" is one word where a text ends in it, two where another word follows.
-        pieces = words(prefix + "x")[:-1] if prefix.endswith("\n") else words(prefix)
-        live, _, found = self._follow(pieces)
-        return expected_words(live) if found else {}
+        pieces = _words(prefix)
+        if prefix.endswith("\n"):  # "\n\n" is one word only where a text ends in it
+            pieces = words(prefix + "x")[:-1]
+        live, probs = self._follow(pieces)
+        return expected_words(live) if len(probs) == len(pieces) else {}
 
     def first_error(self, text: str) -> Slip | None:
         """Return None for a text of this world, else where it leaves it and why."""
-        pieces = [*words(text), END]
-        live, steps, found = self._follow(pieces)
-        if found:
+        pieces = [*_words(text), END]
+        live, probs = self._follow(pieces)
+        if len(probs) == len(pieces):
             return None
-        before = pieces[: len(steps)]
-        reason = self._reason(pieces[len(before)], live, before)
+        before = pieces[: len(probs)]
+        reason = self._reason(pieces[len(probs)], live, before)
         return Slip(len("".join(before)), reason)
 
-    def entropy_floor(self, tokenizer, n: int = 500, *, seed: int = FRESH) -> Floor:
+    def entropy_floor(self, tokenizer, n: int = 500, *, seed: int = FRESH) -> Mean:
         """Estimate the least possible loss of any model, in nats per token.
 
-        The mean of -log p over ``n`` fresh texts divided by their mean number of
-        tokens, end token included; the standard error is that of a ratio (delta
-        method). It is the entropy because -log p is exact for each text.
+        It is the entropy, since ``log_prob`` is exact: the mean of -log p over ``n``
+        fresh texts divided by their mean number of tokens, end token included.
         """
+        expect("n", n, whole(), "a whole number from 1")
         texts = [self.sample(seed + i) for i in range(n)]
         nats = [-self.log_prob(text) for text in texts]
-        tokens = [len(tokenizer(text)["input_ids"]) + 1 for text in texts]
-        return ratio(nats, tokens)
+        return ratio(nats, [len(tokenizer(text)["input_ids"]) + 1 for text in texts])
 
-    def _follow(self, pieces: list[str]) -> tuple[Live, list[float], bool]:
-        """Step along words: live derivations, each word's probability, all found?"""
-        live, steps = self._start, []
+    def _follow(self, pieces: list[str]) -> tuple[Live, list[float]]:
+        """Step along words, as far as possible: what lives, and each probability."""
+        live, probs = self._start, []
         for word in pieces:
             after = step(live, word).get(word)
             if not after:
-                return live, steps, False
-            steps.append(sum(after.values()))
-            live = {state: weight / steps[-1] for state, weight in after.items()}
-        return live, steps, True
+                break
+            probs.append(sum(after.values()))
+            live = {state: weight / probs[-1] for state, weight in after.items()}
+        return live, probs
 
-    def _reason(self, found: str, live: Live, before: list[str]) -> str:
-        """Say in a sentence why ``found`` cannot stand after ``before``."""
+    def _reason(self, piece: str, live: Live, before: list[str]) -> str:
+        """Say in a sentence why ``piece`` cannot stand after ``before``."""
         expected, grammar = expected_words(live), self.grammar
         likeliest = next(iter(expected)).strip()
-        context, word = "".join(before[-4:]).strip(), found.strip()
-        if found == END:
-            return (
-                f"ending: the text stops after '{context}', '{likeliest}' could follow"
-            )
+        context, word = "".join(before[-4:]).strip(), piece.strip()
+        if piece == END:
+            stops = f"the text stops after '{context}'"
+            return f"ending: {stops}, '{likeliest}' could follow"
         if likeliest == END and len(expected) == 1:
             return f"ending: the text goes on after '{context}', where it must end"
         if word and not word.isdigit() and word not in grammar.vocabulary:
             return f"spelling: '{word}' is no word of this world"
         roles = grammar.roles.get(word.lower(), set())
-        for role, kept in remembered(live):
-            if role in roles and role[1] != "word":
-                return f"agreement: '{word}' after '{context}', '{kept}' would agree"
-            if role in roles and word[0].isupper() and word not in "".join(before):
-                return f"coherence: {word} was never introduced; {kept} was"
-            if role in roles:
-                return f"coherence: '{word}' after '{context}', it must be '{kept}'"
+        for role, known in remembered(live):
+            if role not in roles:
+                continue
+            if role[1] != "word":
+                return f"agreement: '{word}' after '{context}', '{known}' would agree"
+            if word[0].isupper() and word not in "".join(before):
+                return f"coherence: {word} was never introduced; {known} was"
+            return f"coherence: '{word}' after '{context}', it must be '{known}'"
         return f"grammar: '{word}' cannot follow '{context}', '{likeliest}' could"
 
 
@@ -176,15 +175,6 @@ class PythonWorld(World):
         return None if error is None else Slip(*error)
 
 
-def ratio(totals: list[float], sizes: list[int]) -> Floor:
-    """Return sum(totals) / sum(sizes) and its standard error (delta method)."""
-    n, value = len(totals), sum(totals) / sum(sizes)
-    residuals = [t - value * s for t, s in zip(totals, sizes, strict=True)]
-    variance = sum(r * r for r in residuals) / max(n - 1, 1)
-    return Floor(value, math.sqrt(variance / n) / (sum(sizes) / n))
-
-
-@lru_cache
 def load_world(name: str) -> World:
     """Load one of the course's worlds: stories, verse, code or lists.
 
@@ -192,9 +182,13 @@ def load_world(name: str) -> World:
         ValueError: for any other name.
     """
     if name not in WORLDS:
-        raise ValueError(
-            f"there is no world {name!r}: choose one of {', '.join(WORLDS)}"
-        )
+        names = ", ".join(WORLDS)
+        raise ValueError(f"there is no world {name!r}: choose one of {names}")
+    return _load(name)
+
+
+@lru_cache
+def _load(name: str) -> World:
     return (PythonWorld if name == "code" else World)(load_spec(name), name)
 
 
@@ -202,6 +196,24 @@ def load_spec(name: str) -> dict[str, dict]:
     """Read the TOML files of a world: all whose names begin with the world's."""
     spec: dict[str, dict] = {}
     for path in sorted(DATA.glob(f"{name}*.toml")):
-        for section, table in tomllib.loads(path.read_text("utf-8")).items():
+        try:
+            tables = tomllib.loads(path.read_text("utf-8"))
+        except ValueError as error:
+            advice = "`git restore data` brings it back"
+            raise ValueError(f"{path.name} is damaged ({error}): {advice}") from None
+        for section, table in tables.items():
             spec.setdefault(section, {}).update(table)
     return spec
+
+
+def _words(text: str) -> list[str]:
+    if not isinstance(text, str):
+        raise TypeError(f"expected a text (str), got {type(text).__name__}")
+    return words(text)
+
+
+def generator(seed: int) -> Random:
+    """Return Python's generator of random numbers; Python takes -1 for 1, we refuse."""
+    if not isinstance(seed, Integral) or isinstance(seed, bool) or seed < 0:
+        raise ValueError(f"seed is {seed!r}, expected a whole number from 0")
+    return Random(int(seed))

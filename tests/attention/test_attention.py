@@ -20,9 +20,9 @@ from helpers.attention import (
     repeated_ids,
 )
 from helpers.gpt2 import GPT2
-from helpers.gpt2.packing import replace_matrices
+from helpers.gpt2.fast import replace_matrices
 from helpers.models import load_model
-from tests.random_models import random_model
+from tests.random_models import random_ids, random_model
 
 TEXT = 'Tom had a red kite. "</script>", he said.\n'
 
@@ -41,7 +41,7 @@ def small(request):
 
 @pytest.fixture
 def ids():
-    return torch.randint(96, (2, 11), generator=torch.Generator().manual_seed(1))
+    return random_ids(random_model(), 2, 11, seed=1)
 
 
 def logits_of(model, ids):
@@ -178,29 +178,6 @@ def test_repeated_ids_repeat_and_nothing_comes_twice(pocket):
     assert not torch.equal(ids, repeated_ids(config, length=20, batch=5, seed=4))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"length": 1000}, "length is 1000, expected 3 to 255 for this model"),
-        ({"length": 2}, "length is 2, expected 3 to 255"),
-        ({"places": [40]}, r"places are \[40\], expected some of 0 … 31"),
-        ({"places": []}, r"places are \[\], expected some of 0 … 31"),
-        (
-            {"input_ids": torch.arange(9)[None]},
-            r"input_ids \(1, 9\) do not repeat themselves: give one token, then",
-        ),
-    ],
-)
-def test_scores_say_what_is_wrong(pocket, arguments, message):
-    with pytest.raises(ValueError, match=message):
-        head_scores(pocket[0], **arguments)
-
-
-def test_a_score_that_is_not_there_is_named(pocket):
-    with pytest.raises(ValueError, match="there is no score 'last': choose one of"):
-        head_scores(pocket[0], length=4, batch=1).strongest("last")
-
-
 @settings(max_examples=20, deadline=None)
 @given(layer=st.integers(0, 2), head=st.integers(0, 3))
 def test_ablating_a_head_is_zeroing_its_rows_of_the_projection(small, layer, head):
@@ -258,20 +235,6 @@ def test_resampling_draws_from_the_reference_and_repeats_with_its_seed(small, id
         torch.testing.assert_close(logits_of(small, same), logits_of(small, same))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"heads": [(3, 0)]}, "no head 0 in a layer 3: there are layers 0 … 2 with"),
-        ({"heads": [(0, -1)]}, "no head -1 in a layer 0: there are"),
-        ({"heads": [(0, 0)], "how": "half"}, "how is 'half', expected one of zero, "),
-        ({"heads": [(0, 0)], "how": "mean"}, "mean needs texts to draw from: give ref"),
-    ],
-)
-def test_ablation_says_what_is_wrong(small, arguments, message):
-    with pytest.raises(ValueError, match=message), ablate(small, **arguments):
-        pass
-
-
 def test_a_packed_engine_is_refused(pocket):
     packed = replace_matrices(GPT2.from_hf(pocket[0]), lambda weight, bias: len)
     with pytest.raises(ValueError, match="a packed engine cannot be looked into"):
@@ -312,13 +275,6 @@ def test_patching_the_only_head_is_patching_the_attention(ids):
     assert not torch.allclose(one, logits_of(model, ids), atol=1e-3)
 
 
-def test_patching_says_what_is_wrong(small, ids):
-    with pytest.raises(ValueError, match=r"source_ids has another shape than"):
-        patch(small, ids, ids[:, :5], layer=0)
-    with pytest.raises(ValueError, match="part is 'norm', expected one of block"):
-        patch(small, ids, ids, layer=0, part="norm")
-
-
 def test_cutting_every_line_into_a_position_is_ablating_it_there(pocket):
     model, tokenizer = pocket
     input_ids = tokenizer(TEXT, return_tensors="pt")["input_ids"]
@@ -331,8 +287,6 @@ def test_cutting_every_line_into_a_position_is_ablating_it_there(pocket):
         silent = logits_of(model, only)
     found = cut(model, only, (2, 4), query=0, key=0)
     torch.testing.assert_close(found, silent, atol=1e-4, rtol=1e-4)
-    with pytest.raises(ValueError, match="query 2 and key 3: expected positions with"):
-        cut(model, input_ids, (1, 3), query=2, key=3)
 
 
 def test_the_lens_ends_in_the_models_own_output(small, ids):
@@ -348,3 +302,79 @@ def test_the_lens_ends_in_the_models_own_output(small, ids):
             torch.testing.assert_close(lens[depth], wanted)
         twice = small.lm_head(parts.ln_f(hidden[-1]))  # the mistake
         assert not torch.allclose(twice, lens[-1], atol=1e-3)
+
+
+def silenced(model, ids, heads=((0, 0),), **options):
+    with ablate(model, heads, **options):
+        return logits_of(model, ids)
+
+
+def patched(model, ids, source=None, layer=0, **options):
+    return patch(model, ids, ids if source is None else source, layer=layer, **options)
+
+
+def cut_line(model, ids, query=2, key=0):
+    return cut(model, ids, (0, 0), query=query, key=key)
+
+
+def scored(model, ids, length=8, **options):
+    return head_scores(model, length=length, **options)
+
+
+def strongest(model, ids, kind="first", n=1):
+    return head_scores(model, length=4).strongest(kind, n)
+
+
+@pytest.mark.parametrize(
+    ("call", "options", "message"),
+    [
+        (scored, {"length": 1000}, "length is 1000, expected 3 to 31 for this model"),
+        (scored, {"length": 2}, "length is 2, expected 3 to 31"),
+        (scored, {"length": 3.5}, "length is 3.5, expected 3 to 31"),
+        (scored, {"batch": -1}, "batch is -1, expected a whole number up to 4096"),
+        (scored, {"batch": 10**9}, "batch is 1000000000, expected a whole number up"),
+        (scored, {"seed": 0.5}, "seed is 0.5, expected a whole number"),
+        (scored, {"places": [0.5]}, r"places are \[0.5\], expected some of"),
+        (scored, {"places": 3}, "places are 3, expected some of 0 … 7"),
+        (scored, {"places": [8]}, r"places are \[8\], expected some of 0"),
+        (scored, {"places": []}, r"places are \[\], expected some of 0 …"),
+        (scored, {"input_ids": torch.arange(9)[None]}, "do not repeat themselves: giv"),
+        (strongest, {"kind": "last"}, "there is no score 'last': choose one of"),
+        (strongest, {"n": -1}, "n is -1, expected a whole number from 1"),
+        (silenced, {"heads": [(3, 0)]}, "layer is 3, expected a layer from 0 to 2"),
+        (silenced, {"heads": [(0, -1)]}, "head is -1, expected a head from 0 to 3"),
+        (silenced, {"heads": [(0.0, 0)]}, "layer is 0.0, expected a layer from 0"),
+        (silenced, {"heads": [(0, 0.5)]}, "head is 0.5, expected a head from 0 to 3"),
+        (silenced, {"heads": (0, 1)}, r"expected heads as a list of \(layer, head\), "),
+        (silenced, {"how": "half"}, "how is 'half', expected one of zero, mean"),
+        (silenced, {"how": "mean"}, "mean needs texts to draw from: give reference"),
+        (silenced, {"how": "mean", "reference": []}, "mean needs texts to draw from"),
+        (silenced, {"seed": None}, "seed is None, expected a whole number from 0"),
+        (patched, {"source": torch.zeros(2, 5, dtype=int)}, "source_ids has another s"),
+        (patched, {"part": "norm"}, "part is 'norm', expected one of block"),
+        (patched, {"head": 0, "part": "mlp"}, "part is 'mlp', but a head belongs to t"),
+        (patched, {"layer": 1.5}, "layer is 1.5, expected a layer from 0 to 2"),
+        (patched, {"positions": [99]}, r"positions are \[99\], expected some of 0 … 1"),
+        (patched, {"positions": [True]}, r"positions are \[True\], expected some of 0"),
+        (logit_lens, {"logits_to_keep": -1}, "logits_to_keep is -1, expected a whole "),
+        (cut_line, {"key": 3}, "key is 3, expected a position from 0 to 2"),
+        (cut_line, {"key": 1.5}, "key is 1.5, expected a position from 0 to 2"),
+        (cut_line, {"query": True}, "query is True, expected a position from 0 to 10"),
+        (cut_line, {"query": 11}, "query is 11, expected a position from 0 to 10"),
+    ],
+)
+def test_what_cannot_be_looked_at_is_told(ids, call, options, message):
+    with pytest.raises(ValueError, match=message):
+        call(random_model(), ids, **options)
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [None, [[1, 2, 3]], torch.zeros(1, 3), torch.arange(5), torch.full((1, 3), 97)],
+)
+@pytest.mark.parametrize("call", [patched, cut_line, projections, logit_lens])
+def test_ids_that_cannot_be_read_are_told(call, ids):
+    with pytest.raises(ValueError, match="expected input_ids|token id 97 is outside"):
+        call(random_model(), ids)
+    with pytest.raises(ValueError, match="expected input_ids|token id 97 is outside"):
+        head_scores(random_model(), [[1]] if ids is None else ids)

@@ -5,24 +5,15 @@ import math
 import pytest
 import torch
 
-from helpers.attention import cut
 from helpers.attention.ablation import ablate, gathered
-from helpers.attention.costs import (
-    Lines,
-    Texts,
-    cost,
-    extremes,
-    line_effects,
-    read,
-    recall_texts,
-    story_texts,
-)
+from helpers.attention.costs import Texts, cost, read, recall_texts, story_texts
+from helpers.attention.effects import Lines, cut, extremes, line_effects
 from helpers.gpt2 import GPT2
 from helpers.models import load_model
 from helpers.tokens.documents import document_ids
 from helpers.worlds.tasks import list_prompt
 from helpers.worlds.world import FRESH, load_world
-from tests.random_models import random_model
+from tests.random_models import random_ids, random_model
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +40,7 @@ def test_a_cost_is_a_paired_difference():
 
 def test_texts_without_a_place_do_not_count():
     missing = torch.tensor([1.0, math.nan, 3.0])
-    assert cost(torch.zeros(3), missing).mean == pytest.approx(2.0)
+    assert cost(torch.zeros(3), missing).value == pytest.approx(2.0)
 
 
 def test_losses_are_the_library_s_and_pads_change_nothing(pocket, world):
@@ -86,7 +77,7 @@ def test_the_last_value_of_a_list_is_its_only_place(pocket):
 
 
 def test_the_means_can_be_gathered_once(small):
-    ids = torch.randint(96, (3, 9), generator=torch.Generator().manual_seed(0))
+    ids = random_ids(small, 3, 9)
     engine = GPT2.from_hf(small)
     known = gathered(engine, ids)
     logits = []
@@ -97,7 +88,7 @@ def test_the_means_can_be_gathered_once(small):
 
 
 def test_effects_are_those_of_cutting_line_by_line(small):
-    ids = torch.randint(96, (1, 7), generator=torch.Generator().manual_seed(0))
+    ids = random_ids(small, 1, 7)
     lines = line_effects(small, ids)
     assert lines.weights.shape == lines.lengths.shape == lines.effects.shape
     whole = small(ids).logits[0, -1].softmax(-1)
@@ -108,7 +99,7 @@ def test_effects_are_those_of_cutting_line_by_line(small):
 
 
 def test_a_length_is_that_of_what_reaches_the_stream(small):
-    ids = torch.randint(96, (1, 5), generator=torch.Generator().manual_seed(0))
+    ids = random_ids(small, 1, 5)
     lines = line_effects(small, ids)
     outward = small.transformer.h[1].attn.c_proj
     inputs = []

@@ -123,6 +123,13 @@ def test_what_is_shown_first_can_be_chosen_and_is_checked(pocket):
         show_model(*pocket, "Tom.", max_tokens=0)
 
 
+@pytest.mark.parametrize("show", [*VIEWS, attentions])
+@pytest.mark.parametrize("text", [None, 3, b"Tom", "\ud800"])
+def test_what_is_no_text_is_told(pocket, show, text):
+    with pytest.raises(ValueError, match="expected a text, got|is half of a pair"):
+        show(*pocket, text)
+
+
 def test_a_page_drops_bertvizs_own_scripts_and_its_second_copy():
     params = json.dumps({"text": "</script> // HACK: "})
     found = page(

@@ -1,22 +1,14 @@
 """Losses, gaps and shares, against slow and obvious ways to get them."""
 
-import math
-
 import pytest
 import torch
-from scipy import stats
 
 from helpers.decoding import sample
-from helpers.evaluation.losses import (
-    accepted,
-    document_losses,
-    gap_to_floor,
-    in_batches,
-    sample_texts,
-)
+from helpers.evaluation.losses import document_losses, gap_to_floor
+from helpers.evaluation.samples import accepted, sample_texts
 from helpers.gpt2 import GPT2
 from helpers.models import load_model
-from helpers.worlds.world import load_world, ratio
+from helpers.worlds.world import load_world
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +44,10 @@ def test_the_engine_has_the_losses_of_the_library(pocket, texts):
 def test_no_model_beats_the_floor_and_the_pocket_model_comes_close(pocket):
     model, tokenizer = pocket
     gap = gap_to_floor(model, tokenizer, load_world("stories"), 40, seed=2 * 10**9)
-    assert gap.loss - gap.floor == pytest.approx(gap.excess, abs=1e-9)
-    assert 0 < gap.excess < 0.05  # 0.033 as measured for the model card
-    assert gap.excess_error < gap.loss_error
+    loss, floor, excess = gap
+    assert loss.value - floor.value == pytest.approx(excess.value, abs=1e-9)
+    assert 0 < excess.value < 0.05  # 0.033 as measured for the model card
+    assert excess.error < loss.error
 
 
 def test_greedy_samples_are_generate_one_by_one(pocket):
@@ -91,22 +84,24 @@ def test_accepted_counts_the_right_ones_and_keeps_the_slips():
     assert [slip.position for slip in slips] == [len(right[0])]
 
 
-def test_ratio_and_its_error_agree_with_the_bootstrap():
-    luck = torch.Generator().manual_seed(0)
-    sizes = torch.randint(50, 150, (400,), generator=luck).double()
-    totals = sizes * 1.5 + torch.randn(400, generator=luck) * 10
-    found = ratio(totals.tolist(), sizes.tolist())
-    assert found.nats == pytest.approx(totals.sum().item() / sizes.sum().item())
-    drawn = stats.bootstrap(
-        (totals.numpy(), sizes.numpy()),
-        lambda t, s, axis: t.sum(axis) / s.sum(axis),
-        paired=True,
-        n_resamples=2000,
-        rng=0,
-    )
-    assert found.standard_error == pytest.approx(drawn.standard_error, rel=0.1)
-    assert found.perplexity == pytest.approx(math.exp(found.nats))
-
-
-def test_in_batches_keeps_everything_in_order():
-    assert list(in_batches([1, 2, 3, 4, 5], 2)) == [[1, 2], [3, 4], [5]]
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda *m: document_losses(*m, []), r"expected a list of texts, got \[\]"),
+        (lambda *m: document_losses(*m, "Tom"), "expected a list of texts, got 'Tom'"),
+        (lambda *m: document_losses(*m, [None]), "expected a text, got NoneType"),
+        (lambda *m: document_losses(*m, ["a"], batch_size=-1), "batch_size is -1, exp"),
+        (lambda *m: document_losses(*m, ["a b" * 600]), "the model reads at most 512"),
+        (lambda *m: gap_to_floor(*m, None, 0), "n is 0, expected a whole number from"),
+        (lambda *m: sample_texts(*m, 0), "n is 0, expected a whole number from 1"),
+        (lambda *m: sample_texts(*m, 2, prompts="ab"), "expected a list of texts, got"),
+        (lambda *m: sample_texts(*m, 2, prompts=[]), r"expected a list of texts, got"),
+        (lambda *m: sample_texts(*m, 2, prompts=[b"a"]), "expected a text, got bytes"),
+        (lambda *m: sample_texts(*m, 2, batch_size=-1), "batch_size is -1, expected a"),
+        (lambda *m: sample_texts(*m, 1, prompts=["a b" * 600]), "model reads at most"),
+        (lambda *m: accepted([], len), "no values to take the mean of"),
+    ],
+)
+def test_what_cannot_be_measured_has_its_own_line(pocket, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(*pocket)

@@ -10,6 +10,7 @@ from helpers.evaluation.frontier import Verdict
 from helpers.gpt2 import GPT2
 from helpers.models import load_model
 from helpers.tokens.byte_level import pretokenise as words
+from helpers.worlds.mean import Mean
 from helpers.worlds.world import FRESH, load_world
 
 
@@ -62,27 +63,22 @@ def test_the_verdict_counts_words_up_to_the_first_slip(world):
     assert frontier.judge(world, "".join(pieces[:20])) == Verdict(20, 20, "ending")
 
 
-def test_a_mean_has_its_standard_error():
-    assert frontier.average([0, 1, 1, 0]) == (0.5, pytest.approx(math.sqrt(1 / 12)))
-    assert math.isnan(frontier.average([0.3]).error)
-
-
 def test_measures_are_of_what_comes_after_the_prompt():
     prompts = ["Once", "There"]
     texts = ["Once a b c", "There a b c"]
     verdicts = [Verdict(4, 4, None), Verdict(4, 1, "grammar")]
     point = frontier.measure(texts, verdicts, prompts, group=2)
-    assert (point.stories, point.accepted.mean, point.right.mean) == (2, 0.5, 0.625)
-    assert point.distinct.mean == 0.5  # " a b" and " b c", each twice
-    assert point.self_bleu.mean > 0.5
+    assert (point.stories, point.accepted.value, point.right.value) == (2, 0.5, 0.625)
+    assert point.distinct.value == 0.5  # " a b" and " b c", each twice
+    assert point.self_bleu.value > 0.5
     other = frontier.measure(["Once a b c", "There d e f"], verdicts, prompts, group=2)
-    assert other.distinct.mean == 1 and other.self_bleu.mean == 0
+    assert other.distinct.value == 1 and other.self_bleu.value == 0
 
 
 def test_silence_is_neither_diverse_nor_alike():
     verdicts = [Verdict(1, 1, None)] * 2
     point = frontier.measure(["Once", "There"], verdicts, ["Once", "There"], group=2)
-    assert point.distinct.mean == 0 and point.self_bleu.mean == 1
+    assert point.distinct.value == 0 and point.self_bleu.value == 1
 
 
 def test_too_few_stories_for_a_group_are_refused():
@@ -107,6 +103,6 @@ def test_slips_are_counted_per_word_tried():
 
 
 def test_a_table_has_the_error_beside_each_measure():
-    point = frontier.Point(8, *[frontier.Measured(0.5, 0.1)] * 4)
+    point = frontier.Point(8, *[Mean(0.5, 0.1)] * 4)
     row = frontier.table({"p = 0.9": point})["p = 0.9"]
     assert list(row)[:3] == ["n", "whole", "± whole"] and row["± told"] == 0.1

@@ -7,11 +7,7 @@ import torch
 from tokenizers import ByteLevelBPETokenizer
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from helpers.evaluation.prediction import (
-    next_token_probs,
-    next_word_probs,
-    sequence_log_probs,
-)
+from helpers.evaluation.prediction import next_word_probs, sequence_log_probs
 from helpers.tokens.byte_level import pretokenise as words
 from helpers.tokens.documents import document_ids
 
@@ -50,11 +46,12 @@ def chain(model, tokenizer, text, n):
 
 def unfinished(model, tokenizer, text):
     """The probability that the next token lengthens the last word of the text."""
-    probs = next_token_probs(model, tokenizer, text)
+    with torch.no_grad():
+        logits = model(document_ids(tokenizer, text)).logits[0, -1]
     pieces = [tokenizer.decode([i]) for i in range(len(tokenizer))]
     longer = [words(text + p)[: len(words(text))] != words(text) for p in pieces]
     longer[tokenizer.eos_token_id] = False
-    return probs[torch.tensor(longer)].double().sum().item()
+    return logits.double().softmax(dim=-1)[torch.tensor(longer)].sum().item()
 
 
 @pytest.mark.parametrize("prefix", ["", "Tom", "Tom had a", "Tom had a kite"])
@@ -93,14 +90,6 @@ def test_words_share_all_the_probability():
         assert total == pytest.approx(1, abs=1e-5)
 
 
-def test_next_token_probs_follow_the_end_token(model, tokenizer):
-    ids = document_ids(tokenizer, "Tom had")
-    assert ids[0, 0] == tokenizer.eos_token_id
-    with torch.no_grad():
-        wanted = model(ids).logits[0, -1].softmax(dim=-1)
-    torch.testing.assert_close(next_token_probs(model, tokenizer, "Tom had"), wanted)
-
-
 def test_log_probs_are_the_loss_of_the_library(model, tokenizer):
     ids = document_ids(tokenizer, TEXT)
     with torch.no_grad():
@@ -128,6 +117,10 @@ def test_log_probs_equal_one_step_at_a_time(model, tokenizer):
         ("Tom", "my", "'my' is not one new word after 'Tom'"),
         ("Tom ", "had", "'had' is not one new word after ' '"),
         ("Tom", " had a", "' had a' is not one new word after 'Tom'"),
+        ("Tom", "\ud800", "character 0, '.ud800', is half of a pair"),
+        ("Tom", 1, "expected a text, got int"),
+        ("\udfff", " a", "character 0, '.udfff', is half of a pair"),
+        (None, " a", "expected a text, got NoneType"),
     ],
 )
 def test_what_is_no_new_word_is_refused(model, tokenizer, prefix, word, message):
@@ -138,7 +131,13 @@ def test_what_is_no_new_word_is_refused(model, tokenizer, prefix, word, message)
 def test_texts_too_long_or_too_short_are_refused(model, tokenizer):
     with pytest.raises(ValueError, match="the model reads at most 64"):
         next_word_probs(model, tokenizer, TEXT * 9, [" Tom"])
-    with pytest.raises(ValueError, match="the model reads at most 64"):
-        next_token_probs(model, tokenizer, TEXT * 9)
     with pytest.raises(ValueError, match=r"at least 2 tokens\), got \(1, 1\)"):
         sequence_log_probs(model, document_ids(tokenizer, ""))
+
+
+@pytest.mark.parametrize(
+    "ids", [None, [[1, 2]], torch.zeros(1, 2), torch.ones(1, 2) > 0, torch.zeros(0, 3)]
+)
+def test_what_is_no_ids_is_refused(model, ids):
+    with pytest.raises(ValueError, match="expected input_ids"):
+        sequence_log_probs(model, ids)

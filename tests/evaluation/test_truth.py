@@ -32,3 +32,20 @@ def test_rows_speak_about_the_word_that_comes_next():
 def test_a_story_survives_if_every_place_does():
     risk = torch.tensor([0.5, 0.5, 0.0, 1.0])
     assert survival(risk, [2, 1, 1]) == pytest.approx((0.25 + 1 + 0) / 3)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda *m: true_next(*m[1:], "Zebras zoom"), "^the world stories forbids"),
+        (lambda *m: beside_truth(*m, ["Zebras"]), "^the world stories forbids"),
+        (lambda *m: beside_truth(*m, "Once"), "expected a list of stories, none empty"),
+        (lambda *m: beside_truth(*m, [""]), "expected a list of stories, none empty"),
+        (lambda *m: survival(torch.tensor([-1.0]), [1]), "expected a risk from 0 to 1"),
+        (lambda *m: survival(torch.ones(5), [2]), r"5 risks for stories of \[2\] pl"),
+        (lambda *m: survival(torch.ones(0), []), r"0 risks for stories of \[\] places"),
+    ],
+)
+def test_what_is_not_true_of_a_world_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(*load_model("pocket", device="cpu"), load_world("stories"))

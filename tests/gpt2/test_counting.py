@@ -97,9 +97,9 @@ def test_flops_of_the_engine_but_for_its_fused_attention():
 
 def test_what_cannot_be_read_is_not_counted():
     config = GPT2Config(n_positions=16)
-    with pytest.raises(ValueError, match="17 tokens, expected from 1 to 16"):
+    with pytest.raises(ValueError, match="seq is 17, expected from 1 to 16 tokens"):
         flops(config, 17)
-    with pytest.raises(ValueError, match="0 tokens, expected from 1 to 16"):
+    with pytest.raises(ValueError, match="seq is 0, expected from 1 to 16 tokens"):
         flops(config, 0)
     with pytest.raises(ValueError, match="the engine knows add_cross_attention"):
         flops(GPT2Config(add_cross_attention=True), 4)

@@ -12,7 +12,7 @@ import torch
 from transformers import GPT2LMHeadModel
 
 from helpers.decoding import sample
-from helpers.evaluation.losses import sample_texts
+from helpers.evaluation.samples import sample_texts
 from helpers.models import load_model
 from helpers.pocket import batches
 from helpers.pocket import training as pocket

@@ -10,10 +10,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from helpers.models import load_model
-from helpers.tokens import bpe
+from helpers.tokens import bpe, documents, show
 from helpers.tokens import byte_level as tokens
-from helpers.tokens.byte_level import pretokenise as words
-from helpers.worlds.world import load_world
 
 PAGE = """\
 The baker's wife had a goose, and the goose had opinions. "It's raining," said the
@@ -84,13 +82,6 @@ def test_pieces_for_every_character_are_the_librarys():
 def test_pieces_are_the_librarys(text):
     assert tokens.pretokenise(text) == library_pieces(text)
     assert "".join(tokens.pretokenise(text)) == text
-
-
-@pytest.mark.parametrize("name", ["stories", "verse", "code", "lists"])
-def test_pieces_are_the_words_of_the_worlds(name):
-    for seed in range(20):
-        text = load_world(name).sample(seed)
-        assert tokens.pretokenise(text) == words(text)
 
 
 def test_merging_a_pair():
@@ -198,23 +189,67 @@ def test_ranks_decide_and_not_length_nor_place():
 
 
 def test_a_table_of_tokens(ours, library):
-    rows = tokens.token_table(" Tom 🙂", library)
-    assert rows == tokens.token_table(" Tom 🙂", ours)
+    rows = show.token_table(" Tom 🙂", library)
+    assert rows == show.token_table(" Tom 🙂", ours)
     assert b"".join(row.bytes for row in rows).decode() == " Tom 🙂"
     assert rows[0]._fields == ("id", "token", "bytes")
 
 
 def test_tokens_are_shown_with_nothing_hidden():
     small = tokens.BPE([("Ġ", "b")])
-    view = tokens.show_tokens("a b\n<é>", small)
+    view = show.show_tokens("a b\n<é>", small)
     assert repr(view) == "7 tokens: |a|·b|↵|<|<C3>|<A9>|>|"
     page = view._repr_html_()
     assert "&lt;C3&gt;" in page and "<C3>" not in page
     assert page.count('role="listitem"') == 7 and 'aria-label="7 tokens"' in page
-    assert page == tokens.show_tokens("a b\n<é>", small)._repr_html_()
+    assert page == show.show_tokens("a b\n<é>", small)._repr_html_()
 
 
 def test_ids_are_shown_when_asked_for():
-    view = tokens.show_tokens("ab", tokens.BPE([]), ids=True)
+    view = show.show_tokens("ab", tokens.BPE([]), ids=True)
     assert repr(view) == "2 tokens: |a 64|b 65|"
     assert "<small>64</small>" in view._repr_html_()
+
+
+def test_a_huge_text_is_cut_and_says_so():
+    view = show.show_tokens("a" * 5000, tokens.BPE([]))
+    page = view._repr_html_()
+    assert page.count("listitem") == show.MOST and len(page) < 400_000
+    assert "… and 3,000 more tokens" in page and repr(view).endswith(
+        "3,000 more tokens"
+    )
+    assert repr(view).startswith("5000 tokens: |a|a")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [(None, "got NoneType"), (7, "got int"), (b"a", "got bytes"), (["a"], "got list")]
+    + [("ab\udc80", r"character 2, '\\udc80', is half of a pair")],
+)
+def test_what_is_no_text_is_told(library, text, message):
+    for read in (tokens.BPE([]).encode, lambda text: tokens.train_bpe(text, 1)):
+        with pytest.raises(ValueError, match=message):
+            read(text)
+    for read in (show.show_tokens, show.token_table):
+        with pytest.raises(ValueError, match=message):
+            read(text, library)
+    for read in (documents.document_ids, documents.word_starts):
+        with pytest.raises(ValueError, match=message):
+            read(library, text)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: tokens.BPE("ab"),
+            r"expected merges as pairs of symbols, got \('a',\)",
+        ),
+        (lambda: tokens.BPE([("a", "b", "c")]), "expected merges as pairs of symbols"),
+        (lambda: tokens.train_bpe("a", 1.5), "n_merges is 1.5, expected a whole numbe"),
+        (lambda: tokens.train_bpe("a", -1), "n_merges is -1, expected a whole number"),
+    ],
+)
+def test_what_are_no_merges_is_told(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

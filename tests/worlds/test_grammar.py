@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from helpers.worlds.lexicon import read_class
+from helpers.worlds.grammar import read_class
 from helpers.worlds.world import World
 
 TOYS = {"toy": {"columns": ["word", "does"], "words": "kite | flies\nowl | hoots"}}
@@ -78,7 +78,7 @@ def test_like_shares_the_group():
 
 def test_weights_of_options_choices_and_groups():
     assert world("3: a\n1: b").next_words("") == {"a": 0.75, "b": 0.25}
-    assert world("[3:a|b]").next_words("") == {"a": 0.75, "b": 0.25}
+    assert world("[3:a|b|0:c]").next_words("") == {"a": 0.75, "b": 0.25}
     groups = {"c": {"groups": [{"weight": 3, "words": "a"}, {"words": "b, d"}]}}
     assert world("{c}", classes=groups).next_words("") == {
         "a": 0.75,
@@ -102,11 +102,15 @@ def test_zipf_weighs_by_rank():
         ("<say>", "<say>: rule say takes ['X']"),
         ("{=1 +}", "{=1 +} is no expression: invalid syntax"),
         (["Hello "], "put the space before the item after it: 'Hello '"),
+        ("", "rule start has no options"),
+        ("[0:a|0:b]", "all options weigh 0: one of them must weigh more"),
+        ("<start>", "<start>: rule start calls itself and would not end"),
+        ("a <twice a>", "<twice X>: rule twice calls itself and would not end"),
     ],
 )
 def test_malformed_rules(start, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-        world(start, say_X="{X}")
+        world(start, say_X="{X}", twice_X="{toy} <twice X>\nend")
 
 
 @pytest.mark.parametrize(
@@ -126,6 +130,14 @@ def test_malformed_variables(variables, message):
     [
         ({"words": " , "}, "class c has a group without words"),
         (
+            {"words": "a, b", "zipf": -1},
+            "class c has zipf -1 and weight 1.0, expected zipf >= 0 and weight > 0",
+        ),
+        (
+            {"groups": [{"words": "a", "weight": 0}]},
+            "class c has zipf 0 and weight 0, expected zipf >= 0 and weight > 0",
+        ),
+        (
             {"columns": ["word", "does"], "words": "kite"},
             "['kite'] has 1 cells, expected ['word', 'does']",
         ),
@@ -143,3 +155,8 @@ def test_what_is_used_too_early_or_too_often():
     greedy = world("{A} {B} {C}", variables=dict.fromkeys("ABC", "toy"))
     with pytest.raises(ValueError, match="^too few words of the class with kite, owl"):
         greedy.sample(0)
+    nothing = world("{x} {=x // 0}", classes=DIGITS, variables={"x": "digit"})
+    with pytest.raises(ValueError, match=r"^{=x // 0} with {'x': 1}: integer division"):
+        nothing.log_prob("1 1")
+    with pytest.raises(ValueError, match="^<start> is called, but there is no rule"):
+        World({})

@@ -7,11 +7,12 @@ import random
 import tomllib
 from collections import Counter, defaultdict
 
+import numpy as np
 import pytest
 
 from helpers.tokens.byte_level import pretokenise as words
 from helpers.worlds.tasks import TASKS, list_prompt
-from helpers.worlds.world import DATA, END, WORLDS, World, load_world, ratio
+from helpers.worlds.world import END, WORLDS, World, load_spec, load_world
 
 TINY = {
     "classes": {
@@ -46,7 +47,6 @@ TINY = {
         ),
     },
 }
-READY = [name for name in WORLDS if list(DATA.glob(f"{name}*.toml"))]
 
 
 def enumerate_tiny() -> dict[str, float]:
@@ -90,24 +90,10 @@ def truth() -> dict[str, float]:
     return enumerate_tiny()
 
 
-@pytest.fixture(scope="module")
-def drawn(tiny) -> list[str]:
-    return [tiny.sample(seed) for seed in range(100_000)]
-
-
-def surprise(counts: Counter, expected: dict[str, float]) -> float:
-    """Chi-square in standard deviations above its mean, cells of 5 or more."""
-    n = sum(counts.values())
-    cells = [(counts[k], n * p) for k, p in expected.items() if n * p >= 5]
-    square = sum((o - e) ** 2 / e for o, e in cells)
-    freedom = max(len(cells) - 1, 1)
-    return (square - freedom) / math.sqrt(2 * freedom)
-
-
-def mutate(text: str, luck: random.Random, pool: list[str]) -> str:
+def mutate(text: str, rng: random.Random, pool: list[str]) -> str:
     """Put another word of the world in the place of one of the text's."""
     pieces = words(text)
-    pieces[luck.randrange(len(pieces))] = luck.choice(pool)
+    pieces[rng.randrange(len(pieces))] = rng.choice(pool)
     return "".join(pieces)
 
 
@@ -118,36 +104,23 @@ def test_tiny_probabilities_sum_to_one_and_equal_the_enumeration(tiny, truth):
     assert found == pytest.approx(truth, rel=1e-9)
 
 
-def test_tiny_samples_follow_the_enumeration(truth, drawn):
-    counts = Counter(drawn)
+def test_tiny_samples_follow_the_enumeration(tiny, truth):
+    counts = Counter(tiny.sample(seed) for seed in range(100_000))
     assert set(counts) <= set(truth)
-    assert surprise(counts, truth) < 4
-
-
-def test_tiny_next_words_agree_with_frequencies(tiny, drawn):
-    after: dict[str, Counter] = defaultdict(Counter)
-    for text in drawn:
-        pieces = words(text)
-        for i, piece in enumerate([*pieces, END]):
-            after["".join(pieces[:i])][piece] += 1
-    often = {prefix: seen for prefix, seen in after.items() if seen.total() > 2000}
-    assert len(often) > 30
-    for prefix, seen in often.items():
-        expected = tiny.next_words(prefix)
-        assert set(seen) <= set(expected)
-        assert surprise(seen, expected) < 5, prefix
+    expected = {text: p * 100_000 for text, p in truth.items() if p * 100_000 >= 5}
+    square = sum((counts[text] - e) ** 2 / e for text, e in expected.items())
+    freedom = len(expected) - 1
+    assert (square - freedom) / math.sqrt(2 * freedom) < 4  # standard deviations
 
 
 def test_tiny_next_words_follow_from_the_enumeration(tiny, truth):
-    for prefix in ("", "Tom had", "Ann had an owl. She", "dog,", "2 + 3 ="):
-        begin = words(prefix)
-        mass: dict[str, float] = defaultdict(float)
-        for text, p in truth.items():
-            pieces = [*words(text), END]
-            if pieces[: len(begin)] == begin:
-                mass[pieces[len(begin)]] += p
-        total = sum(mass.values())
-        expected = {word: p / total for word, p in mass.items()}
+    after = defaultdict(Counter)
+    for text, p in truth.items():
+        pieces = [*words(text), END]
+        for i, piece in enumerate(pieces):
+            after["".join(pieces[:i])][piece] += p
+    for prefix, mass in after.items():
+        expected = {word: p / mass.total() for word, p in mass.items()}
         assert tiny.next_words(prefix) == pytest.approx(expected, rel=1e-9)
 
 
@@ -180,13 +153,8 @@ def test_entropy_floor_is_near_the_enumerated_entropy(tiny, truth):
     nats = -sum(p * math.log(p) for p in truth.values())
     tokens = sum(p * (len(text) + 1) for text, p in truth.items())
     floor = tiny.entropy_floor(Letters(), 4000)
-    assert abs(floor.nats - nats / tokens) < 3 * floor.standard_error
-    assert floor.standard_error < 0.02 * floor.nats
-    assert math.isclose(floor.perplexity, math.exp(floor.nats))
-
-
-def test_ratio_has_no_error_where_every_text_has_the_same_rate():
-    assert ratio([2.0, 4.0, 6.0], [1, 2, 3]) == (2.0, 0.0)
+    assert abs(floor.value - nats / tokens) < 3 * floor.error
+    assert floor.error < 0.02 * floor.value
 
 
 @pytest.mark.parametrize(
@@ -231,41 +199,54 @@ start = "{A} lost {a T}. {^A.he} asked {B}. {B} found the {T}."
 
 
 @pytest.mark.parametrize(
-    ("text", "position", "reason"),
+    ("right", "wrong", "reason"),
     [
-        (
-            "Tom lost a kite. She asked Max.",
-            16,
-            "agreement: 'She' after 'lost a kite.', 'He' would agree",
-        ),
-        (
-            "Tom lost a kite. He asked Max. Eve found the kite.",
-            30,
-            "coherence: Eve was never introduced; Max was",
-        ),
-        (
-            "Tom lost a kite. He asked Max. Tom found the kite.",
-            30,
-            "coherence: 'Tom' after 'He asked Max.', it must be 'Max'",
-        ),
-        (
-            "Tom lost a kite. He asked Max. Max found the drum.",
-            44,
-            "coherence: 'drum' after '. Max found the', it must be 'kite'",
-        ),
+        ("", " She asked", "agreement: 'She' after 'lost a kite.', 'He' would agree"),
+        (" He asked Max.", " Eve", "coherence: Eve was never introduced; Max was"),
+        (" He asked Max.", " Tom", "coherence: 'Tom' after 'He asked Max.', it must"),
+        (" He asked Max. Max found the", " hat", "coherence: 'hat' after '. Max found"),
     ],
 )
-def test_what_was_introduced_is_remembered(text, position, reason):
-    assert World(tomllib.loads(MEMORY)).first_error(text) == (position, reason)
+def test_what_was_introduced_is_remembered(right, wrong, reason):
+    right = f"Tom lost a kite.{right}"
+    slip = World(tomllib.loads(MEMORY)).first_error(right + wrong)
+    assert slip.position == len(right) and slip.reason.startswith(reason)
 
 
-def test_unknown_world():
-    message = "there is no world 'poems': choose one of stories, verse, code, lists"
-    with pytest.raises(ValueError, match=message):
-        load_world("poems")
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda w: load_world("poems"), "there is no world 'poems': choose one of st"),
+        (lambda w: load_world(["code"]), "there is no world ['code']: choose one of s"),
+        (lambda w: w.sample(-1), "seed is -1, expected a whole number from 0"),
+        (lambda w: w.sample(None), "seed is None, expected a whole number from 0"),
+        (lambda w: w.sample([1]), "seed is [1], expected a whole number from 0"),
+        (lambda w: w.next_words(None), "expected a text (str), got NoneType"),
+        (lambda w: w.first_error(b"a"), "expected a text (str), got bytes"),
+        (lambda w: w.log_prob(["a"]), "expected a text (str), got list"),
+        (lambda w: w.entropy_floor(Letters(), 0), "n is 0, expected a whole number fr"),
+        (lambda w: w.word_probs("Tom ran"), "the world tiny cannot write ' ran' as wo"),
+        (lambda w: list_prompt("copy", 1, -1), "seed is -1, expected a whole number"),
+        (lambda w: list_prompt("rhymes", 2, 0), "there is no task 'rhymes': choose on"),
+        (lambda w: list_prompt("copy", 11, 0), "copy has 0 to 10 shots, not 11"),
+        (lambda w: list_prompt("recall", 1, 0), "recall has 2 to 8 shots, not 1"),
+        (lambda w: list_prompt("copy", "2", 0), "copy has 0 to 10 shots, not '2'"),
+    ],
+)
+def test_bad_input(tiny, call, message):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        call(tiny)
+    assert str(caught.value).startswith(message)
 
 
-@pytest.mark.parametrize("name", READY)
+def test_a_damaged_file_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("helpers.worlds.world.DATA", tmp_path)
+    (tmp_path / "code.toml").write_text("[rules")
+    with pytest.raises(ValueError, match=r"^code.toml is damaged \(.*`git restore"):
+        load_spec("code")
+
+
+@pytest.mark.parametrize("name", WORLDS)
 def test_every_sample_has_a_probability(name):
     world = load_world(name)
     for seed in range(100):
@@ -275,13 +256,17 @@ def test_every_sample_has_a_probability(name):
         assert text == text.strip() and "".join(words(text)) == text
 
 
-@pytest.mark.parametrize("name", READY)
+def test_numpy_seeds_are_seeds(tiny):
+    assert tiny.sample(np.int64(3)) == tiny.sample(3)
+
+
+@pytest.mark.parametrize("name", WORLDS)
 def test_samples_differ(name):
     texts = [load_world(name).sample(seed) for seed in range(1000)]
     assert len(set(texts)) >= 995  # a few functions are short enough to come twice
 
 
-@pytest.mark.parametrize("name", READY)
+@pytest.mark.parametrize("name", WORLDS)
 def test_next_words_multiply_to_the_probability(name):
     world = load_world(name)
     for seed in range(2):
@@ -294,14 +279,14 @@ def test_next_words_multiply_to_the_probability(name):
         assert math.isclose(total, world.log_prob(text), rel_tol=1e-9)
 
 
-@pytest.mark.parametrize("name", READY)
+@pytest.mark.parametrize("name", WORLDS)
 def test_one_word_changed_is_caught_unless_the_world_allows_it(name):
-    world, luck = load_world(name), random.Random(0)
+    world, rng = load_world(name), random.Random(0)
     texts = [world.sample(seed) for seed in range(100)]
     pool = sorted({piece for text in texts for piece in words(text)})
     caught = 0
     for text in texts:
-        changed = mutate(text, luck, pool)
+        changed = mutate(text, rng, pool)
         slip = World.first_error(world, changed)
         assert (slip is None) == (world.log_prob(changed) > -math.inf)
         if slip:
@@ -333,20 +318,6 @@ def test_random_labels_keep_keys_and_answer():
     control = list_prompt("young", 5, 0, random_labels=True)
     keys = [[item.split(":")[0] for item in p[0].split(", ")] for p in (told, control)]
     assert keys[0] == keys[1] and told[1] == control[1] and told[0] != control[0]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("rhymes", 2, 0), "there is no task 'rhymes': choose one of plural, young"),
-        (("plural", 11, 0), "plural has 0 to 10 shots, not 11"),
-        (("recall", 1, 0), "recall has 2 to 8 shots, not 1"),
-    ],
-)
-def test_list_prompt_refuses(arguments, message):
-    with pytest.raises(ValueError) as caught:
-        list_prompt(*arguments)
-    assert str(caught.value).startswith(message)
 
 
 def test_verse_rhymes():

@@ -1,6 +1,5 @@
-"""helpers.packing and helpers.quantization: the engine's logits, nearly or exactly."""
+"""helpers.gpt2.fast: the engine's logits, nearly or exactly."""
 
-import re
 import subprocess
 import sys
 
@@ -8,27 +7,22 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import GPT2Config, GPT2LMHeadModel
 
 from helpers.cli.bench import mean_loss
 from helpers.decoding import beam_search, generate
-from helpers.gpt2 import GPT2, packing
-from helpers.gpt2.cache import Cache
-from helpers.gpt2.packing import pack
-from helpers.gpt2.quantization import Int8Matrix, quantize, to_int8
+from helpers.gpt2 import GPT2, Cache, fast, pack, quantize
+from helpers.gpt2.fast import Int8Matrix, to_int8
 from helpers.models import load_model
-from helpers.worlds.world import FRESH, load_world
+from helpers.worlds import FRESH, load_world
+from tests.random_models import random_model
 
 ids = torch.randint(61, (3, 20), generator=torch.Generator().manual_seed(0))
 
 
 @pytest.fixture(scope="module")
 def engine():
-    torch.manual_seed(0)
-    size = {"n_layer": 2, "n_head": 4, "n_embd": 24, "n_positions": 40}
-    config = GPT2Config(**size, vocab_size=61, initializer_range=0.3)
-    config.bos_token_id = config.eos_token_id = 0
-    return GPT2.from_hf(GPT2LMHeadModel(config).eval())
+    model = random_model(n_layer=2, n_embd=24, n_positions=40, vocab_size=61)
+    return GPT2.from_hf(model)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +77,7 @@ def test_packed_pocket_writes_and_searches_the_same(pocket):
 
 
 def test_without_onednn_the_engine_stays_as_it_is(engine, monkeypatch):
-    monkeypatch.setattr(packing, "supported", lambda engine: False)
+    monkeypatch.setattr(fast, "supported", lambda engine: False)
     assert pack(engine) is engine
 
 
@@ -157,10 +151,31 @@ def test_int8_costs_the_pocket_model_little(pocket):
 
 
 def test_other_weights_are_refused(engine):
-    half = engine_of(engine, torch.bfloat16)
-    error = "quantize takes float32 weights on the CPU, got torch.bfloat16 on cpu"
-    with pytest.raises(ValueError, match=f"^{re.escape(error)}$"):
-        quantize(half)
+    line = "^quantize takes float32 weights on the CPU, got torch.bfloat16 on cpu$"
+    with pytest.raises(ValueError, match=line):
+        quantize(engine_of(engine, torch.bfloat16))
+    broken = engine_of(engine, torch.float32)
+    broken.h[0].mlp.c_fc.weight.data[0, 0] = torch.nan
+    with pytest.raises(ValueError, match="^quantize takes finite weights"):
+        quantize(broken)
+
+
+@pytest.mark.parametrize("make", [pack, quantize])
+def test_only_plain_engines_are_made_fast(engine, make):
+    for other, kind in (
+        (random_model(), "GPT2LMHeadModel"),
+        (quantize(engine), "Pack"),
+    ):
+        line = rf"^{make.__name__} takes what GPT2.from_hf.* returns, got {kind}"
+        with pytest.raises(TypeError, match=line):
+            make(other)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_what_is_not_finite_stays_so_in_int8(value):
+    x = torch.ones(1, 1, 3)
+    x[0, 0, 1] = value
+    assert not Int8Matrix(torch.ones(3, 5), None)(x).isfinite().any()
 
 
 def test_without_onednn_the_engine_comes_back_as_it_is():
@@ -172,7 +187,7 @@ class Nothing:
 torch.ops.mkldnn = Nothing()
 from helpers.gpt2 import GPT2
 from helpers.models import load_model
-from helpers.gpt2.packing import pack
+from helpers.gpt2 import pack
 engine = GPT2.from_hf(load_model("pocket", "cpu")[0])
 assert pack(engine) is engine
 """

@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from helpers.gpt2 import GPT2
-from helpers.gpt2.cache import Cache
+from helpers.gpt2 import GPT2, Cache, FastCache, position_ids
 from helpers.models import load_model
-from tests import random_models as models
+from tests import random_models
 from tests.random_models import random_ids
 
 SIZES = [
@@ -22,7 +21,7 @@ SIZES = [
 ]
 
 
-random_model = partial(models.random_model, n_positions=40, vocab_size=61)
+random_model = partial(random_models.random_model, n_positions=40, vocab_size=61)
 
 
 def logits_of(model, input_ids, **options):
@@ -89,7 +88,8 @@ def test_any_split_into_chunks_gives_the_same_logits(data):
     sizes = [n for i, n in enumerate(sizes) if sum(sizes[: i + 1]) <= 40]
     batch, spare = data.draw(st.integers(1, 3)), data.draw(st.integers(0, 3))
     engine, ids = GPT2.from_hf(model), random_ids(model, batch, sum(sizes))
-    cache = Cache(engine, batch, min(40, sum(sizes) + spare))
+    kind = data.draw(st.sampled_from([Cache, FastCache]))
+    cache = kind(engine, batch, min(40, sum(sizes) + spare))
     found = read(engine, cache, *ids.split(sizes, dim=1))
     assert cache.length == sum(sizes)
     close(found, logits_of(model, ids))
@@ -143,10 +143,11 @@ def test_the_head_reads_the_hidden_states(model, engine):
 ROWS = [[2, 1, 0], [0, 0, 0], [1, 0, 1], [0, 1, 2], [2], [1, 1], [0, 2, 2, 1, 0]]
 
 
+@pytest.mark.parametrize("kind", [Cache, FastCache])
 @pytest.mark.parametrize("rows", ROWS)
-def test_selected_rows_go_on_as_those_texts(model, engine, rows):
+def test_selected_rows_go_on_as_those_texts(model, engine, rows, kind):
     ids, more = random_ids(model, 3, 9), random_ids(model, len(rows), 4, seed=1)
-    cache = Cache(engine, 3, 20)
+    cache = kind(engine, 3, 20)
     read(engine, cache, ids)
     cache.select(torch.tensor(rows))
     texts = torch.cat([ids[rows], more], dim=1)
@@ -159,24 +160,30 @@ def test_any_order_of_reading_and_selecting(selections):
     model = random_model(**SIZES[1])
     engine, batch = GPT2.from_hf(model), 2
     texts = random_ids(model, batch, 3)
-    cache = Cache(engine, batch, 3 + 2 * len(selections) + 2)
-    read(engine, cache, texts)
+    room = 3 + 2 * len(selections) + 2
+    caches = Cache(engine, batch, room), FastCache(engine, batch, room)
+    for cache in caches:
+        read(engine, cache, texts)
     for i, rows in enumerate(selections):
         rows = torch.tensor(rows) % len(texts)
-        cache.select(rows)
         more = random_ids(model, len(rows), i % 3, seed=i)  # sometimes none
         texts = torch.cat([texts[rows], more], dim=1)
-        if more.numel():
-            read(engine, cache, more)
+        for cache in caches:
+            cache.select(rows)
+            if more.numel():
+                read(engine, cache, more)
+    plain, fast = (cache.memory[..., : cache.length, :] for cache in caches)
+    assert torch.equal(plain, fast)
     more = random_ids(model, len(texts), 2)
     wanted = logits_of(model, torch.cat([texts, more], dim=1))[:, -2:]
-    close(read(engine, cache, more), wanted)
+    for cache in caches:
+        close(read(engine, cache, more), wanted)
 
 
 def test_selecting_copies_only_what_differs(small):
     """What two rows have in common stays where it is: a mark there survives."""
     engine = GPT2.from_hf(small)
-    cache = Cache(engine, 1, 20)
+    cache = FastCache(engine, 1, 20)
     read(engine, cache, random_ids(small, 1, 8))
     cache.select(torch.tensor([0, 0]))
     read(engine, cache, random_ids(small, 2, 3, seed=1))
@@ -230,26 +237,63 @@ def test_the_engine_is_in_eval_mode_and_says_where_it_is(engine):
     assert Cache(engine, 2, 5).memory.device == engine.device
 
 
+def test_positions_are_those_of_the_text_alone():
+    mask = torch.tensor([[0, 0, 1, 1], [1, 1, 1, 1]])
+    assert position_ids(mask).tolist() == [[0, 0, 0, 1], [0, 1, 2, 3]]
+
+
 def expected(error):
-    return pytest.raises(ValueError, match=f"^{re.escape(error)}$")
+    return pytest.raises(ValueError, match=f"^{re.escape(error)}")
 
 
 def test_more_than_the_context_is_refused(small):
     engine = GPT2.from_hf(small)
-    with expected("41 tokens, but only 40 fit: give fewer"):
+    with expected("41 tokens, but the model reads at most 40"):
         engine(random_ids(small, 1, 41))
-    with expected("41 tokens, but only 40 fit: give fewer"):  # however large its cache
+    with expected("41 tokens, but the model reads at most 40"):  # whatever its cache
         read(engine, Cache(engine, 1, 50), *random_ids(small, 1, 41).split(1, dim=1))
 
 
-def test_more_than_the_cache_holds_is_refused(small):
+@pytest.mark.parametrize("kind", [Cache, FastCache])
+def test_what_does_not_fit_in_the_cache_is_refused(small, kind):
     engine = GPT2.from_hf(small)
-    cache = Cache(engine, 1, 6)
-    read(engine, cache, random_ids(small, 1, 4))
-    with expected("7 tokens, but only 6 fit: give fewer"):
-        read(engine, cache, random_ids(small, 1, 3))
+    cache = kind(engine, 2, 6)
+    read(engine, cache, random_ids(small, 2, 4))
+    with expected("2 rows of 7 tokens, but the cache has room for 2 rows of 6"):
+        read(engine, cache, random_ids(small, 2, 3))
+    with expected("1 rows of 5 tokens, but the cache has room for 2 rows of 6"):
+        read(engine, cache, random_ids(small, 1, 1))
+    for row in (2, -1):
+        with expected(f"row {row} is outside the batch, 0 … 1"):
+            cache.select(torch.tensor([0, row]))
     assert cache.length == 4  # nothing was written
-    read(engine, cache, random_ids(small, 1, 2))
+    read(engine, cache, random_ids(small, 2, 2))
+    with expected("room is -1, expected a whole number of tokens from 1"):
+        kind(engine, 2, -1)
+
+
+ONES = torch.ones(1, 5, dtype=torch.long)
+WRONG = [
+    (ONES[0], "expected input_ids (batch, seq), got (5,)"),
+    (ONES / 2, "expected input_ids as a tensor of token ids, got torch.float32"),
+    (ONES == 1, "expected input_ids as a tensor of token ids, got torch.bool"),
+    ([[1, 2]], "expected input_ids as a tensor of token ids, got list"),
+    (None, "expected input_ids as a tensor of token ids, got NoneType"),
+    (61 * ONES, "token id 61 is outside the vocabulary, 0 … 60"),
+    (-ONES, "token id -1 is outside the vocabulary, 0 … 60"),
+]
+
+
+@pytest.mark.parametrize(("ids", "line"), WRONG)
+def test_what_are_no_ids_is_refused(small, ids, line):
+    with expected(line):
+        GPT2.from_hf(small)(ids)
+
+
+@pytest.mark.parametrize("kept", [-1, 1.0, None])
+def test_logits_to_keep_are_a_number(small, kept):
+    with expected(f"logits_to_keep is {kept}, expected 0, for all, or more"):
+        GPT2.from_hf(small)(ONES, logits_to_keep=kept)
 
 
 UNKNOWN = [

@@ -2,21 +2,19 @@
 
 import pytest
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import GPT2LMHeadModel
 
 from helpers.decoding.reader import Reader
 from helpers.gpt2 import GPT2
 from helpers.inputs import context_length
+from tests.random_models import random_model
 
 VOCAB, SEQ = 24, 9
 
 
 @pytest.fixture(scope="module")
 def reference():
-    torch.manual_seed(0)
-    size = {"n_layer": 2, "n_head": 2, "n_embd": 8, "n_positions": 16}
-    config = GPT2Config(vocab_size=VOCAB, initializer_range=0.5, **size)
-    return GPT2LMHeadModel(config).eval()
+    return random_model(vocab_size=VOCAB, n_layer=2, n_embd=8, n_positions=16)
 
 
 @pytest.fixture(scope="module", params=["engine", "transformers"])
@@ -30,14 +28,11 @@ def without_gradients():
         yield
 
 
-def random_ids(rows=3, seq=SEQ):
-    draw = torch.Generator().manual_seed(1)
-    return torch.randint(VOCAB, (rows, seq), generator=draw)
+ids = torch.randint(VOCAB, (3, SEQ), generator=torch.Generator().manual_seed(1))
 
 
 @pytest.mark.parametrize("pieces", [[9], [1] * 9, [4, 5], [2, 1, 5, 1]])
 def test_any_pieces_give_the_logits_of_one_pass(model, reference, pieces):
-    ids = random_ids()
     logits = reference(ids).logits
     reader, end = Reader(model, 3, SEQ), 0
     for piece in ids.split(pieces, dim=1):
@@ -51,7 +46,7 @@ def test_any_pieces_give_the_logits_of_one_pass(model, reference, pieces):
 
 @pytest.mark.parametrize("pieces", [[9], [5, 4], [5, 1, 1, 2]])
 def test_pads_on_the_left_change_nothing(model, reference, pieces):
-    ids, pads = random_ids(), torch.tensor([0, 2, 4])
+    pads = torch.tensor([0, 2, 4])
     mask = (torch.arange(5) >= pads[:, None]).long()  # of the first five tokens
     reader, end = Reader(model, 3, SEQ, mask), 0
     for piece in ids.split(pieces, dim=1):
@@ -66,7 +61,6 @@ def test_pads_on_the_left_change_nothing(model, reference, pieces):
 
 @pytest.mark.parametrize("masked", [False, True])
 def test_rows_are_selected_with_what_they_have_read(model, reference, masked):
-    ids = random_ids()
     mask = torch.ones_like(ids)
     if masked:
         mask[1, :3] = 0
@@ -86,7 +80,6 @@ def test_rows_are_selected_with_what_they_have_read(model, reference, masked):
 
 
 def test_states_are_what_the_head_reads(model, reference):
-    ids = random_ids()
     states = reference(ids, output_hidden_states=True).hidden_states[-1]
     reader = Reader(model, 3, SEQ)
     logits, first = reader.read_states(ids[:, :6])
@@ -98,7 +91,7 @@ def test_states_are_what_the_head_reads(model, reference):
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_logits_of_low_precision_come_in_float32(reference, dtype):
-    ids, low = random_ids(), GPT2LMHeadModel(reference.config)
+    low = GPT2LMHeadModel(reference.config)
     low.load_state_dict(reference.state_dict())
     low = low.to(dtype).eval()
     wanted = low(ids).logits[:, -1].float()

@@ -1,0 +1,293 @@
+"""Figures show what they are given; how they look is for eyes to judge."""
+
+import matplotlib
+import pytest
+import torch
+
+matplotlib.use("Agg")
+
+from helpers.evaluation.frontier import Point
+from helpers.plots import day01, day02, day03, day04, day05, day06, day07, day08
+from helpers.plots.style import GREY, ORANGE, label
+from helpers.plots.training import loss_curve
+from helpers.worlds import Mean
+
+SQUARE = torch.tensor([[1.0, 0.0, 0.0], [0.4, 0.6, 0.0], [0.01, 0.09, 0.9]])
+STEPS = [
+    {("saw", "a"): 0.5, ("saw", "the"): 0.4, ("saw", "no"): 0.1},
+    {("saw", "a", "kite"): 0.1, ("saw", "the", "moon"): 0.36, ("saw", "a", "ox"): 0.2},
+]
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    yield
+    matplotlib.pyplot.close("all")
+
+
+def written(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def rows_of(ax):
+    return [text.get_text() for text in ax.get_yticklabels()]
+
+
+def widths(ax):
+    return [bar.get_width() for bar in ax.patches]
+
+
+# What tokenizers may give: mathematics to matplotlib, commands to a terminal.
+AWKWARD = {
+    "$$": "$$",
+    "$x$ a": "$x$·a",
+    "\x1b[31m": "<1B 5B 33 31 6D>",
+    "\ud800": "?",
+    " a\nb\t": "·a↵b→",
+    "": "",
+}
+
+
+@pytest.mark.parametrize(("text", "shown"), AWKWARD.items())
+def test_labels_are_text(text, shown):
+    assert label(text) == shown
+    truth = day03.next_word_bars({text: 1.0}, {text: 0.5})
+    square = day07.weight_map(SQUARE[:1, :1], [text])
+    choice = day04.token_choice(SQUARE[1], SQUARE[1], chosen=0, name=lambda i: text)
+    lens = day08.lens_map(SQUARE[:1, :1], [[text]], [text], [text])
+    for ax in (truth, square, choice[0], lens):
+        ax.figure.canvas.draw()
+    assert rows_of(truth) == rows_of(square) == [shown]
+    assert rows_of(choice[0]) == [shown] * 3
+
+
+def test_long_labels_are_cut():
+    assert label(" somewhere far", 9) == "·somewhe…"
+
+
+def test_parts_fill_each_bar_and_totals_are_written():
+    counts = {"small": {"words": 75, "blocks": 25}, "big": {"words": 1, "blocks": 3}}
+    ax = day01.parameter_parts(counts)
+    assert widths(ax) == [75, 25, 25, 75] and rows_of(ax) == ["small", "big"]
+    assert {"75 %", "100", "4", "■ words"} <= set(written(ax))
+    ax = day08.share_bars({"one": {"a": 300, "b": 100, "c": 1}})
+    assert written(ax)[:2] == ["75 %", "25 %"]
+    assert "b" in written(ax) and "c" not in written(ax)
+
+
+def test_histogram_shares_sum_to_nearly_all():
+    noise = torch.randn(10_000, generator=torch.Generator().manual_seed(0))
+    ax = day01.weight_histogram({"narrow": noise * 0.1, "wide": noise.view(100, 100)})
+    narrow, wide = (line.get_ydata().sum() for line in ax.lines)
+    assert narrow == pytest.approx(100) and 99.8 < wide < 100
+    assert written(ax) == ["narrow", "wide"]
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(124_439_808, "124 M"), (1_557_611_200, "1.56 B"), (4_480_000, "4.48 M")],
+)
+def test_numbers_are_written_as_people_say_them(number, said):
+    assert day01.short_number(number) == said
+
+
+def test_curves_and_bars_of_tokens():
+    ax = day02.compression_curves({"page": {0: 5.0, 9: 2.0}})
+    assert ax.lines[0].get_ydata().tolist() == [5, 2] and written(ax) == ["page"]
+    ax = day02.language_bars({"English": 12, "Hindi": 60})
+    assert ax.get_title("left") == "One sentence: 12 tokens in English, 60 in Hindi"
+
+
+def test_bars_pair_the_likeliest_words_of_either_and_others_come_last():
+    truth, model = {" kite": 0.7, "(others)": 0.3}, {" kite": 0.2, " drum": 0.1}
+    ax = day03.next_word_bars(truth, model, top=3, title="A title")
+    assert rows_of(ax) == ["·kite", "·drum", "(others)"]
+    assert widths(ax) == [0.7, 0.0, 0.3, 0.2, 0.1, 0.0]
+    assert ax.get_title(loc="left") == "A title"
+
+
+def test_maps_show_each_matrix_with_its_row_sums():
+    axes = day03.weight_maps({"a": SQUARE, "b": SQUARE * 0.9}, title="Maps")
+    sums = [text for text in written(axes[1]) if "sum" in text]
+    assert sums == ["sum 0.90"] * 3
+
+
+def test_surprise_is_marked_at_the_word_and_the_world_named_at_its_peak():
+    lines = {"changed": [1.0, 9.0, 3.0], "true": [1.0, 2.0, 1.0]}
+    ax = day03.surprise_lines([" a", " b", " c"], lines, mark=1, world=[0.0, 0.0, 3.0])
+    assert written(ax) == ["world", "changed", "true"]
+    assert ax.texts[0].get_position()[0] == 2
+    assert {line.get_xdata()[0] for line in ax.lines} == {0, 1}
+
+
+def test_scatter_has_a_point_per_place():
+    ax = day03.entropy_scatter([0.0, 1.0, 2.0], [0.1, 1.0, 1.5])
+    assert ax.collections[0].get_offsets().tolist() == [[0, 0.1], [1, 1], [2, 1.5]]
+
+
+def test_work_maps_show_what_was_read_at_each_step():
+    axes = day04.work_maps({"without": [2, 3, 4], "with": [2, 1, 1]})
+    assert [ax.get_title(loc="left") for ax in axes] == ["without: 9", "with: 4"]
+    grids = [ax.images[0].get_array().tolist() for ax in axes]
+    assert grids[0] == [[2, 2, 0, 0], [2, 2, 2, 0], [2, 2, 2, 2]]
+    assert grids[1] == [[2, 2, 0, 0], [1, 1, 2, 0], [1, 1, 1, 2]]
+
+
+def test_curves_are_named_with_their_last_cost():
+    ax = day04.cost_curves([1, 2], {"without": [1.0, 9.0], "with": [1.0, 1.5]})
+    assert written(ax) == ["without: 9.0 ms", "with: 1.5 ms"]
+
+
+def test_pads_are_grey_and_tokens_are_not():
+    (ax,) = day04.padded_rows({"left": [["pad", " a"], ["b", " c"]]}, pad="pad")
+    assert written(ax) == ["pad", "·a", "b", "·c"]
+    assert ax.images[0].get_array().tolist() == [[0, 1], [1, 1]]
+
+
+def test_a_choice_shows_forbidden_tokens_and_the_one_chosen():
+    logits = torch.tensor([3.0, 1.0, 2.0, 0.0])
+    allowed = torch.tensor([3.0, -torch.inf, 2.0, 0.0])
+    axes = day04.token_choice(
+        logits, allowed, chosen=3, name=" abcd".__getitem__, top=3
+    )
+    assert rows_of(axes[0]) == ["·", "b", "a", "c"]  # by logit, and then the chosen
+    assert written(axes[1]) == ["−∞"]
+    probs = allowed.softmax(dim=-1)[[0, 2, 1, 3]].tolist()
+    assert widths(axes[2]) == pytest.approx(probs)
+    assert ["chosen" in text for text in written(axes[2])] == [False] * 3 + [True]
+
+
+def test_tree_marks_the_winner_the_kept_and_the_dropped():
+    ax = day05.search_tree(STEPS, num_beams=2)
+    nodes = {"saw", "a  0.500", "the  0.400", "no", "moon  0.360", "ox  0.200", "kite"}
+    assert set(written(ax)) == nodes | {"0.50", "0.40", "0.10", "0.20", "0.90"}
+    colours = {text.get_text(): text.get_color() for text in ax.texts}
+    assert colours["saw"] == colours["the  0.400"] == colours["moon  0.360"]
+    assert colours["a  0.500"] == colours["ox  0.200"] != colours["saw"]
+    assert colours["no"] == colours["kite"] != colours["a  0.500"]
+    assert "… kite." in written(day05.search_tree(STEPS, num_beams=1, start="… kite."))
+
+
+def test_strip_parts_right_from_wrong_and_counts_them():
+    texts = [(-1.0, True), (-2.0, False), (-3.0, False), (-4.0, False)]
+    ax = day05.verdict_strip({"greedy": texts})
+    right, wrong = (marks.get_offsets() for marks in ax.collections)
+    assert right[:, 0].tolist() == [-1] and wrong[:, 0].tolist() == [-2, -3, -4]
+    assert rows_of(ax) == ["greedy\n25% right"]
+
+
+@pytest.mark.parametrize("draw", ["repetition", "right"])
+def test_lines_are_named_at_their_ends_without_overlap(draw):
+    lines = {"one": [1.0, 0.5, 0.1], "two": [1.0, 0.9, 0.1]}
+    figures = {"repetition": lambda: day05.repetition_lines(lines, window=50)}
+    figures["right"] = lambda: day06.right_lines(lines)
+    ax = figures[draw]()
+    assert set(written(ax)) == set(lines)
+    low, high = sorted(text.get_position()[1] for text in ax.texts)
+    assert high - low >= 0.005
+
+
+def test_panels_show_before_and_after_and_count_what_is_left():
+    before, after = torch.tensor([0.1, 0.6, 0.3]), torch.tensor([0.0, 0.7, 0.3])
+    axes = day06.before_after(before, {"cut": after, "same": before}, names=[" b", "c"])
+    heights = [round(bar.get_height(), 3) for bar in axes[0].patches]
+    assert heights == [0.6, 0.3, 0.1, 0.7, 0.3, 0.0]
+    assert written(axes[0]) == ["2 of 3 tokens left"]
+    quiet = day06.before_after(before, {"cut": after}, counts=False)[0]
+    assert written(quiet) == [""]
+
+
+def test_the_law_begins_where_the_given_words_end():
+    ax = day06.right_lines({"T = 1.0": [1, 1, 0.5, 0.5]}, risk=0.5, given=1)
+    law = next(line for line in ax.lines if line.get_linestyle() == "--")
+    assert list(law.get_ydata()) == [1, 1, 0.5, 0.25]
+
+
+def test_what_is_cut_off_lies_on_the_left():
+    rows = {"p = 0.8": {"let in": 0.1, "cut off": 0.2, "distance": 0.3}}
+    assert sorted(widths(day06.truth_bars(rows))) == [-0.2, 0.1]
+
+
+def point(quality, likeness):
+    high, alike = Mean(quality, 0.05), Mean(likeness, 0.01)
+    return Point(8, high, high, Mean(1 - likeness, 0.01), alike)
+
+
+@pytest.mark.parametrize("x", ["distinct", "self_bleu"])
+def test_points_are_labelled_apart_and_diversity_grows_to_the_right(x):
+    points = {f"T = {i}": point(0.5 + i / 100, 0.2 + i / 1000) for i in range(6)}
+    ax = day06.frontier({"temperature": points}, x=x, truth=point(1.0, 0.1))
+    assert set(written(ax)) == {*points, "the world's own"}
+    left, right = ax.get_xlim()
+    assert left > right
+    boxes = [matplotlib.text.Text.get_window_extent(text) for text in ax.texts]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_a_map_names_who_looks_and_who_is_looked_at():
+    ax = day07.weight_map(SQUARE, ["a", "·b", "·c"])
+    assert rows_of(ax) == ["a", "·b", "·c"]
+    assert ax.images[0].get_array().tolist() == pytest.approx(SQUARE.numpy())
+    named = day07.weight_map(SQUARE[:2], ["a", "b", "c"], rows=["late", "early"])
+    assert rows_of(named) == ["late", "early"]
+
+
+def test_lines_are_as_solid_as_their_weights():
+    ax = day07.head_lines(SQUARE[None], ["a", "b", "c"], names=["head 0.1"])
+    shades = {tuple(line.get_ydata()): line.get_alpha() for line in ax.lines}
+    assert set(shades) == {(0, 0), (1, 0), (1, 1), (2, 2)}  # not 0.01, 0.09
+    assert shades[1, 0] == pytest.approx(0.4)
+
+
+def test_every_head_has_its_small_map_and_every_score_its_chance():
+    axes = day07.head_grid(SQUARE.expand(2, 4, 3, 3))
+    assert axes.shape == (2, 4) and all(len(ax.images) == 1 for ax in axes.flat)
+    table = {"previous": torch.rand(2, 4), "first": torch.rand(2, 4)}
+    chance = {"lists": {"previous": 0.04, "first": 0.03}}
+    axes = day07.score_maps({"lists": table}, chance=chance)
+    assert axes[0, 0].get_title("left") == "previous, chance 0.04"
+
+
+def test_bars_add_up_to_the_score():
+    query, key = torch.tensor([1.0, 2.0, -1.0, 0.0]), torch.tensor([2.0, 1.0, 0.0, 5.0])
+    [ax] = day07.neuron_bars(query, {"a": key}, {"a": 0.25})
+    assert sum(bar.get_height() for bar in ax.patches) == pytest.approx(2.0)
+    assert written(ax) == ["a\nscore 2.0\nweight 0.25"]
+
+
+def test_doses_are_named_in_the_colours_of_their_roles():
+    curves = {"lookup heads": [[0.6, 0.1]], "others": [[0.6, 0.5], [0.6, 0.4]]}
+    ax = day07.dose_lines(curves)
+    assert [line.get_color() for line in ax.lines] == [ORANGE, GREY, GREY]
+    assert written(ax) == ["lookup heads", "others"]
+
+
+def test_each_choice_is_a_point_and_only_the_named_are_named():
+    named, groups = {"4.3": (1, 0.9), "both": (2, 0.1)}, ("lookup heads", "others")
+    ax = day07.choice_points(named, [(2, 0.8)], groups=groups)
+    assert [list(line.get_ydata()) for line in ax.lines] == [[0.9, 0.1], [0.8]]
+    assert set(written(ax)) == {*named, *groups}
+
+
+def test_the_costliest_heads_stand_first_with_two_errors():
+    costs = {"loss": {(0, 1): (0.1, 0.02), (1, 0): (0.5, 0.1), (1, 1): (0.0, 0.0)}}
+    [ax] = day07.ranked_costs(costs, groups={"lookup heads": [(1, 0)]}, labels=1)
+    assert [bars.lines[0].get_ydata()[0] for bars in ax.containers] == [0.5, 0.1, 0.0]
+    ends = ax.containers[0].lines[2][0].get_segments()[0][:, 1]
+    assert ends.tolist() == pytest.approx([0.3, 0.7])
+    assert set(written(ax)) == {" 1.0", "lookup heads"}
+
+
+def test_effects_are_drawn_no_lower_than_the_floor():
+    weights, effects = torch.tensor([0.5, 0.1]), torch.tensor([0.0, 0.2])
+    marks = {"small weight": (0.1, 0.2)}
+    ax = day07.effect_scatter(weights, effects, marks=marks, floor=1e-4)
+    assert ax.collections[0].get_offsets()[0].tolist() == pytest.approx([0.5, 1e-4])
+    assert written(ax) == ["small weight"]
+    ax.figure.canvas.draw()
+    assert "$" not in "".join(rows_of(ax))
+
+
+def test_losses_stand_over_millions_of_tokens():
+    ax = loss_curve([[1, 2e6, 3.0], [2, 4e6, 2.0]], floor=1.0)
+    assert ax.lines[0].get_xdata().tolist() == [2, 4]
