@@ -5,23 +5,23 @@ old gets one clear line and no syntax error. The commands are in command_line.py
 """
 
 import os
+import subprocess
 import sys
-
-OLDEST = (3, 11)
 
 
 def too_old():
     """Say in one line what is wrong and which Python to use."""
     line = "Python %d.%d is too old: 3.11 or newer is needed; " % sys.version_info[:2]
-    for minor in (13, 12, 11):
-        for folder in os.environ.get("PATH", "").split(os.pathsep):
-            name = "python3.%d" % minor
-            if os.access(os.path.join(folder, name), os.X_OK):
-                return line + "try %s -m helpers" % name
+    for name in ("python3.13", "python3.12", "python3.11"):
+        try:  # to run it: what stands on the path may be a pyenv shim of nothing
+            subprocess.check_output([name, "-c", ""], stderr=subprocess.STDOUT)
+            return line + "try %s -m helpers" % name
+        except (OSError, subprocess.CalledProcessError):
+            pass
     return line + "get it from https://www.python.org/downloads/"
 
 
-if sys.version_info < OLDEST:
+if sys.version_info < (3, 11):
     sys.stderr.write(too_old() + "\n")
     sys.exit(2)
 
@@ -31,7 +31,9 @@ sys.path[:] = [place for place in sys.path if os.path.abspath(place or ".") != h
 if not __package__:
     sys.path.insert(0, os.path.dirname(here))
 
-from helpers.cli.command_line import main  # noqa: E402
-
 if __name__ == "__main__":
+    try:
+        from helpers.cli.command_line import main
+    except KeyboardInterrupt:
+        sys.exit(130)
     sys.exit(main(sys.argv[1:]))

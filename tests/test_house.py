@@ -9,8 +9,8 @@ HOUSE = Path(helpers.__file__).parent
 PATH = {  # folder: its files behind the path, which a first reader leaves out
     "tokens": [],
     "models": ["hub"],
-    "gpt2": ["fast"],
-    "decoding": [],
+    "gpt2": ["fast", "timing"],
+    "decoding": ["contrastive"],
     "evaluation": ["samples", "truth", "diversity", "frontier"],
     "attention": ["costs", "effects", "views", "pages"],
 }

@@ -1,4 +1,7 @@
-"""The command line: ``python -m helpers COMMAND``, a file per command.
+"""The command line: `python -m helpers COMMAND`, a file per command.
 
-Nothing heavy is imported here: it runs before anything is installed.
+Read ``command_line`` first. Behind the commands (``start``, ``test``, ``generate``,
+``doctor``, ``address``, ``bench``): ``environment`` and ``pip`` (the course's own
+`.venv`) and ``peers`` (CTranslate2, to be timed beside ours). Nothing is imported
+here: it runs before anything is installed.
 """

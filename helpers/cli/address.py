@@ -10,8 +10,8 @@ import re
 import tomllib
 from pathlib import Path
 
-from helpers.cli.command_line import UsageError
 from helpers.cli.environment import ROOT
+from helpers.options import UsageError
 
 ADDRESS = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?/[A-Za-z0-9._-]+")
 # pyproject.toml last: a run that is cut off can be made again from the old address.

@@ -7,166 +7,137 @@ import argparse
 import importlib
 import importlib.util
 import os
+import re
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Sequence
 
-from helpers.cli import environment
-from helpers.cli.packages import SetupError
+from helpers.cli.environment import LEARNERS, ROOT, TESTS, ensure, is_own, python_of
+from helpers.options import Parser, UsageError
 
-ABOUT = {
-    "start": "open JupyterLab on day 1",
-    "test": "run every test and every notebook; other options go to pytest",
-    "generate": "continue a text, word by word",
-    "doctor": "say what is there, what is missing, what to do",
-    "pretrain": "make the pocket model again",
-    "measure": "measure the pocket model again",
-    "bench": "the engine's speed beside the library's",
+# What each does, and its module, which has `add_options(parser)` and `run(options)`.
+COMMANDS = {
+    "start": ("open JupyterLab on day 1", "helpers.cli.start"),
+    "test": ("run every test and notebook; takes pytest's options", "helpers.cli.test"),
+    "generate": ("continue a text, word by word", "helpers.cli.generate"),
+    "doctor": ("say what is there, what is missing, what to do", "helpers.cli.doctor"),
+    "address": ("write where the course is published", "helpers.cli.address"),
+    "pretrain": ("make the pocket model again", "helpers.pocket.training"),
+    "measure": ("measure the pocket model again", "helpers.pocket.measure"),
+    "bench": ("the engine's speed beside the library's", "helpers.cli.bench"),
 }
-MODULES = {
-    "start": "helpers.cli.lab",
-    "test": "helpers.cli.suite",
-    "generate": "helpers.cli.generate",
-    "doctor": "helpers.cli.doctor",
-    "pretrain": "helpers.pocket.training",
-    "measure": "helpers.pocket.measure",
-    "bench": "helpers.cli.bench",
+ALONE = ("doctor", "address")  # need no `.venv`
+LATE = ("pretrain", "measure", "bench")  # need torch to be asked: `main(arguments)`
+IMPORTED = {  # some of what each file of requirements brings
+    LEARNERS: ("torch", "transformers", "jupyterlab", "pandas"),
+    TESTS: ("pytest", "nbval", "hypothesis", "scipy"),
 }
-NEEDED = ("torch", "transformers", "jupyterlab", "pytest", "nbval")
-
-
-class UsageError(Exception):
-    """A mistake of the user's, told in one line."""
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaints are one line."""
-
-    def error(self, message: str) -> None:
-        """Raise the complaint, which `main` prints."""
-        raise UsageError(f"{message} (see {self.prog} --help)")
-
-
-class Progress:
-    """Progress on a terminal: steps stay, passing news and seconds share one line."""
-
-    def __init__(self) -> None:
-        """Start the clock; nothing is shown before the first report."""
-        self.begun, self.news, self.live = time.monotonic(), "", sys.stderr.isatty()
-        if self.live:
-            threading.Thread(target=self.tick, daemon=True).start()
-
-    def __call__(self, text: str, *, passing: bool = False) -> None:
-        """Show a step, or passing news."""
-        if self.live:
-            self.news = text if passing else ""
-            sys.stderr.write("\r\033[K" + ("" if passing else text + "\n"))
-        elif not passing or " MB)" in text or text.startswith("installing"):
-            sys.stderr.write(f"{'  ' if passing else ''}{text}\n")
-        sys.stderr.flush()
-
-    def tick(self) -> None:
-        """Write the passing line again every second."""
-        while True:
-            time.sleep(1)
-            if self.news:
-                line = f"  {time.monotonic() - self.begun:3.0f} s  {self.news}"
-                sys.stderr.write("\r\033[K" + line[:78])
-                sys.stderr.flush()
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one command; return the exit status, 2 for a mistake of the user's."""
+    mend_streams()
     try:
-        return run(list(argv)) or 0
-    except (UsageError, SetupError) as problem:
-        print(f"python -m helpers: {problem}", file=sys.stderr)
-        return 2
+        status = run(list(argv)) or 0
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
         print("\nStopped. The same command starts again.", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # whoever read the output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except Exception as problem:
+        models = sys.modules.get("helpers.models")  # too heavy to be imported for this
+        model_error = models.ModelError if models else UsageError
+        if not isinstance(problem, (UsageError, OSError, model_error)):
+            raise
+        if isinstance(problem, OSError):  # or Python complains once more at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(problem, BrokenPipeError):  # whoever read it has seen enough
+            return 0
+        print(f"python -m helpers: {problem}", file=sys.stderr)
+        return 2
+
+
+def mend_streams() -> None:
+    """Open the streams that are closed; let a character that has no code be a `?`."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number, which is this one
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def run(argv: list[str]) -> int | None:
     """Check the arguments, move into `.venv` where the command needs it, and do it."""
+    if sys.flags.optimize:
+        raise UsageError("-O and PYTHONOPTIMIZE take out the assertions: leave them")
     if not argv or argv[0] in ("-h", "--help"):
-        return print(overview())
-    command, rest = argv[0], argv[1:]
-    if command not in MODULES:
-        known = ", ".join(MODULES)
-        raise UsageError(f"there is no command {command!r}: expected one of {known}")
-    options = parse(command, rest)
-    if command != "doctor":
+        lines = [f"  {name:<10}{about}" for name, (about, _) in COMMANDS.items()]
+        head = "python -m helpers COMMAND [OPTIONS]; COMMAND --help tells its options"
+        return print("\n".join([head, *lines]))
+    name, rest = argv[0], argv[1:]
+    if name not in COMMANDS:
+        known = ", ".join(COMMANDS)
+        raise UsageError(f"there is no command {name!r}: expected one of {known}")
+    options = None if name in LATE else parse(name, rest)
+    model = os.environ.get("COURSE_MODEL", "")
+    if not re.fullmatch("pocket|gpt2(-medium|-large|-xl)?", model):
+        if os.path.isdir(model):  # so that it means the same in a notebook's folder
+            os.environ["COURSE_MODEL"] = os.path.abspath(model)
+    if name not in ALONE:
         status = enter(argv, gpu=getattr(options, "gpu", False))
         if status is not None:
             return status
-    if options is None:
-        return importlib.import_module(MODULES[command]).main(rest)
-    return importlib.import_module(MODULES[command]).run(options)
+    module = importlib.import_module(COMMANDS[name][1])
+    return module.main(rest) if name in LATE else module.run(options)
 
 
-def overview() -> str:
-    """Return what `python -m helpers` alone says."""
-    lines = [f"  {name:<10}{text}" for name, text in ABOUT.items()]
-    head = "python -m helpers COMMAND [OPTIONS]; COMMAND --help tells its options"
-    return "\n".join([head, *lines])
-
-
-def parse(command: str, rest: list[str]) -> argparse.Namespace | None:
-    """Return a command's options; None where its module reads them itself."""
-    about = ABOUT[command]
-    parser = Parser(prog=f"python -m helpers {command}", description=about)
-    if command in ("pretrain", "measure", "bench"):
-        return None
-    if command in ("start", "test"):
-        parser.add_argument(
-            "--gpu", action="store_true", help="install the PyTorch with CUDA"
-        )
-    if command == "start":
-        parser.add_argument("--no-browser", action="store_true")
-        parser.add_argument("--port", type=int, help="default: 8888 or the next free")
-    if command == "generate":
-        generation = importlib.import_module(MODULES[command])
-        generation.add_options(parser)
-    if command == "test":
-        options, options.pytest = parser.parse_known_args(rest)
-        return options
-    options = parser.parse_args(rest)
-    if command == "generate":
-        generation.check_options(options)
-    if command == "start" and options.port is not None:
-        if not 1 <= options.port <= 65535:
-            parser.error(f"--port must lie in 1 … 65535, not {options.port}")
+def parse(name: str, rest: list[str]) -> argparse.Namespace:
+    """Return a command's options; raise UsageError for what makes no sense."""
+    about, module = COMMANDS[name]
+    module = importlib.import_module(module)
+    parser = Parser(prog=f"python -m helpers {name}", description=about)
+    if hasattr(module, "add_options"):
+        module.add_options(parser)
+    options, options.others = parser.parse_known_args(rest)
+    if options.others and name != "test":
+        parser.error(f"unrecognized arguments: {' '.join(options.others)}")
+    if hasattr(module, "check_options"):
+        module.check_options(options)
     return options
 
 
 def enter(argv: Sequence[str], *, gpu: bool = False) -> int | None:
     """Move into a complete `.venv`; return None when this process is in it already."""
-    if os.environ.get("COURSE_NO_VENV") == "1":
-        missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-        if missing:
-            raise UsageError(
-                f"COURSE_NO_VENV=1 is set but this Python lacks {', '.join(missing)}: "
-                "pip install -r requirements.txt, or unset COURSE_NO_VENV"
-            )
-        places = [str(environment.ROOT), os.environ.get("PYTHONPATH", "")]
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, places))  # for kernels
-        return None
-    changed = environment.ensure(report=Progress(), gpu=gpu)
-    venv = environment.ROOT / ".venv"
-    if environment.inside(venv) and not changed:
-        return None
-    python = environment.python_of(venv)
-    path = os.pathsep.join([str(python.parent), os.environ.get("PATH", os.defpath)])
-    variables = {**os.environ, "VIRTUAL_ENV": str(venv), "PATH": path}
-    variables.pop("PYTHONHOME", None)
-    helpers = str(environment.ROOT / "helpers")  # this very copy, from any folder
-    return become([str(python), helpers, *argv], variables)
+    venv = ROOT / ".venv"
+    needs = [LEARNERS, TESTS] if argv[0] == "test" else [LEARNERS]
+    changed = not is_own() and ensure(needs, report=report, gpu=gpu)
+    inside = os.path.realpath(sys.prefix) == os.path.realpath(venv)
+    if changed or not (inside or is_own()):
+        python = str(python_of(venv))
+        path = [os.path.dirname(python), os.environ.get("PATH", os.defpath)]
+        more = {"VIRTUAL_ENV": str(venv), "PATH": os.pathsep.join(path)}
+        variables = {**os.environ, **more}
+        variables.pop("PYTHONHOME", None)
+        # This very copy of helpers, from any folder.
+        return become([python, str(ROOT / "helpers"), *argv], variables)
+    names = [name for file in needs for name in IMPORTED[file]]
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
+    if missing and is_own():
+        mend = f"pip install -r {' -r '.join(needs)}, or unset COURSE_NO_VENV"
+        raise UsageError(f"this Python lacks {', '.join(missing)}: {mend}")
+    if missing:
+        mend = "give it another name, and a new one is made"
+        raise UsageError(f"{venv} lacks {', '.join(missing)}: {mend}")
+    if is_own():  # for kernels
+        places = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, places))
+    return None
+
+
+def report(text: str) -> None:
+    """Say a step of the installation."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def become(command: list[str], variables: dict) -> int:

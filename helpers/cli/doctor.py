@@ -3,172 +3,107 @@
 import argparse
 import hashlib
 import importlib.metadata
-import os
-import re
-import shutil
 import sys
-from collections.abc import Iterator
+import tomllib
 from pathlib import Path
-from typing import NamedTuple
 
-from helpers.cli import environment, packages, suite
+from helpers.cli.environment import LEARNERS, ROOT, is_complete, is_own, read_stamp
+from helpers.options import UsageError
 
-HUB = "https://huggingface.co"
 START = "run `python -m helpers start`"
-
-
-class Finding(NamedTuple):
-    """One thing looked at: `good` is None for what is only worth knowing."""
-
-    good: bool | None
-    what: str
-    detail: str
+RESTORE = "bring it back with `git restore data`"
+Finding = tuple[bool | None, str]  # whether it is good, None for a mere note; and what
 
 
 def run(options: argparse.Namespace) -> int:
     """Print every finding; return 0 when nothing is wrong, else 1."""
+    looks = {
+        ".venv": look_at_environment,
+        "packages": look_at_packages,
+        "pocket model": look_at_pocket,
+        "worlds": look_at_worlds,
+    }
     wrong = 0
-    for finding in findings(environment.ROOT):
-        word = {True: "ok", False: "WRONG", None: "note"}[finding.good]
-        wrong += finding.good is False
-        print(f"{word:<6} {finding.what:<12} {finding.detail}", flush=True)
+    print(f"{'ok':<6} {'Python':<12} {sys.version.split()[0]}, {sys.executable}")
+    for name, look in looks.items():
+        try:
+            good, detail = look(ROOT)
+        except (OSError, ValueError, UsageError) as error:
+            good, detail = False, f"cannot be read: {error}"
+        word = {True: "ok", False: "WRONG", None: "note"}[good]
+        wrong += word == "WRONG"
+        print(f"{word:<6} {name:<12} {detail}", flush=True)
     print(f"{wrong} to mend." if wrong else "All is well.")
     return 1 if wrong else 0
 
 
-def findings(root: Path) -> Iterator[Finding]:
-    """Look at one thing after the other."""
-    version = ".".join(map(str, sys.version_info[:3]))
-    yield Finding(True, "Python", f"{version}, {sys.executable}")
-    yield from environment_findings(root)
-    yield pocket_finding(root / "data" / "pocket-gpt2")
-    yield worlds_finding(root / "data" / "worlds")
-    yield from machine_findings(root)
-    browser = suite.chromium()
-    yield Finding(None, "browser", browser or suite.NO_BROWSER)
-    yield hub_finding()
-    yield cache_finding()
-
-
-def environment_findings(root: Path) -> Iterator[Finding]:
+def look_at_environment(root: Path) -> Finding:
     """Look at `.venv`, or at this Python where COURSE_NO_VENV says so."""
-    if os.environ.get("COURSE_NO_VENV") == "1":
-        yield Finding(None, "environment", "this Python's, as COURSE_NO_VENV=1 says")
-        yield packages_finding(root, sys.path)
-        return
-    venv = root / ".venv"
+    venv, stamp = root / ".venv", read_stamp(root / ".venv")
+    if is_own():
+        return None, "this Python's own packages are used, as COURSE_NO_VENV says"
     if not venv.exists():
-        yield Finding(False, ".venv", f"is not there yet: {START}")
-        return
-    if environment.is_complete(root):
-        yield Finding(True, ".venv", f"complete, {venv}")
-    elif (venv / "unfinished").exists():
-        yield Finding(False, ".venv", f"its installation was cut off: {START}")
-    elif environment.version_of(environment.python_of(venv)) is None:
-        yield Finding(False, ".venv", f"its Python does not run: {START}")
-    else:
-        text = f"made for another folder or other requirements: {START}"
-        yield Finding(False, ".venv", text)
+        return False, f"is not there yet: {START}"
+    if is_complete(root, [LEARNERS]):
+        return True, f"complete, {venv}"
+    if not stamp:
+        return False, f"was not made by this course: give it another name, then {START}"
+    if LEARNERS not in stamp:
+        return False, f"its installation was cut off: {START}"
+    return False, f"is for another folder, Python or requirements: {START}"
+
+
+def look_at_packages(root: Path) -> Finding:
+    """Compare what is installed with requirements.txt, file by file."""
+    venv, mend = root / ".venv", f"rename .venv, then {START}"
     places = [*venv.glob("lib/python3*/site-packages"), venv / "Lib" / "site-packages"]
-    yield packages_finding(root, [str(place) for place in places])
-
-
-def packages_finding(root: Path, places: list[str]) -> Finding:
-    """Compare what is installed with requirements.txt."""
-    there = {
-        canonical(found.name): found.version
-        for found in importlib.metadata.distributions(path=places)
-        if found.name
-    }
-    lines = (root / "requirements.txt").read_text("utf-8").splitlines()
-    pins = [line.split("#")[0].strip().split("==") for line in lines if "==" in line]
-    wrong = []
-    for name, pin in pins:
-        version = there.get(canonical(name))
-        if version is None:
-            wrong.append(f"{name} is missing")
-        elif version.split("+")[0] != pin:
-            wrong.append(f"{name} is {version}, tested with {pin}")
+    if is_own():
+        places, mend = sys.path, "pip install -r requirements.txt"
+    places = [str(place) for place in places]
+    lines = (root / LEARNERS).read_text("utf-8").splitlines()
+    pins = [line.split("==") for line in lines if "==" in line]
+    wrong = [trouble(name, pin, places) for name, pin in pins]
+    wrong = [text for text in wrong if text]
     if wrong:
-        shown = "; ".join(wrong[:3]) + (f"; {len(wrong) - 3} more" * (len(wrong) > 3))
-        mend = "pip install -r requirements.txt"
-        if os.environ.get("COURSE_NO_VENV") != "1":
-            mend = "remove .venv, then " + START
-        return Finding(False, "packages", f"{shown}: {mend}")
-    torch = there.get("torch", "")
-    return Finding(True, "packages", f"{len(pins)} as tested, torch {torch}")
+        return False, f"{'; '.join(wrong[:3])} ({len(wrong)} in all): {mend}"
+    return True, f"{len(pins)} as tested, with all their files"
 
 
-def canonical(name: str) -> str:
-    """Return a package's name as pip compares it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+def trouble(name: str, pin: str, places: list[str]) -> str | None:
+    """Return what is wrong with a package that should be installed in these places."""
+    found = importlib.metadata.distributions(name=name, path=places)
+    package = next(iter(found), None)
+    if package is None:
+        return f"{name} is missing"
+    if package.version.split("+")[0] != pin:
+        return f"{name} is {package.version}, tested with {pin}"
+    files = [file for file in package.files or () if file.suffix == ".py"]
+    gone = [file for file in files if not file.locate().exists()]
+    return f"{name} lacks {len(gone)} of its files" if gone else None
 
 
-def pocket_finding(folder: Path) -> Finding:
+def look_at_pocket(root: Path) -> Finding:
     """Compare the pocket model's files with their checksums."""
-    mend = "bring it back with `git restore data`"
-    try:
-        lines = (folder / "SHA256SUMS").read_text("utf-8").splitlines()
-    except OSError:
-        text = f"{folder} has no SHA256SUMS: {mend}"
-        return Finding(False, "pocket model", text)
-    for line in lines:
-        checksum, name = line.split(maxsplit=1)
+    folder = root / "data" / "pocket-gpt2"
+    sums = (folder / "SHA256SUMS").read_text("utf-8").splitlines()
+    sums = [line.split(maxsplit=1) for line in sums if line.strip()]
+    for checksum, name in sums:
         path = folder / name.lstrip("*")
         if not path.exists():
-            return Finding(False, "pocket model", f"{path} is missing: {mend}")
+            return False, f"{path} is missing: {RESTORE}"
         if hashlib.sha256(path.read_bytes()).hexdigest() != checksum:
-            return Finding(False, "pocket model", f"{path} is damaged: {mend}")
-    return Finding(True, "pocket model", f"{len(lines)} files as their checksums say")
+            return False, f"{path} is damaged: {RESTORE}"
+    if not sums:
+        return False, f"{folder / 'SHA256SUMS'} is empty: {RESTORE}"
+    return True, f"{len(sums)} files as their checksums say"
 
 
-def worlds_finding(folder: Path) -> Finding:
-    """Look for the worlds' words and plots."""
-    names = sorted(path.stem for path in folder.glob("*.toml"))
-    if not names:
-        return Finding(False, "worlds", f"{folder} is empty: `git restore data`")
-    return Finding(True, "worlds", ", ".join(names))
-
-
-def machine_findings(root: Path) -> Iterator[Finding]:
-    """Look at memory, disk and processors."""
-    memory = memory_bytes()
-    if memory is not None:
-        text = f"{memory / 1e9:.0f} GB; the course takes 2 GB"
-        yield Finding(memory > 2e9, "memory", text)
-    free = shutil.disk_usage(root).free
-    needed = packages.NEEDED["cpu"]
-    if environment.is_complete(root):
-        needed = packages.GIGABYTE // 2
-    text = f"{free / 1e9:.1f} GB free; {needed / 1e9:.1f} GB are needed"
-    yield Finding(free > needed, "disk", text)
-    yield Finding(True, "processors", f"{os.cpu_count()}")
-
-
-def memory_bytes() -> int | None:
-    """Return the computer's memory, or None where the system does not tell."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
-
-
-def hub_finding() -> Finding:
-    """Ask the hub for an answer within 3 s."""
-    hub = os.environ.get("HF_ENDPOINT", HUB).rstrip("/")
-    if packages.is_reachable(hub + "/gpt2/resolve/main/config.json"):
-        return Finding(None, "hub", f"{hub} answers: COURSE_MODEL=gpt2 can be fetched")
-    text = f"{hub} does not answer: the pocket model works without it"
-    return Finding(None, "hub", text)
-
-
-def cache_finding() -> Finding:
-    """Look for the hub's gpt2 in the local cache."""
-    home = os.environ.get("HF_HOME") or os.path.join(
-        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"),
-        "huggingface",
-    )
-    hub = Path(os.environ.get("HF_HUB_CACHE") or os.path.join(home, "hub"))
-    found = [path.name.split("--")[-1] for path in hub.glob("models--*gpt2*")]
-    text = f"has {', '.join(sorted(set(found)))}" if found else "has no GPT-2"
-    return Finding(None, "hub cache", text)
+def look_at_worlds(root: Path) -> Finding:
+    """Read the worlds' words and plots."""
+    paths = sorted((root / "data" / "worlds").glob("*.toml"))
+    for path in paths:
+        try:
+            tomllib.loads(path.read_text("utf-8"))
+        except ValueError as error:
+            return False, f"{path} is damaged ({error}): {RESTORE}"
+    return bool(paths), ", ".join(path.stem for path in paths) or f"none: {RESTORE}"

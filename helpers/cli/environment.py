@@ -1,36 +1,165 @@
 """The course's own Python environment, `.venv`, made by the standard library alone.
 
-A stamp in `.venv`, written when everything is installed, says for which
-requirements, Python and folder it was made. Without a stamp that fits, `ensure`
-installs again; after an installation that was cut off it starts from nothing.
+`.venv/course.json` says that the course made it, for which folder and Python, and which
+requirements are in it. Nothing is ever deleted: an installation that was cut off goes
+on where it stopped, a `.venv` whose Python is gone is put aside under another name, and
+one that the course did not make stays as it is.
 """
 
 import contextlib
+import errno
 import hashlib
+import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from helpers.cli.packages import (
-    GIGABYTE,
-    NEEDED,
-    CutOff,
-    Report,
-    SetupError,
-    check_disk,
-    clean_variables,
-    has_nvidia,
-    install_torch,
-    last_line,
-    pip,
-)
+from helpers.cli.pip import Report, is_reachable, last_line, pip
+from helpers.options import UsageError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+LEARNERS, TESTS = "requirements.txt", "requirements-test.txt"
+CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
+NEEDED = {"cpu": 2.5e9, "cuda": 9e9, "more": 1e9}  # bytes free, to install
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.ENOEXEC)
+
+
+def ensure(
+    names: Sequence[str], *, report: Report, gpu: bool = False, root: Path = ROOT
+) -> bool:
+    """Put these files of requirements into `.venv`; return whether there was need to.
+
+    `gpu` takes the torch that pip takes by itself, with CUDA where there is one. Raises
+    UsageError, one line that says what is wrong and what to do.
+    """
+    if is_complete(root, names):
+        return False
+    try:
+        with locked(root, report=report):
+            if not is_complete(root, names):  # another start may just have made it
+                install(root, names, report=report, gpu=gpu)
+    except OSError as error:
+        raise UsageError(f"{root / '.venv'} cannot be made: {error}") from None
+    return True
+
+
+def is_complete(root: Path, names: Sequence[str]) -> bool:
+    """Tell whether `.venv` holds these requirements, for this folder."""
+    venv, stamp = root / ".venv", read_stamp(root / ".venv")
+    done = all(stamp.get(name) == fingerprint(root / name) for name in names)
+    done = done and stamp.get("root") == str(root)
+    return done and version_of(python_of(venv)) == stamp.get("version")
+
+
+def install(root: Path, names: Sequence[str], *, report: Report, gpu: bool) -> None:
+    """Make `.venv` where there is none that works; install what is not in it."""
+    venv, stamp = root / ".venv", read_stamp(root / ".venv")
+    gpu = gpu or shutil.which("nvidia-smi") is not None
+    if not (venv / "course.json").exists() and venv.is_dir() and any(venv.iterdir()):
+        raise UsageError(
+            f"{venv} was not made by this course and stays as it is: give it another "
+            "name, or activate it and set COURSE_NO_VENV=1; then the same command again"
+        )
+    if "version" in stamp and version_of(python_of(venv)) != stamp["version"]:
+        report(f"The Python of .venv is gone: what was there is now in {aside(venv)}")
+        stamp = {}
+    needed = NEEDED["more" if LEARNERS in stamp else "cuda" if gpu else "cpu"]
+    free = shutil.disk_usage(root).free
+    if free < needed:
+        free, needed = f"{free / 1e9:.1f} GB", f"{needed / 1e9:.1f} GB"
+        raise UsageError(f"{root}: {free} of disk are free, {needed} needed: make room")
+    if "version" not in stamp:
+        report("Making .venv: this happens once and takes some minutes")
+        stamp = make(venv)
+    elif stamp["root"] != str(root):
+        report("The course's folder has moved: putting .venv right")
+        move_scripts(venv, stamp["root"], str(root))
+    stamp["root"] = str(root)
+    # The .pth file lets this Python import the course from its folder. Its encoding
+    # depends on the system and the Python: hence ascii().
+    place = venv / ("Lib" if os.name == "nt" else f"lib/python{stamp['version']}")
+    line = f"import sys; sys.path.append({ascii(str(root))})\n"
+    (place / "site-packages" / "course.pth").write_text(line, "ascii")
+    for name in names:
+        if stamp.get(name) != fingerprint(root / name):
+            stamp.pop(name, None)  # not marked as done until all of it is there
+            write_stamp(venv, stamp)
+            install_file(python_of(venv), root / name, report=report, gpu=gpu)
+            stamp[name] = fingerprint(root / name)
+    write_stamp(venv, stamp)
+    report("The environment is complete")
+
+
+def install_file(python: Path, path: Path, *, report: Report, gpu: bool) -> None:
+    """Install what a file of requirements lists, torch first and by itself.
+
+    On Linux without a GPU that is the smaller build without CUDA, from PyTorch's own
+    index or wherever pip is set to look; where neither has it, PyPI's, with CUDA.
+    """
+    torch = [word for word in path.read_text("utf-8").split() if word[:7] == "torch=="]
+    if torch:
+        report("Installing PyTorch")
+        if not gpu and sys.platform == "linux" and is_reachable(CPU_WHEELS + "/"):
+            torch += ["--extra-index-url", CPU_WHEELS]
+        pip(python, torch, report=report)
+    report(f"Installing the packages of {path.name}")
+    pip(python, ["-r", str(path)], report=report)
+
+
+def make(venv: Path) -> dict:
+    """Make the environment, or go on with one that was cut off; return its stamp."""
+    version = "{}.{}".format(*sys.version_info)
+    if importlib.util.find_spec("ensurepip") is None:
+        raise UsageError(
+            f"This Python {version} lacks the venv module: on Debian or Ubuntu run "
+            f"`sudo apt install python{version}-venv`, then the same command again"
+        )
+    venv.mkdir(exist_ok=True)
+    write_stamp(venv, {"root": str(venv.parent)})  # from now on it is ours
+    base = getattr(sys, "_base_executable", sys.executable)  # not one in `.venv`
+    command = [base, "-I", "-m", "venv", str(venv)]
+    answer = subprocess.run(command, capture_output=True, text=True)
+    if answer.returncode or version_of(python_of(venv)) != version:
+        said = last_line((answer.stderr + "\n" + answer.stdout).splitlines())
+        raise UsageError(f"`{base} -m venv {venv}` failed: {said}")
+    return {"root": str(venv.parent), "version": version}
+
+
+def aside(venv: Path) -> str:
+    """Rename the environment; return its new name."""
+    names = (venv.with_name(f".venv-old-{number}") for number in range(1, 1000))
+    return venv.rename(next(name for name in names if not name.exists())).name
+
+
+def move_scripts(venv: Path, old: str, new: str) -> None:
+    """Write the new place of the environment into its scripts and pyvenv.cfg."""
+    for script in [*python_of(venv).parent.iterdir(), venv / "pyvenv.cfg"]:
+        text = script.read_bytes() if script.is_file() else b""
+        if os.fsencode(old) in text and b"\0" not in text:
+            script.write_bytes(text.replace(os.fsencode(old), os.fsencode(new)))
+
+
+def version_of(python: Path, *, seconds: float = 20) -> str | None:
+    """Return "3.11"; None only for a Python that is gone or broken for good.
+
+    Raises UsageError where it cannot be told now: that must not cost an environment.
+    """
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    command = [str(python), "-I", "-S", "-c", code]
+    try:
+        answer = subprocess.run(command, capture_output=True, timeout=seconds)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        if getattr(error, "errno", None) in GONE:
+            return None
+        raise UsageError(f"{python} cannot be started now: {error}") from None
+    if answer.returncode < 0:
+        raise UsageError(f"{python} was ended by signal {-answer.returncode}")
+    return answer.stdout.decode().strip() if answer.returncode == 0 else None
 
 
 def python_of(venv: Path) -> Path:
@@ -38,196 +167,51 @@ def python_of(venv: Path) -> Path:
     return venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
-def inside(venv: Path) -> bool:
-    """Tell whether this very Python is the environment's."""
-    return os.path.realpath(sys.prefix) == os.path.realpath(venv)
+def is_own() -> bool:
+    """Tell whether COURSE_NO_VENV says to use this very Python as it is."""
+    said = os.environ.get("COURSE_NO_VENV", "").lower()
+    return said not in ("", "0", "false", "no", "off")
 
 
-def version_of(python: Path) -> str | None:
-    """Return "3.11" for a Python that runs, None for one that is missing or broken."""
-    code = "import sys; print('%d.%d' % sys.version_info[:2])"
-    try:
-        answer = subprocess.run(
-            [str(python), "-I", "-S", "-c", code], capture_output=True, text=True
-        )
-    except OSError:
-        return None
-    return answer.stdout.strip() if answer.returncode == 0 else None
-
-
-def fingerprint(root: Path, version: str) -> str:
-    """Return a hash of what the environment must hold and of its Python's version."""
-    digest = hashlib.sha256(version.encode())
-    for name in ("requirements.txt", "pyproject.toml"):
-        digest.update((root / name).read_bytes())
-    return digest.hexdigest()
+def fingerprint(path: Path) -> str:
+    """Return a hash of a file's lines, however they end."""
+    return hashlib.sha256(path.read_text("utf-8").encode()).hexdigest()
 
 
 def read_stamp(venv: Path) -> dict:
     """Return the stamp, or an empty dict where there is none to be read."""
-    try:
+    with contextlib.suppress(OSError, ValueError, TypeError):
         return dict(json.loads((venv / "course.json").read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        return {}
+    return {}
 
 
-def is_complete(root: Path) -> bool:
-    """Tell whether `.venv` holds everything, for this folder and these requirements."""
-    venv = root / ".venv"
-    stamp, version = read_stamp(venv), version_of(python_of(venv))
-    return (
-        version is not None
-        and not (venv / "unfinished").exists()
-        and stamp.get("root") == str(root)
-        and stamp.get("fingerprint") == fingerprint(root, version)
-    )
-
-
-def ensure(root: Path = ROOT, *, report: Report, gpu: bool = False) -> bool:
-    """Make `.venv` complete; return True if something had to be done.
-
-    Args:
-        root: The course's folder.
-        report: Called with each step, and with `passing=True` for passing news.
-        gpu: Install the torch that pip takes by itself, with CUDA where there is one.
-
-    Raises:
-        SetupError: With one line that says what is wrong and what to do.
-    """
-    if is_complete(root):
-        return False
-    try:
-        with locked(root, report=report) as lock:
-            if not is_complete(root):  # another start may just have made it
-                install(root, report=report, gpu=gpu, keep_open=lock)
-    except OSError as error:
-        raise SetupError(f"{root / '.venv'} cannot be made: {error}") from None
-    return True
-
-
-def install(
-    root: Path, *, report: Report, gpu: bool = False, keep_open: int | None = None
-) -> None:
-    """Make `.venv` where there is none that works, and install everything into it."""
-    venv, unfinished = root / ".venv", root / ".venv" / "unfinished"
-    stamp, version = read_stamp(venv), version_of(python_of(venv))
-    fresh = version is None or stamp.get("version", version) != version
-    fresh = fresh or unfinished.exists()
-    gpu = gpu or has_nvidia()
-    needed = NEEDED["cuda" if gpu else "cpu"]
-    check_disk(root, GIGABYTE // 2 if stamp and not fresh else needed)
-    if fresh:
-        report(f"Making .venv{why(venv)}: this happens once and takes some minutes")
-        version, stamp = make(venv), {}
-    elif stamp and stamp.get("root") != str(root):
-        report("The course's folder has moved: putting .venv right")
-        move_scripts(venv, str(stamp.get("root")), str(root))
-    unfinished.touch()
-    mark = fingerprint(root, version)
-    try:
-        if stamp.get("fingerprint") != mark:
-            install_requirements(root, gpu=gpu, report=report, keep_open=keep_open)
-        report("Installing the course itself")
-        course = ["--no-deps", "--no-build-isolation", "-e", str(root)]
-        pip(python_of(venv), course, report=report, keep_open=keep_open)
-    except CutOff:
-        raise
-    except SetupError:
-        unfinished.unlink()  # pip failed before it changed anything
-        raise
-    stamp = {"fingerprint": mark, "root": str(root), "version": version}
-    (venv / "course.json").write_text(json.dumps(stamp), "utf-8")
-    unfinished.unlink()
-    report("The environment is complete")
-
-
-def install_requirements(
-    root: Path, *, report: Report, gpu: bool = False, keep_open: int | None = None
-) -> None:
-    """Install what requirements.txt lists, torch first and by itself."""
-    python, wanted = python_of(root / ".venv"), root / "requirements.txt"
-    lines = wanted.read_text("utf-8").split()
-    torch = [word for word in lines if word.startswith("torch==")]
-    if torch:
-        report("Installing PyTorch")
-        install_torch(python, torch, report=report, gpu=gpu, keep_open=keep_open)
-    report("Installing the other packages")
-    pip(python, ["-r", str(wanted)], report=report, keep_open=keep_open)
-
-
-def why(venv: Path) -> str:
-    """Return why an environment that is there is made again."""
-    if (venv / "unfinished").exists():
-        return " again, as its last installation was cut off"
-    return " again, as the one that is there does not run" if venv.exists() else ""
-
-
-def make(venv: Path) -> str:
-    """Make the environment from nothing, with pip in it; return its Python's version.
-
-    Raises:
-        SetupError: Without the venv module, or where it fails.
-    """
-    try:
-        import ensurepip  # noqa: F401
-        import venv as _  # noqa: F401
-    except ImportError:
-        version = "{}.{}".format(*sys.version_info)
-        raise SetupError(
-            f"This Python {version} lacks the venv module: on Debian or Ubuntu run "
-            f"`sudo apt install python{version}-venv`, then the same command again"
-        ) from None
-    if venv.is_dir():
-        shutil.rmtree(venv)
-    venv.mkdir()
-    (venv / "unfinished").touch()
-    base = getattr(sys, "_base_executable", sys.executable)  # not a .venv just removed
-    answer = subprocess.run(
-        [base, "-m", "venv", str(venv)],
-        capture_output=True,
-        text=True,
-        env=clean_variables(),
-    )
-    version = version_of(python_of(venv))
-    if answer.returncode or version is None:
-        said = last_line((answer.stderr + "\n" + answer.stdout).splitlines())
-        raise SetupError(f"`{base} -m venv {venv}` failed: {said}")
-    return version
-
-
-def move_scripts(venv: Path, old: str, new: str) -> None:
-    """Write the new place of the environment into its scripts and pyvenv.cfg."""
-    for script in [*python_of(venv).parent.iterdir(), venv / "pyvenv.cfg"]:
-        if script.is_symlink() or script.suffix in (".exe", ".dll"):
-            continue
-        text = script.read_bytes() if script.is_file() else b""
-        if os.fsencode(old) in text and b"\0" not in text:
-            script.write_bytes(text.replace(os.fsencode(old), os.fsencode(new)))
+def write_stamp(venv: Path, stamp: dict) -> None:
+    """Write the stamp beside, then rename it, so that it is never half there."""
+    (venv / "course.json.new").write_text(json.dumps(stamp), "utf-8")
+    (venv / "course.json.new").replace(venv / "course.json")
 
 
 @contextlib.contextmanager
-def locked(root: Path, *, report: Report) -> Iterator[int]:
-    """Hold the course folder's lock, waiting for whoever holds it; yield its number."""
+def locked(root: Path, *, report: Report) -> Iterator[None]:
+    """Hold the course folder's lock, waiting for whoever holds it."""
     with open(root / ".venv.lock", "a+b") as file:
         if not try_lock(file.fileno()):
             report("Another start is installing here: waiting for it")
             while not try_lock(file.fileno()):
                 time.sleep(0.5)
-        yield file.fileno()
+        yield
 
 
 def try_lock(number: int) -> bool:
     """Lock an open file unless another process has; the system frees it at its end."""
-    try:
+    with contextlib.suppress(OSError):
         if os.name == "nt":
             import msvcrt
 
-            os.lseek(number, 0, os.SEEK_SET)
             msvcrt.locking(number, msvcrt.LK_NBLCK, 1)
         else:
             import fcntl
 
             fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+        return True
+    return False

@@ -1,14 +1,9 @@
-"""Searching: texts that are chosen as wholes, or against repeating themselves.
-
-Beam search keeps the ``num_beams`` best beginnings at every step; contrastive search
-keeps one and marks down tokens that would bring nothing new.
-"""
+"""Searching: texts chosen as wholes, the best of many beginnings kept at each step."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from torch.nn.functional import normalize
 
 from helpers.decoding.choice import ended
 from helpers.decoding.reader import Reader
@@ -71,7 +66,7 @@ def beam_search(
     Raises ValueError and TypeError as ``generate``, and for more than one row.
     Source: the choices where texts end are those of transformers' ``generate``.
     """
-    _check(model, input_ids, max_new_tokens, eos_token_id)
+    check_search(model, input_ids, max_new_tokens, eos_token_id)
     check_functions("rules", rules)
     options = dict(num_beams=num_beams, max_new_tokens=max_new_tokens, rules=rules)
     options |= dict(length_penalty=length_penalty, early_stopping=early_stopping)
@@ -164,52 +159,8 @@ class _BeamSearch:
             raise ValueError(f"early_stopping is {early!r}, {wanted}")
 
 
-def contrastive_search(
-    model,
-    input_ids: torch.Tensor,
-    *,
-    k: int,
-    alpha: float,
-    max_new_tokens: int,
-    eos_token_id: int | None = None,
-) -> torch.Tensor:
-    """Continue one text with likely tokens that bring something new; return its ids.
-
-    Of the ``k`` likeliest tokens, each step takes the one with the largest
-    (1 - alpha) * probability - alpha * similarity, where similarity is the largest
-    cosine between the token's hidden state and those of all tokens before it.
-    ``alpha`` is from 0, which is greedy, to 1; the rest is as in ``generate``.
-
-    Source: Su et al. 2022.
-    """
-    _check(model, input_ids, max_new_tokens, eos_token_id)
-    vocab = model.config.vocab_size
-    expect("k", k, whole(vocab), f"a whole number of candidates, 1 to {vocab}")
-    expect("alpha", alpha, between(0, 1), "a weight from 0 to 1")
-    ids = input_ids.long()  # (1, seq)
-    with torch.inference_mode():
-        reader = Reader(model, 1, ids.shape[1] + max_new_tokens)
-        logits, states = reader.read_states(ids)  # (1, vocab), (1, seq, d_model)
-        known = normalize(states[0].float(), dim=-1)  # (seq, d_model)
-        reader.select(ids.new_zeros(k))  # the same text, k times
-        for _ in range(max_new_tokens):
-            check_choice(logits)
-            probs, tokens = logits[0].softmax(dim=-1).topk(k)  # (k,) both
-            logits, states = reader.read_states(tokens[:, None])  # (k, vocab), …
-            states = normalize(states[:, 0].float(), dim=-1)  # (k, d_model)
-            similarity = (states @ known.T).amax(dim=-1)  # (k,)
-            best = ((1 - alpha) * probs - alpha * similarity).argmax()
-            ids = torch.cat([ids, tokens[best].view(1, 1)], dim=1)  # (1, seq + 1)
-            known = torch.cat([known, states[best, None]])  # (seq + 1, d_model)
-            if tokens[best] == eos_token_id:
-                break
-            # All candidates were read in one go; all rows go on from the chosen one.
-            reader.select(best.expand(k))
-            logits = logits[best, None]  # (1, vocab)
-    return ids.clone()  # a tensor that can be trained on, too
-
-
-def _check(model, input_ids, max_new_tokens, eos_token_id) -> None:
+def check_search(model, input_ids, max_new_tokens, eos_token_id) -> None:
+    """Raise ValueError for what a search cannot go on from, such as two texts."""
     options = {"max_new_tokens": max_new_tokens, "eos_token_id": eos_token_id}
     check_prompt(model, input_ids, **options)
     if len(input_ids) != 1:

@@ -1,8 +1,8 @@
 """GPT-2 from scratch: the engine that the course generates, scores and trains with.
 
 Read in this order: ``model`` (the whole architecture), ``cache`` (what it keeps of
-the tokens it has read), ``counting`` (its parameters and its work), ``timing`` (what
-a token costs); ``fast`` is what makes it fast, behind the reading path.
+the tokens it has read), ``counting`` (its parameters and its work). Behind it: ``fast``
+(the same numbers sooner) and ``timing`` (what a token costs).
 """
 
 from helpers.gpt2.cache import Cache

@@ -1,64 +1,75 @@
 """The files of a model: in a folder, in the cache, or fetched from the hub.
 
-The cache comes first and is used without asking anybody; only then the hub gets three
-seconds to show that it is there. Every failure is a ModelError of one line.
+The cache comes first, without asking anybody; only then the hub gets three seconds to
+show that it is there. Every failure is a ModelError of one line.
 """
 
 import difflib
+import hashlib
 import json
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
-from typing import TypeVar
 
-from huggingface_hub import (
-    HfApi,
-    constants,
-    get_hf_file_metadata,
-    hf_hub_download,
-    hf_hub_url,
-    try_to_load_from_cache,
-)
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    RepositoryNotFoundError,
-)
-from huggingface_hub.utils import validate_repo_id
+import huggingface_hub as library
+from huggingface_hub import constants, errors
 
-POCKET = Path(__file__).resolve().parent.parent.parent / "data" / "pocket-gpt2"
+ROOT = Path(__file__).resolve().parent.parent.parent
+POCKET = ROOT / "data" / "pocket-gpt2"
 HUB_NAMES = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl")
 CONFIG, TOKENIZER = "config.json", "tokenizer.json"
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
-SMALL = (TOKENIZER, "tokenizer_config.json", "vocab.json", "merges.txt")
-SMALL += ("generation_config.json", "special_tokens_map.json", "added_tokens.json")
 PROBE_SECONDS = 3  # for the hub to show that it is there
 ANSWER_SECONDS = 5  # for the hub to say how large a file is
-T = TypeVar("T")
+OTHER = f"use pocket, {', '.join(HUB_NAMES)}"
+PICKLES = "; its pickles may run any program when opened, so they are refused"
 
 
 class ModelError(ValueError):
     """A model that cannot be loaded; the message is one line that says what to do."""
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows: the line alone."""
+        return [f"ModelError: {self}"]
+
 
 def find_folder(name: str) -> Path:
     """The folder with the files of model `name`, fetched from the hub if need be.
 
-    Looks in this order: the names the course knows, a folder, the cache, the hub.
-    Raises ModelError if that gives no whole GPT-2 in safetensors.
+    Looks in this order: the names the course knows, a folder (from here, else from
+    the course's own), the cache, the hub. Raises ModelError if that gives no GPT-2.
     """
-    folder = POCKET if name == "pocket" else Path(name).expanduser()
-    if name in HUB_NAMES or not (name == "pocket" or folder.is_dir()):
-        return _cached_or_fetched(name)
-    return _checked(folder, name)
+    try:
+        return _local(name) or _cached(name) or _fetch(name)
+    except ModelError:
+        raise
+    except Exception as error:  # whatever the disk, the network and the library raise
+        raise ModelError(_explain(name, error)) from None
 
 
 def unusable(name: str, folder: Path, file: str, reason: object) -> ModelError:
     """The error for a file that is there and does not serve; it says what mends it."""
-    reason = " ".join(str(reason).split())[:120]
-    where = f"{folder / file} cannot be used ({reason})"
+    where = f"{folder / file} cannot be used ({' '.join(str(reason).split()):.120})"
     return ModelError(f"{where}: {_mend(name, folder)}")
+
+
+def weight_files(name: str, folder: Path) -> list[str]:
+    """The names of the files with the weights: one, or those of the index."""
+    if (folder / WEIGHTS).is_file() or not (folder / INDEX).is_file():
+        return [WEIGHTS]
+    shards = _field(name, folder, INDEX, "weight_map")
+    files = {str(file) for file in shards.values()} if isinstance(shards, dict) else {}
+    if not files or any(Path(file).name != file for file in files):
+        raise unusable(name, folder, INDEX, "weight_map names no files beside it")
+    return sorted(files)
+
+
+def _field(name: str, folder: Path, file: str, key: str):
+    try:
+        return json.loads((folder / file).read_text("utf-8"))[key]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise unusable(name, folder, file, f"no {key}, {error}") from None
 
 
 def _mend(name: str, folder: Path) -> str:
@@ -69,180 +80,109 @@ def _mend(name: str, folder: Path) -> str:
     return "save the model and its tokenizer there again, with save_pretrained"
 
 
-def _checked(folder: Path, name: str) -> Path:
-    if (folder / CONFIG).is_file():
-        _check_kind(folder, name)
-    if missing := _missing(folder):
-        if WEIGHTS in missing:
-            _refuse_pickles([path.name for path in folder.glob("*.bin")], name)
-        raise ModelError(f"{folder} has no {missing}: {_mend(name, folder)}")
-    return folder
-
-
-def _check_kind(folder: Path, name: str) -> None:
-    try:
-        kind = json.loads((folder / CONFIG).read_text("utf-8"))["model_type"]
-    except (ValueError, KeyError, TypeError) as error:
-        reason = f"no model_type, {error}"
-        raise unusable(name, folder, CONFIG, reason) from error
-    if kind != "gpt2":
-        raise ModelError(
-            f"{name!r} is a model of type {kind!r}, and the course needs a 'gpt2': "
-            f"use pocket, {', '.join(HUB_NAMES)} or another GPT-2"
-        )
-
-
-def _missing(folder: Path) -> str | None:
+def _missing(name: str, folder: Path) -> str | None:
     """Name of the first file that a GPT-2 needs and the folder lacks."""
     if not (folder / CONFIG).is_file():
         return CONFIG
-    if not (folder / TOKENIZER).is_file():
-        pair = (folder / "vocab.json").is_file() and (folder / "merges.txt").is_file()
-        if not pair:
-            return TOKENIZER
-    weights = [WEIGHTS]
-    if not (folder / WEIGHTS).is_file() and (folder / INDEX).is_file():
-        weights = _shards(folder / INDEX)
-    return next((file for file in weights if not (folder / file).is_file()), None)
+    if (kind := _field(name, folder, CONFIG, "model_type")) != "gpt2":
+        end = f"and the course needs a 'gpt2': {OTHER} or another GPT-2"
+        raise ModelError(f"{name!r} is a model of type {kind!r}, {end}")
+    pair = all((folder / file).is_file() for file in ("vocab.json", "merges.txt"))
+    needed = weight_files(name, folder) + ([] if pair else [TOKENIZER])
+    return next((file for file in needed if not (folder / file).is_file()), None)
 
 
-def _shards(index: Path) -> list[str]:
-    try:
-        return sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise unusable(index.parent.name, index.parent, INDEX, error) from error
-
-
-def _refuse_pickles(files: list[str], name: str) -> None:
-    if pickles := sorted(file for file in files if file.endswith(".bin")):
-        raise ModelError(
-            f"{name!r} has its weights only as a pickle ({pickles[0]}), which may run "
-            "any program when opened, so it is refused: use a model with "
-            f"{WEIGHTS}, or convert this one where you trust it, with save_pretrained"
-        )
-
-
-def _cached_or_fetched(name: str) -> Path:
-    try:
-        validate_repo_id(name)
-    except HFValidationError as error:
-        raise _unknown(name) from error
-    if (folder := _cached(name)) and not _missing(folder):
-        return _checked(folder, name)
-    if constants.is_offline_mode():
-        raise ModelError(
-            f"{_absent(name)}, and HF_HUB_OFFLINE forbids to fetch it: "
-            "unset HF_HUB_OFFLINE once, or use COURSE_MODEL=pocket"
-        )
-    try:
-        return _fetch(name)
-    except ModelError:
-        raise
-    except Exception as error:  # whatever the network and the library can raise
-        raise _explain(name, error) from error
+def _local(name: str) -> Path | None:
+    path = POCKET if name == "pocket" else Path(name).expanduser()
+    places = () if name in HUB_NAMES else (path, ROOT / path)
+    folder = next(filter(Path.is_dir, places), None)
+    if folder and (missing := _missing(name, folder)):
+        note = PICKLES if missing == WEIGHTS and [*folder.glob("*.bin")] else ""
+        raise ModelError(f"{folder} has no {missing}{note}: {_mend(name, folder)}")
+    return folder
 
 
 def _cached(name: str) -> Path | None:
-    path = try_to_load_from_cache(name, CONFIG)
-    return Path(path).parent if isinstance(path, str) else None
+    config = library.try_to_load_from_cache(name, CONFIG)
+    folder = Path(config).parent if isinstance(config, str) else None
+    return folder if folder and not _missing(name, folder) else None
 
 
 def _fetch(name: str) -> Path:
-    api = HfApi(endpoint=constants.ENDPOINT)
-    info = _within(PROBE_SECONDS, lambda: api.model_info(name, timeout=PROBE_SECONDS))
-    files = [sibling.rfilename for sibling in info.siblings or []]
-    if CONFIG not in files:
-        raise ModelError(f"{name!r} has no {CONFIG} on the hub, so it is no GPT-2")
+    """Fetch what a GPT-2 needs; the small files last, for they say that all is well."""
+    api = library.HfApi(endpoint=constants.ENDPOINT)
+    info = _within(PROBE_SECONDS, api.model_info, name)
+    files = {sibling.rfilename for sibling in info.siblings or []}
+    for file, other in ((CONFIG, CONFIG), (WEIGHTS, INDEX)):
+        if not files & {file, other}:
+            note = PICKLES if "pytorch_model.bin" in files else ""
+            raise ModelError(f"{name!r} has no {file} on the hub{note}: {OTHER}")
     folder = _download(name, CONFIG).parent
-    _check_kind(folder, name)
-    if WEIGHTS not in files and INDEX not in files:
-        _refuse_pickles(files, name)
-        raise ModelError(f"{name!r} has no {WEIGHTS} on the hub: use another GPT-2")
-    for file in filter(files.__contains__, SMALL):
+    _missing(name, folder)  # refuses another kind of model
+    if WEIGHTS not in files:
+        _download(name, INDEX)
+    small = [f for f in files if f.endswith((".json", ".txt")) and "/" not in f]
+    for file in [*weight_files(name, folder), *small]:
         _download(name, file)
-    weights = [WEIGHTS] if WEIGHTS in files else _shards(_download(name, INDEX))
-    for file in weights:
-        _download(name, file)
-    return _checked(folder, name)
+    return folder
 
 
 def _download(name: str, file: str) -> Path:
     """Path of one file in the cache; the library shows a bar while it comes.
 
-    The hub is asked first whether it has the file, because the library would wait some
-    minutes for one that went silent. A download that stops half-way the library takes
-    up again, five times, for about a minute in all.
+    The hub is asked first, because the library would wait minutes for one that went
+    silent. Of a large file the hub says the sha256, which the library never compares.
     """
-    url = hf_hub_url(name, file, endpoint=constants.ENDPOINT)
-    _within(ANSWER_SECONDS, lambda: get_hf_file_metadata(url, timeout=ANSWER_SECONDS))
-    return Path(hf_hub_download(name, file, endpoint=constants.ENDPOINT))
+    url = library.hf_hub_url(name, file, endpoint=constants.ENDPOINT)
+    etag = _within(ANSWER_SECONDS, library.get_hf_file_metadata, url).etag or ""
+    path = Path(library.hf_hub_download(name, file, endpoint=constants.ENDPOINT))
+    with path.open("rb") as content:
+        sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+    if len(etag) == 64 and sha256 != etag:
+        path.resolve().unlink()
+        path.unlink(missing_ok=True)
+        line = f"{file} of {name!r} came damaged (its sha256 is not the hub's) and was"
+        raise ModelError(f"{line} not kept: load it again, or use COURSE_MODEL=pocket")
+    return path
 
 
-def _within(seconds: float, call: Callable[[], T]) -> T:
-    """Result of `call`, or TimeoutError.
-
-    In a thread of its own, because the look-up of a host name has no time limit.
-    """
-    outcome = {}
+def _within(seconds: float, call: Callable, argument: str):
+    """call(argument), or TimeoutError: a thread, as host names have no time limit."""
+    outcome = Future()
 
     def work() -> None:
         try:
-            outcome["value"] = call()
+            outcome.set_result(call(argument, timeout=seconds))
         except Exception as error:
-            outcome["error"] = error
+            outcome.set_exception(error)
 
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if "error" in outcome:
-        raise outcome["error"]
-    if "value" not in outcome:
-        raise TimeoutError(f"no answer in {seconds} s")
-    return outcome["value"]
+    threading.Thread(target=work, daemon=True).start()
+    return outcome.result(seconds)
 
 
-def _explain(name: str, error: Exception) -> ModelError:
+def _explain(name: str, error: Exception) -> str:
     """One line for what the hub, the network or the disk did."""
-    if isinstance(error, GatedRepoError):
-        page = f"{constants.ENDPOINT}/{name}"
-        return ModelError(
-            f"{name!r} is gated: ask for access on {page}, then run: hf auth login"
-        )
-    if isinstance(error, RepositoryNotFoundError):
-        return _unknown(name)
-    if isinstance(error, HfHubHTTPError) and error.response is not None:
-        status = error.response.status_code
+    known = () if name in HUB_NAMES else ("pocket", *HUB_NAMES)
+    close = " or ".join(difflib.get_close_matches(name.lower(), known, n=2))
+    shown = f"{name!r:.80}" + (f" (did you mean {close}?)" if close else "")
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    gated = isinstance(error, errors.GatedRepoError)
+    unknown = (errors.RepositoryNotFoundError, errors.HFValidationError)
+    if isinstance(error, unknown) and not gated:
+        line = f"there is no folder and no model on the hub named {shown}"
+        return f"{line}: {OTHER}, a repository id or a folder"
+    if status:
         todo = "try again later, or use COURSE_MODEL=pocket"
         if status in (401, 403):
-            todo = "check the token in HF_TOKEN, or run: hf auth login"
-        return ModelError(f"the hub answered {status} for {name!r}: {todo}")
-    if isinstance(error, OSError) and error.errno:
-        where = f"{constants.HF_HUB_CACHE} ({error.strerror})"
-        todo = "make room there, or set HF_HOME to another folder"
-        return ModelError(f"{name!r} cannot be stored in {where}: {todo}")
-    late = "timeout" in type(error).__name__.lower()
-    fault = "does not answer" if late else "cannot be reached"
-    return ModelError(
-        f"{_absent(name)}, and the hub ({constants.ENDPOINT}) {fault}: go online once, "
-        "or use COURSE_MODEL=pocket, or give a folder"
+            todo = "ask there for access, then check HF_TOKEN or run: hf auth login"
+        return f"the hub answered {status} for {constants.ENDPOINT}/{name}: {todo}"
+    if isinstance(error, RuntimeError) or getattr(error, "errno", None):
+        todo = "give another folder, or make room, or set HF_HOME elsewhere"
+        return f"{shown} cannot be read or stored ({error!s:.160}): {todo}"
+    kind = type(error).__name__.lower()
+    fault = "does not answer" if "timeout" in kind else "cannot be reached"
+    fault = "may not be asked (HF_HUB_OFFLINE)" if "offline" in kind else fault
+    line = (
+        f"{shown} is not on this computer, and the hub ({constants.ENDPOINT}) {fault}"
     )
-
-
-def _absent(name: str) -> str:
-    folder = _cached(name)
-    if folder and (missing := _missing(folder)):
-        return f"{name!r} is only partly on this computer (no {missing})"
-    return f"{name!r} is not on this computer{_guess(name)}"
-
-
-def _guess(name: str) -> str:
-    close = difflib.get_close_matches(name.lower(), ("pocket", *HUB_NAMES), n=2)
-    hint = f" (did you mean {' or '.join(close)}?)"
-    return hint if close and name not in HUB_NAMES else ""
-
-
-def _unknown(name: str) -> ModelError:
-    return ModelError(
-        f"there is no folder and no model on the hub named {name!r}{_guess(name)}: "
-        f"use pocket, {', '.join(HUB_NAMES)}, a repository id or a folder"
-    )
+    return f"{line}: go online once, or use COURSE_MODEL=pocket, or give a folder"

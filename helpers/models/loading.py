@@ -1,5 +1,6 @@
 """Load a GPT-2: the course's pocket model, one from the hub, or a folder of yours."""
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import safe_open
 from transformers import (
     AutoTokenizer,
     GPT2Config,
@@ -16,24 +17,13 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from helpers.models.hub import (
-    CONFIG,
-    HUB_NAMES,
-    TOKENIZER,
-    WEIGHTS,
-    ModelError,
-    find_folder,
-    unusable,
-)
+from helpers.gpt2 import parameters
+from helpers.models import hub
+from helpers.models.hub import ModelError, find_folder
 
 # Layers, heads, d_model of the four published models (Radford et al. 2019, table 2).
-SHAPES = dict(
-    zip(
-        HUB_NAMES,
-        [(12, 12, 768), (24, 16, 1024), (36, 20, 1280), (48, 25, 1600)],
-        strict=True,
-    )
-)
+SHAPES = [(12, 12, 768), (24, 16, 1024), (36, 20, 1280), (48, 25, 1600)]
+FLOATS = ("F64", "F32", "F16", "BF16")
 # Not a weight; models saved before 2022 carry it, and the library forgot to ignore it.
 OLD_CONSTANT = "attn.masked_bias"
 
@@ -59,11 +49,10 @@ def load_model(
     """Load a GPT-2 and its tokenizer: float32, in eval mode, with a pad token.
 
     `name` is "pocket", "gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl", another GPT-2
-    of the hub ("owner/name"), or a folder; left out, it is $COURSE_MODEL, else
-    "pocket". What the cache holds is taken from there, without asking the hub.
+    of the hub ("owner/name"), or a folder; left out, $COURSE_MODEL, else "pocket".
     `device` left out is CUDA or MPS where there is one, else the CPU. GPT-2 has no pad
-    token, so its end-of-text token serves. Padding stays on the library's side, the
-    right; batches for generation need the left (day 4).
+    token, so its end-of-text token serves; padding stays on the right, as the library
+    has it (batches for generation need the left: day 4).
 
     Raises ModelError, one line, for whatever goes wrong: no other model is ever loaded
     in place of the one that was asked for.
@@ -81,22 +70,18 @@ def load_model(
 
 def sizes() -> list[Size]:
     """The four published GPT-2s, computed from their configurations alone."""
-    return [_size(name, *shape) for name, shape in SHAPES.items()]
+    found = []
+    for name, (layers, heads, d_model) in zip(hub.HUB_NAMES, SHAPES, strict=True):
+        config = GPT2Config(n_layer=layers, n_head=heads, n_embd=d_model)
+        count = count_parameters(config)
+        shape = (layers, heads, d_model, config.n_positions, config.vocab_size)
+        found.append(Size(name, *shape, count, count * 4 / 2**20, count * 2 / 2**20))
+    return found
 
 
 def count_parameters(config: GPT2Config) -> int:
-    """Number of parameters of the GPT-2 that `config` describes, by formula.
-
-    A head tied to the token embedding is counted once.
-    """
-    d, inner = config.n_embd, config.n_inner or 4 * config.n_embd
-    attention = (d + 1) * 3 * d + (d + 1) * d  # query, key and value; then the output
-    feed_forward = (d + 1) * inner + (inner + 1) * d  # up, then down
-    layer_norm = 2 * d
-    block = attention + feed_forward + 2 * layer_norm
-    embeddings = (config.vocab_size + config.n_positions) * d
-    head = 0 if config.tie_word_embeddings else config.vocab_size * d
-    return embeddings + config.n_layer * block + layer_norm + head
+    """Number of parameters of the GPT-2 that `config` describes, a tied head once."""
+    return sum(parameters(config).values())
 
 
 def pick_device(device: str | torch.device | None = None) -> torch.device:
@@ -109,87 +94,70 @@ def pick_device(device: str | torch.device | None = None) -> torch.device:
         device = "cuda" if cuda else "mps" if mps else "cpu"
     try:
         torch.ones(1, device=device).sum().item()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError):
         line = f"device {str(device)!r} cannot be used here: leave it out, or use 'cpu'"
-        raise ModelError(line) from error
+        raise ModelError(line) from None
     return torch.device(device)
 
 
-def _size(name: str, layers: int, heads: int, d_model: int) -> Size:
-    config = GPT2Config(n_layer=layers, n_head=heads, n_embd=d_model)
-    parameters = count_parameters(config)
-    shape = (layers, heads, d_model, config.n_positions, config.vocab_size)
-    mib = (parameters * 4 / 2**20, parameters * 2 / 2**20)
-    return Size(name, *shape, parameters, *mib)
-
-
 def _read(name: str, folder: Path) -> tuple[GPT2LMHeadModel, PreTrainedTokenizerBase]:
-    with _quiet():
-        config = _read_config(name, folder)
-        tokenizer = _read_tokenizer(name, folder, config)
-        model, report = _read_weights(name, folder, config)
-    if misfit := _misfit(report):
-        raise unusable(name, folder, WEIGHTS, misfit)
-    if not all(weight.sum().isfinite() for weight in model.parameters()):
-        raise unusable(name, folder, WEIGHTS, "some weights are not finite numbers")
-    if len(tokenizer) > model.config.vocab_size:
-        reason = f"{len(tokenizer)} tokens, the model knows {model.config.vocab_size}"
-        raise unusable(name, folder, TOKENIZER, reason)
+    local = {"local_files_only": True}
+    with _reading(name, folder, hub.CONFIG):
+        config = GPT2Config.from_pretrained(folder, **local)
+        if config.n_head < 1 or not 0 < config.layer_norm_epsilon < 1:
+            raise ValueError("n_head below 1, or layer_norm_epsilon not in (0, 1)")
+    with _reading(name, folder, hub.TOKENIZER):
+        tokenizer = AutoTokenizer.from_pretrained(folder, config=config, **local)
+        if tokenizer.eos_token_id is None:
+            raise ValueError("it has no end-of-text token")
+        if (tokens := len(tokenizer)) > config.vocab_size:
+            raise ValueError(f"{tokens} tokens, the model knows {config.vocab_size}")
+    with _reading(name, folder, hub.WEIGHTS):
+        _check_size(folder, hub.weight_files(name, folder), config)
+        options = {"config": config, "dtype": torch.float32, "use_safetensors": True}
+        options |= {"output_loading_info": True, "ignore_mismatched_sizes": True}
+        model, report = GPT2LMHeadModel.from_pretrained(folder, **options, **local)
+        _check_fit(report)
+        ends = [torch.stack(weight.aminmax()) for weight in model.parameters()]
+        if not torch.stack(ends).isfinite().all():
+            raise ValueError("some weights are not finite numbers")
     return model, tokenizer
 
 
-def _read_config(name: str, folder: Path) -> GPT2Config:
-    try:
-        return GPT2Config.from_pretrained(folder, local_files_only=True)
-    except Exception as error:  # one library checks it with another's exceptions
-        raise unusable(name, folder, CONFIG, error) from error
+def _check_size(folder: Path, files: list[str], config: GPT2Config) -> None:
+    """Raise ValueError, before a model is built, for far too few weights, or ints."""
+    stored, count = 0, count_parameters(config)
+    for file in files:
+        (folder / file).open("rb").close()  # safetensors would say "no such file"
+        with safe_open(folder / file, "pt") as weights:
+            for part in map(weights.get_slice, weights.keys()):
+                stored += math.prod(part.get_shape())
+                if len(part.get_shape()) == 2 and part.get_dtype() not in FLOATS:
+                    raise ValueError(f"weights are {part.get_dtype()}, expected floats")
+    if count > 2 * stored:
+        raise ValueError(f"{stored:,} numbers for {count:,} parameters of the config")
 
 
-def _read_tokenizer(
-    name: str, folder: Path, config: GPT2Config
-) -> PreTrainedTokenizerBase:
-    options = {"config": config, "local_files_only": True}
-    try:
-        return AutoTokenizer.from_pretrained(folder, **options)
-    except Exception as error:  # tokenizers raises bare Exceptions
-        raise unusable(name, folder, TOKENIZER, error) from error
-
-
-def _read_weights(
-    name: str, folder: Path, config: GPT2Config
-) -> tuple[GPT2LMHeadModel, dict]:
-    options = {"config": config, "local_files_only": True, "use_safetensors": True}
-    options |= {"dtype": torch.float32, "output_loading_info": True}
-    options |= {"ignore_mismatched_sizes": True}  # they are reported, see _misfit
-    try:
-        return GPT2LMHeadModel.from_pretrained(folder, **options)
-    except SafetensorError as error:
-        reason = f"cut short, or no safetensors file; {error}"
-        raise unusable(name, folder, WEIGHTS, reason) from error
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
-        raise unusable(name, folder, WEIGHTS, error) from error
-
-
-def _misfit(report: dict) -> str | None:
-    """What the library only warns of: weights missing, left over or misshapen."""
+def _check_fit(report: dict) -> None:
+    """Raise ValueError for weights missing, left over or misshapen: it only warns."""
     misshapen = {key for key, *_ in report["mismatched_keys"]}
     kinds = {"missing": report["missing_keys"] - misshapen, "misshapen": misshapen}
     kinds |= {"unexpected": report["unexpected_keys"]}
     for kind, keys in kinds.items():
         if keys := [key for key in keys if not key.endswith(OLD_CONSTANT)]:
-            return f"{len(keys)} weights {kind}, first {min(keys)}"
-    return None
+            raise ValueError(f"{len(keys)} weights {kind}, first {min(keys)}")
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bar and no warning while files are read; what counts is raised."""
+def _reading(name: str, folder: Path, file: str) -> Iterator[None]:
+    """Read without progress bars and warnings; whatever goes wrong becomes one line."""
     bar, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.set_verbosity_error()
-    if bar:
-        logging.disable_progress_bar()
+    logging.disable_progress_bar()
     try:
         yield
+    except Exception as error:  # the libraries raise each other's, and bare ones
+        raise hub.unusable(name, folder, file, error) from None
     finally:
         logging.set_verbosity(verbosity)
         if bar:

@@ -1,36 +1,36 @@
-"""A learner's GPT-2 beside the reference: which operation differs first, and why.
+"""A learner's GPT-2 beside the library's: which operation differs first?
 
-Both models run as they are, and the difference of their logits decides. Then the values
-of each operation (``helpers.checkpoints``: the reference's weights, its logits checked)
-are looked for, in order, among all tensors that the learner's model computed. Behind
-the last one that is found lies the mistake; known mistakes are replayed until one gives
-the same numbers.
+Both run as they are, and the difference of their logits decides. A third model, slow
+and obvious (``mistakes.trace``), gives the right value of each operation. Every tensor
+that the learner's model computes is recorded, and the right values are looked for among
+them. A value that is seen vouches for all that it was made from. The first operation
+that nothing vouches for is where the mistake lies; ``judge`` asks which mistake it is.
 """
 
 import math
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import permutations, takewhile
 from typing import NamedTuple
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from helpers.gpt2 import check_config
-from helpers.parity.checkpoints import BRANCHES, OPTIONAL, WEIGHTS, Step, where
-from helpers.parity.recording import NOT_A_NUMBER, allowed, plain, run
-from helpers.parity.suspects import (
-    Case,
-    Verdict,
-    judge,
-    open_case,
-    own_weights,
-    suspects,
-)
+from helpers.inputs import check_ids
+from helpers.parity.judge import Verdict, judge
+from helpers.parity.mistakes import Step, trace
 
 MOST = 128  # tokens; a dozen show every mistake
-DROPOUT = "your model draws random numbers: switch dropout off with model.eval()"
+NOISE, MARGIN = 1e-6, 10  # rounding: so much, and so many times what is measured
+NEAR = 1e-3  # relative; what differs by more is another value
+LARGE = 1e4  # stands for infinity and NaN, and -LARGE for minus infinity
 
 
 class Check(NamedTuple):
-    """One operation, and whether the learner's model has the reference's value."""
+    """One operation, and whether the learner's model has the right value."""
 
     operation: str
     status: str  # "agreed", "differs" or "not seen"
@@ -38,11 +38,11 @@ class Check(NamedTuple):
 
 @dataclass(repr=False)
 class Report:
-    """What was found; as text, two to six lines that a learner can act upon.
+    """What was seen; as text, two to six lines that a learner can act upon.
 
     ``operation`` is the first that differs, ``layer`` where it is (None outside the
-    layers), ``cause`` the known mistake that gives the learner's numbers, or else what
-    the numbers look like; ``difference`` the largest one from the reference's logits.
+    layers), ``cause`` the mistake that gives the learner's numbers, or else what the
+    numbers look like; ``difference`` the largest one of the logits.
     """
 
     equal: bool
@@ -50,21 +50,24 @@ class Report:
     layer: int | None
     cause: str | None
     difference: float
-    checked: list[Check] = field(default_factory=list)
-    known: bool = False  # the cause gives the learner's numbers
-    alone: bool = False  # and all of the learner's logits
+    checked: list[Check]
+    known: bool  # the cause gives the learner's numbers
+    alone: bool  # and all of the learner's logits
 
     def __repr__(self) -> str:
         gap = f"the largest difference of the logits is {self.difference:.1g}"
         if self.equal:
-            seen = sum(check.status == "agreed" for check in self.checked)
-            text = f"{seen} of {len(self.checked)} operations were seen to agree"
-            hidden = "; your model has the others inside of larger ones"
-            text += hidden if seen < len(self.checked) else ""
+            agreed = sum(check.status == "agreed" for check in self.checked)
+            text = f"{agreed} of {len(self.checked)} operations were seen to agree"
+            if self.operation:
+                text += f"; more than rounding differs in this: {self.operation}"
+            elif agreed < len(self.checked):
+                text += "; your model has the others inside of larger ones"
             return f"Equal: {gap}.\n{text}."
         lines = [f"First difference: {self.operation}."]
-        if last := self._last_agreed():
-            lines.append(f"The last that agrees: {last}.")
+        before = takewhile(lambda one: one.operation != self.operation, self.checked)
+        if agreed := [one.operation for one in before if one.status == "agreed"]:
+            lines.append(f"The last that agrees: {agreed[-1]}.")
         lines.append(f"{'Likely cause: ' if self.known else ''}{self.cause}.")
         if self.alone:
             lines.append("With this mistake alone the reference gives your logits.")
@@ -74,22 +77,15 @@ class Report:
             lines.append(f"In the end, {gap}.")
         return "\n".join(lines)
 
-    def _last_agreed(self) -> str | None:
-        """Return the last operation before the difference that agrees."""
-        last = None
-        for check in self.checked:
-            if check.operation == self.operation:
-                break
-            last = check.operation if check.status == "agreed" else last
-        return last
 
-
+@torch.no_grad()
 def compare(model, reference, input_ids: torch.Tensor, *, atol: float = 1e-4) -> Report:
     """Run a learner's GPT-2 beside the reference and name the first difference.
 
-    Nothing is asked of the learner's model but that it maps token ids to logits, or to
-    something with ``.logits``. It runs in the mode it is in; the state of the random
-    numbers is restored. A model that stops with an error is reported, too.
+    Nothing is asked of the learner's model but that it maps token ids to logits, to a
+    tuple that begins with them, or to something with ``.logits``. It runs in the mode
+    it is in; the state of the random numbers is restored. A model that stops with an
+    error is reported, too.
 
     Args:
         model: the learner's, (batch, seq) or (seq,) ids to (batch, seq, vocab).
@@ -103,116 +99,235 @@ def compare(model, reference, input_ids: torch.Tensor, *, atol: float = 1e-4) ->
             reference that is no plain GPT-2, and for one whose logits are not what its
             weights give.
     """
-    check_config(reference.config)
-    input_ids = _check_ids(input_ids, reference.config)
-    case = open_case(model, reference, input_ids)
-    difference = case.difference()
-    checked = _check(case, difference <= atol)
-    if difference <= atol:
-        return Report(True, None, None, None, difference, checked)
-    at = next(i for i, check in enumerate(checked) if check.status == "differs")
-    verdict = _accuse(case, model, input_ids, at)
-    return Report(
-        equal=False,
-        operation=where(case.steps[at].layer, verdict.name),
-        layer=case.steps[at].layer,
-        cause=verdict.cause,
-        difference=difference,
-        checked=checked,
-        known=verdict.known,
-        alone=verdict.alone,
-    )
-
-
-def _check_ids(input_ids: torch.Tensor, config) -> torch.Tensor:
-    shape = tuple(input_ids.shape)
-    if len(shape) not in (1, 2) or not 1 < input_ids.numel() <= MOST:
-        raise ValueError(f"input_ids: (batch, seq), 2 to {MOST} tokens, not {shape}")
-    if input_ids.min() < 0 or input_ids.max() >= config.vocab_size:
-        raise ValueError(f"input_ids must be from 0 to {config.vocab_size - 1}")
-    if shape[-1] > config.n_positions:
-        limit = f"the reference reads at most {config.n_positions}"
-        raise ValueError(f"{shape[-1]} tokens, but {limit}: give fewer")
-    return input_ids.reshape(-1, shape[-1])
-
-
-def _check(case: Case, equal: bool) -> list[Check]:
-    """Return the status of every operation, up to the first that differs.
-
-    A value that is seen vouches for all that it was made from.
-    """
-    seen = [case.holds(case.run.recording, step) for step in case.steps[:-1]] + [equal]
+    case = Case(model, reference, _check(model, reference, input_ids))
+    equal = case.difference <= atol
+    seen = [*map(case.sees, case.steps)]
+    seen[-1] = seen[-1] and equal
+    first, at = case.first_difference(case.steps, seen)
+    verdict = Verdict(None, at) if equal else judge(case, first, at)
     status = ["agreed" if one else "not seen" for one in seen]
-    if not equal:
-        at = _first_difference(case, seen)
-        status[at:] = ["differs"] + ["not seen"] * (len(seen) - at - 1)
-    words = [where(step.layer, step.name) for step in case.steps]
-    return list(map(Check, words, status))
+    step = None
+    if verdict.place < len(seen) - equal:  # equal logits are no difference
+        step = case.steps[verdict.place]
+        status[verdict.place :] = ["not seen"] * (len(seen) - verdict.place)
+        status[verdict.place] = "differs"
+    checked = [Check(str(s), one) for s, one in zip(case.steps, status, strict=True)]
+    layer, operation = (step.layer, str(step)) if step else (None, None)
+    cause, _, known, alone = verdict
+    gap = case.difference
+    return Report(equal, operation, layer, cause, gap, checked, known, alone)
 
 
-def _first_difference(case: Case, seen: list[bool]) -> int:
-    """Return the first operation that must be seen and is not, or one it hides in."""
-    names = [step.name for step in case.steps]
-    vouched = [i for i, name in enumerate(names) if seen[i] and name not in BRANCHES]
-    for i in range(max(vouched, default=-1) + 1, len(seen) - 1):
-        if seen[i] or (names[i] == "c_attn" and any(seen[i + 1 : i + 4])):
-            continue  # a query vouches for what it was cut from
-        shown = case.run.error or case.run.recording.shaped(case.steps[i].value)
-        if shown or names[i] not in OPTIONAL:
-            return i
-    return len(seen) - 1
+def _check(model, reference, input_ids) -> torch.Tensor:
+    """Return ids (batch, seq), or say in one line what does not fit."""
+    if not callable(model):
+        raise ValueError(f"expected a model, got {type(model).__name__}")
+    if not hasattr(reference, "lm_head"):
+        kind = type(reference).__name__
+        raise ValueError(f"expected a GPT2LMHeadModel as reference, got {kind}")
+    check_config(reference.config)
+    if isinstance(input_ids, torch.Tensor):
+        input_ids = input_ids.to(reference.device)
+        input_ids = input_ids[None] if input_ids.dim() == 1 else input_ids
+    check_ids(reference, input_ids)
+    if not 1 < input_ids.numel() <= MOST:
+        shape = tuple(input_ids.shape)
+        raise ValueError(f"input_ids: (batch, seq), 2 to {MOST} tokens, not {shape}")
+    return input_ids
 
 
-def _accuse(case: Case, model, input_ids: torch.Tensor, at: int) -> Verdict:
-    """Find the cause."""
-    step = case.steps[at]
-    if case.run.error is not None:
-        return Verdict(_stopped(case.run.error, step.name), step.name, known=False)
-    if _draws(case, model, input_ids):
-        return Verdict(DROPOUT, step.name)
-    tried = suspects(case.config) + own_weights(model, case.weights, step)
-    verdict = judge(case, tried, at)
-    return verdict or Verdict(_describe(case, step), step.name, known=False)
+class Recording(TorchDispatchMode):
+    """While it is on, keep every tensor that an operation reads or returns.
+
+    Args:
+        sizes: numbers of elements worth keeping; other tensors are passed over.
+    """
+
+    def __init__(self, sizes: set[int]):
+        super().__init__()
+        self.sizes, self.tensors = sizes, defaultdict(list)  # by number of elements
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        """Run an operation; keep its arguments too, since some are changed in place."""
+        result = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves((args, kwargs, result)):
+            if isinstance(tensor, torch.Tensor) and tensor.numel() in self.sizes:
+                copy = plain(tensor.detach()).clone()
+                mean, same = copy.mean().item(), self.tensors[copy.numel()]
+                if not any(m == mean and torch.equal(one, copy) for one, m in same):
+                    same.append((copy, mean))
+        return result
+
+    def shaped(self, value: torch.Tensor) -> Iterator[torch.Tensor]:
+        """Yield the tensors that have these axes in some order, put in order."""
+        for tensor, _ in self.tensors[value.numel()]:
+            yield from views(tensor, value.squeeze().shape)
+
+    def distance(self, value: torch.Tensor) -> float:
+        """Return how near a value was seen: whole, or head by head, or row by row."""
+        whole = plain(value)
+        mean, slack = whole.mean().item(), NEAR * whole.abs().mean().item()
+        same = self.tensors[value.numel()]
+        near = [tensor for tensor, m in same if abs(m - mean) <= slack]
+        near = [view for tensor in near for view in views(tensor, whole.shape)]
+        least = min((distance(view, whole) for view in near), default=math.inf)
+        axes = [axis for axis in range(value.dim() - 2) if value.shape[axis] > 1]
+        if least < NEAR or not axes:
+            return least
+        return min(max(map(self.distance, value.split(1, dim=axis))) for axis in axes)
 
 
-def _stopped(error: Exception, name: str) -> str:
-    line = [*str(error).strip().splitlines(), ""][0].rstrip(".")
-    text = f"Your model stops here with {type(error).__name__}: {line}"
-    if "cannot be multiplied" in line and name in WEIGHTS:
-        kept = f"{WEIGHTS[name]}.weight is stored (in, out)"
-        text = f"{text}. Is it transposed? {kept}, nn.Linear wants (out, in)"
-    return text
+def views(tensor: torch.Tensor, shape: torch.Size) -> Iterator[torch.Tensor]:
+    """Yield a tensor with its axes in every order that gives a shape."""
+    forms = [tensor]
+    if len(shape) == tensor.dim() + 1 and len(tensor) == shape[0] * shape[1]:
+        forms = [tensor.unflatten(0, shape[:2])]  # the first two were joined
+        forms += [tensor.unflatten(0, shape[1::-1]).transpose(0, 1)]
+    for form in forms:
+        orders = permutations(range(form.dim()))
+        yield from (one for one in map(form.permute, orders) if one.shape == shape)
 
 
-def _draws(case: Case, model, input_ids: torch.Tensor) -> bool:
-    """Run the model with other random numbers: are its logits others?"""
-    logits = case.run.logits
-    again = run(model, input_ids, logits.shape, seed=torch.initial_seed() + 1).logits
-    return again is None or not torch.equal(plain(again), plain(logits))
+def plain(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor as float32 on the CPU, finite, without axes of length 1."""
+    tensor = tensor.to("cpu", torch.float32).squeeze()
+    return tensor.nan_to_num(LARGE, LARGE, -LARGE).clamp(min=-LARGE)
 
 
-def _describe(case: Case, step: Step) -> str:
-    """Say what the nearest tensor of the learner's looks like beside the value."""
-    wanted = plain(step.value)
-    near = [t for t in case.run.recording.shaped(wanted) if not case.known.holds(t)]
-    if step.name == "logits":
-        near = [plain(case.run.logits)]
-    if not near:
-        return "Your model has no tensor that could be it; it may be missing"
-    found = min(near, key=lambda tensor: (tensor - wanted).abs().mean().item())
-    gap, room = (found - wanted).abs(), allowed(wanted)
-    size = (
-        f"up to {gap.max():.1g}" if gap.max() < NOT_A_NUMBER / 2 else "infinity or NaN"
-    )
-    text = f"The nearest tensor of yours differs by {size}"
-    seq = len(case.input_ids[0])
-    rows = gap.le(room).view(-1, seq, step.value.shape[-1]).all(-1).all(0)
-    if rows.any():
-        return f"{text}; positions that agree: {rows.nonzero().flatten().tolist()}"
-    factor = (found * wanted).sum() / wanted.square().sum()
-    if (found - factor * wanted).abs().le(room * factor.abs()).all():
-        return f"{text}: it is {factor:.3g} times what it should be"
-    offset = (found - wanted).view(-1, seq, step.value.shape[-1])
-    if (offset - offset[:, :1]).abs().le(2 * room.view_as(offset)).all():
-        return f"{text}, by the same vector at every position, as a bias would"
-    return f"{text}, and no position agrees"
+def distance(tensor: torch.Tensor, value: torch.Tensor) -> float:
+    """Return the largest difference, relative to each number and their mean size."""
+    tensor, value = plain(tensor), plain(value)
+    size = value.abs()
+    usual = size[size < LARGE].mean().nan_to_num(0)
+    return ((tensor - value).abs() / (size + usual + 1e-9)).max().item()
+
+
+def run(model, input_ids, shape, sizes=frozenset()) -> tuple:
+    """Run a model on (batch, seq) ids; where it refuses (1, seq), on (seq,).
+
+    Returns what was recorded, the logits or None, and the error or None.
+    """
+    runs = []
+    for ids in (input_ids, *input_ids[: len(input_ids) == 1]):
+        recording = Recording(sizes)
+        try:
+            with recording:
+                output = model(ids)
+        except Exception as error:  # whatever a learner's model may raise
+            runs.append((recording, None, error))
+        else:
+            return recording, _logits(output, shape), None
+    return max(runs, key=lambda run: sum(map(len, run[0].tensors.values())))
+
+
+def _logits(output, shape: torch.Size) -> torch.Tensor:
+    """Return (batch, seq, vocab) from a tensor, a tuple, or what has .logits."""
+    logits = output[0] if isinstance(output, tuple) and output else output
+    logits = getattr(output, "logits", logits)
+    got = tuple(getattr(logits, "shape", ())) or type(logits).__name__
+    if got != shape and (1, *got) != shape:
+        advice = "logits for every position; build it from reference.config"
+        message = f"the model returned {got}, expected {tuple(shape)}"
+        raise ValueError(f"{message}: {advice}")
+    return logits.detach().to("cpu", torch.float32).reshape(shape)
+
+
+class Case:
+    """The right values, by step, and what the learner's model computed."""
+
+    def __init__(self, model, reference, input_ids: torch.Tensor):
+        self.model, self.given, self.config = model, input_ids, reference.config
+        weights = reference.transformer.state_dict()
+        self.weights = {name: weight.cpu() for name, weight in weights.items()}
+        exact = list(self.replay(dtype=torch.float64))
+        heads, batch = self.config.n_head, len(input_ids)
+        parts = (1, batch, heads, batch * heads)
+        sizes = {s.value.numel() // part for s in exact for part in parts}
+        self.usual = Recording(sizes)  # what right models compute, steps and between
+        with torch.random.fork_rng(), self.usual:
+            self.steps = list(self.replay())
+            right = reference(input_ids, use_cache=False).logits.cpu().float()
+        self.index = {(s.layer, s.name): i for i, s in enumerate(self.steps)}
+        # Float32 beside float64 tells how much rounding changes each value.
+        pairs = zip(self.steps, exact, strict=True)
+        self.noise = [NOISE + MARGIN * distance(s.value, e.value) for s, e in pairs]
+        if distance(right, exact[-1].value) > max(1e-4, self.noise[-1]):
+            gap = (right - exact[-1].value).abs().max()
+            advice = (
+                "give it fresh from from_pretrained, in float32, eval mode, no hooks"
+            )
+            message = (
+                f"the reference's logits differ by {gap:.1g} from what its weights"
+            )
+            raise ValueError(f"{message} give: {advice}")
+        with torch.random.fork_rng():
+            ran = run(model, input_ids, right.shape, sizes)
+        self.recording, self.logits, self.error = ran
+        stream = self.steps[self.index[None, "embedded"]]
+        if not self.error and not self.shows(stream):
+            size = f"(seq, d_model) = {tuple(stream.value.shape[1:])}"
+            message = f"no operation of the model returned {size}"
+            raise ValueError(f"{message}: build it from reference.config")
+        self.difference = math.inf
+        if self.logits is not None and not self.logits.isnan().any():
+            self.difference = (self.logits - right).abs().max().item()
+
+    def replay(self, **changes) -> Iterator[Step]:
+        """Yield the steps of the reference with something changed in it."""
+        return trace(self.weights, self.config, self.given.cpu(), **changes)
+
+    def room(self, step: Step) -> float:
+        """Return by how much a value may differ and still count as the same."""
+        last = self.config.n_layer - 1
+        layer = None if step.layer is None else min(step.layer, last)
+        return self.noise[self.index[layer, step.name]]
+
+    def off(self, step: Step) -> float:
+        """Return how far the learner's model is from having a value."""
+        if step.name != "logits":
+            return self.recording.distance(step.value)
+        return math.inf if self.error else distance(self.logits, step.value)
+
+    def sees(self, step: Step) -> bool:
+        """Tell whether the learner's model has a value."""
+        return self.off(step) <= self.room(step)
+
+    def is_new(self, step: Step) -> bool:
+        """Tell whether no right model computes a value on its way."""
+        return self.usual.distance(step.value) > 3 * self.room(step)
+
+    def shows(self, step: Step) -> bool:
+        """Tell whether the learner's model has anything that could be a value."""
+        if step.name == "logits" or self.error:
+            return True
+        return next(self.recording.shaped(step.value), None) is not None
+
+    def own(self, step: Step) -> list[torch.Tensor]:
+        """Return what could be a value, and is none that a right model has."""
+        if step.name == "logits":
+            return [self.logits.squeeze()]
+        shaped = self.recording.shaped(step.value)
+        return [one for one in shaped if self.usual.distance(one) > self.room(step)]
+
+    def draws(self) -> bool:
+        """Run the model with other random numbers: are its logits others?"""
+        with torch.random.fork_rng():
+            torch.manual_seed(torch.initial_seed() + 1)
+            _, again, _ = run(self.model, self.given, self.logits.shape)
+        return again is None or not torch.equal(plain(again), plain(self.logits))
+
+    def first_difference(self, steps: list[Step], seen: list[bool]) -> tuple[int, int]:
+        """Return the first step that nothing vouches for, and the first not hidden.
+
+        A step is hidden if the learner's model has no tensor of its shape. What the
+        last step is not made from, directly or not, needs no voucher.
+        """
+        vouched, needed = list(seen), [False] * len(steps)
+        needed[-1] = True
+        for i in reversed(range(len(steps))):
+            for source in steps[i].sources:
+                vouched[source] = vouched[source] or vouched[i]
+                needed[source] = needed[source] or needed[i]
+        unseen = [i for i in range(len(steps)) if needed[i] and not vouched[i]]
+        shown = (i for i in unseen if self.shows(steps[i]))
+        return min(unseen, default=len(steps)), next(shown, len(steps))

@@ -1,9 +1,11 @@
 """The workshop: how the pocket GPT-2 was made and measured.
 
 ``training`` is ``python -m helpers pretrain``, ``measure`` and ``card`` are ``python
--m helpers measure``; ``batches`` and ``optimizers`` stand behind the training.
+-m helpers measure``; behind the training: ``batches``, ``optimizers``, ``precision``
+(bfloat16 where it is fast) and ``files`` (saves that a kill cannot spoil).
 """
 
+from helpers.pocket.precision import instructions
 from helpers.pocket.training import POCKET
 
-__all__ = ["POCKET"]
+__all__ = ["POCKET", "instructions"]

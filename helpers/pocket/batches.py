@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 import torch
 
-from helpers.worlds import load_world
+from helpers.tokens import pad
+from helpers.worlds import FRESH, load_world
 
 CONTEXT = 512
 SHARES = {"stories": 0.5, "code": 0.22, "lists": 0.28}  # of the documents
@@ -21,14 +22,16 @@ SHARES = {"stories": 0.5, "code": 0.22, "lists": 0.28}  # of the documents
 def documents(tokenizer, seed: int, run: int = 0) -> Iterator[tuple[str, list[int]]]:
     """Yield (world, ids) for ever, the end token before and after each document.
 
-    Each ``run`` of a training that was stopped draws documents of its own.
+    Each ``run`` of a training that was stopped draws documents of its own. Whatever
+    the seed, no document is one of those that measuring uses, from FRESH on.
     """
-    number = seed * 10_000_000 + run * 1_000_000  # below worlds.FRESH
+    number = seed * 10_000_000 + run * 1_000_000
     choose, eos = random.Random(number), tokenizer.eos_token_id
     names, weights = [*SHARES], [*SHARES.values()]
     while True:
         drawn = choose.choices(names, weights, k=256)
-        texts = [load_world(w).sample(number + i) for i, w in enumerate(drawn)]
+        seeds = [(number + i) % FRESH for i in range(len(drawn))]
+        texts = [load_world(w).sample(s) for w, s in zip(drawn, seeds, strict=True)]
         number += len(drawn)
         for world, ids in zip(drawn, tokenizer(texts)["input_ids"], strict=True):
             yield world, [eos, *ids, eos]
@@ -75,9 +78,6 @@ def pack(stream, rows: int) -> list[list[int]]:
     return packed
 
 
-def collate(batch: list[list[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+def collate(batch: list[list[int]], end: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return input_ids and labels (batch, seq); pads are labelled -100."""
-    longest = max(map(len, batch))
-    ids = [row + [pad] * (longest - len(row)) for row in batch]
-    labels = [row + [-100] * (longest - len(row)) for row in batch]
-    return torch.tensor(ids), torch.tensor(labels)
+    return pad(batch, end), pad(batch, -100)

@@ -4,36 +4,35 @@ Every figure comes from texts with seeds never trained on. ``--write`` keeps the
 as the model's README.md and the figures, for machines, in measurements.json.
 """
 
-import argparse
 import json
 import math
 from collections import Counter
-from pathlib import Path
 
 from helpers.decoding import sample, temperature, top_p
 from helpers.evaluation import accepted, gap_to_floor, sample_texts
 from helpers.gpt2 import GPT2, pack
-from helpers.models import load_model
+from helpers.models import ModelError, find_folder, load_model
+from helpers.options import Parser, UsageError
 from helpers.plots.training import loss_curve
 from helpers.pocket.batches import SHARES
 from helpers.pocket.card import write_card
-from helpers.pocket.training import POCKET
+from helpers.pocket.files import replacing
+from helpers.pocket.training import read_log
 from helpers.tokens import pretokenise as words
 from helpers.worlds import FRESH, check_many, load_world, tasks
 
-PARTS = ("floor", "stories", "code", "lists")
+ENOUGH = 500  # texts, for a card
 STRATEGIES = {"pure sampling": (), "top-p 0.9": (top_p(0.9),), "greedy": None}
 
 
 def measure_floor(model, tokenizer, n: int) -> dict:
     """Return perplexity beside the entropy floor, per world, with standard errors."""
-    rows = {}
-    for name in SHARES:
+    rows = {name: {} for name in SHARES}
+    for name, row in rows.items():
         gap = gap_to_floor(model, tokenizer, load_world(name), n, seed=FRESH)
-        rows[name] = {}
         for kind, nats in zip(("perplexity", "floor", "ratio"), gap, strict=True):
             value = math.exp(nats.value)
-            rows[name] |= {kind: value, f"{kind}_error": value * nats.error}
+            row |= {kind: value, f"{kind}_error": value * nats.error}
     return {"texts": n, "worlds": rows}
 
 
@@ -87,38 +86,54 @@ def measure_lists(model, tokenizer, n: int) -> dict:
     return {"prompts": n, "accuracy": rows}
 
 
-def main(arguments: list[str]) -> int:
-    """Run ``python -m helpers measure``."""
-    parser = argparse.ArgumentParser(prog="python -m helpers measure")
-    parser.add_argument("part", nargs="?", choices=PARTS, help="one part only")
+MEASURES = {"floor": measure_floor, "stories": measure_stories}
+MEASURES |= {"code": measure_code, "lists": measure_lists}
+
+
+def read_options(arguments: list[str]):
+    """Read the command line; raise UsageError for what makes no sense."""
+    parser = Parser(prog="python -m helpers measure")
+    parser.add_argument("part", nargs="?", choices=[*MEASURES], help="one part only")
     parser.add_argument("--model", default="pocket", help="name or folder")
-    parser.add_argument("--texts", type=int, default=500, help="texts per figure")
+    parser.add_argument("--texts", type=int, default=ENOUGH, help="texts per figure")
     parser.add_argument("--write", action="store_true", help="keep the card")
     options = parser.parse_args(arguments)
-    model, tokenizer = load_model(options.model)
-    measures = {
-        "floor": measure_floor,
-        "stories": measure_stories,
-        "code": measure_code,
-        "lists": measure_lists,
-    }
+    if options.texts < 1:
+        parser.error(f"--texts must be at least 1, not {options.texts}")
+    if options.write and (options.part or options.texts < ENOUGH):
+        parser.error(f"--write needs all parts, and at least {ENOUGH} texts")
+    return options
+
+
+def main(arguments: list[str]) -> int:
+    """Run ``python -m helpers measure``."""
+    options = read_options(arguments)
+    try:
+        folder = find_folder(options.model)
+        model, tokenizer = load_model(options.model)
+        log = None if options.part else read_log(folder)
+    except ModelError as error:
+        raise UsageError(error) from None
+    except (OSError, ValueError) as error:
+        line = f"the card needs the log of the model's training ({error})"
+        raise UsageError(f"{line}: give one part, for instance floor") from None
     writer, figures = pack(GPT2.from_hf(model)), {}
-    for part in [options.part] if options.part else PARTS:
+    for part in [options.part] if options.part else MEASURES:
         reads = model if part == "floor" else writer
-        figures[part] = measures[part](reads, tokenizer, options.texts)
+        figures[part] = MEASURES[part](reads, tokenizer, options.texts)
     if options.part:
         print(json.dumps(figures, indent=2))
         return 0
-    folder = POCKET if options.model == "pocket" else Path(options.model)
-    log = json.loads((folder / "training.json").read_text())
     figures["parameters"] = model.num_parameters()
     figures["megabytes"] = (folder / "model.safetensors").stat().st_size / 1e6
     card = write_card(figures, log)
     print(card)
     if options.write:
-        (folder / "README.md").write_text(card)
-        (folder / "measurements.json").write_text(json.dumps(figures, indent=2) + "\n")
-        floor = math.log(figures["floor"]["worlds"]["stories"]["floor"])
-        axes = loss_curve(log["history"], floor=floor)
-        axes.figure.savefig(folder / "loss.png")
+        with replacing(folder) as place:
+            (place / "README.md").write_text(card)
+            text = json.dumps(figures, indent=2) + "\n"
+            (place / "measurements.json").write_text(text)
+            floor = math.log(figures["floor"]["worlds"]["stories"]["floor"])
+            axes = loss_curve(log["history"], floor=floor)
+            axes.figure.savefig(place / "loss.png")
     return 0

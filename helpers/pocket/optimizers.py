@@ -1,8 +1,4 @@
-"""The optimizers of pretraining: Muon inside the blocks, AdamW for the rest.
-
-Muon (Jordan et al. 2024, as in ``torch.optim.Muon``) makes each update of a matrix
-orthogonal, so that all its directions learn at the same pace.
-"""
+"""The optimizers of pretraining: Muon inside the blocks, AdamW for the rest."""
 
 import math
 from typing import NamedTuple
@@ -40,19 +36,49 @@ def block_matrices(model) -> list[Matrix]:
 
 
 def optimizers(
-    model, matrices: list[Matrix], *, muon: float, adamw: float
+    model, matrices: list[Matrix], *, muon: float, adamw: float, precision: torch.dtype
 ) -> list[torch.optim.Optimizer]:
     """Return Muon for the matrices inside the blocks, AdamW for everything else."""
     inside = {id(matrix.weight) for matrix in matrices}
     others = [p for p in model.parameters() if id(p) not in inside]
-    first = torch.optim.Muon(
-        [matrix.part for matrix in matrices],
-        lr=muon,
-        weight_decay=0.0,
-        adjust_lr_fn="match_rms_adamw",
-    )
+    first = Muon([matrix.part for matrix in matrices], lr=muon, precision=precision)
     second = torch.optim.AdamW(others, lr=adamw, betas=(0.9, 0.95), weight_decay=0.0)
     return [first, second]
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum whose every update of a matrix is made orthogonal, in ``precision``.
+
+    So all directions of a matrix learn at the same pace (Jordan et al. 2024). In
+    bfloat16 it is ``torch.optim.Muon``, which knows no other precision.
+    """
+
+    def __init__(self, matrices, *, lr: float, precision: torch.dtype):
+        super().__init__(matrices, {"lr": lr, "precision": precision})
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """Move every matrix, by about as much as AdamW would."""
+        for group in self.param_groups:
+            for matrix in group["params"]:
+                momentum = self.state[matrix].setdefault("momentum", 0 * matrix)
+                momentum.lerp_(matrix.grad, 0.05)
+                update = matrix.grad.lerp(momentum, 0.95)  # looks ahead (Nesterov)
+                update = orthogonal(update.to(group["precision"]))
+                scale = 0.2 * math.sqrt(max(matrix.shape))
+                matrix.add_(update, alpha=-group["lr"] * scale)
+
+
+def orthogonal(matrix: torch.Tensor) -> torch.Tensor:
+    """Return the matrix with all singular values near 1, by Newton-Schulz steps."""
+    tall = matrix.shape[0] > matrix.shape[1]
+    matrix = matrix.T if tall else matrix
+    matrix = matrix / matrix.norm().clamp(min=1e-7)
+    for _ in range(5):
+        gram = matrix @ matrix.T
+        gram = torch.addmm(gram, gram, gram, beta=-4.7750, alpha=2.0315)
+        matrix = torch.addmm(matrix, gram, matrix, beta=3.4445)
+    return matrix.T if tall else matrix
 
 
 def learning_rate(done: float, warmup: float) -> float:

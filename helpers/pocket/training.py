@@ -1,27 +1,37 @@
 """How the pocket GPT-2 was made: ``python -m helpers pretrain`` makes it again.
 
 A byte-level BPE and a small ``GPT2LMHeadModel`` learn three of the worlds: stories,
-code and lists (verse is kept for fine-tuning). ``helpers.batches`` says in which form,
-``helpers.optimizers`` what the weights are trained with.
+code and lists (verse is kept for fine-tuning). ``batches`` says in which form,
+``optimizers`` what the weights are trained with.
 """
 
-import argparse
+import copy
 import hashlib
 import json
-import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers.utils import logging
 
+from helpers.models import ModelError, load_model
+from helpers.options import Parser, UsageError
 from helpers.pocket.batches import CONTEXT, SHARES, batches, collate
+from helpers.pocket.files import replacing
 from helpers.pocket.optimizers import block_matrices, learning_rate, optimizers
+from helpers.pocket.precision import choose_precision
 from helpers.worlds import END, load_world
 
 POCKET = Path(__file__).resolve().parent.parent.parent / "data" / "pocket-gpt2"
+LOG = "training.json"
+FILES = {"config.json", "generation_config.json", "model.safetensors", "SHA256SUMS"}
+FILES |= {"tokenizer.json", "tokenizer_config.json"}  # what a save writes
+NEW_LOG = {"tokens": 0, "steps": 0, "seconds": 0, "runs": [], "history": []}
+SEEDS = 100  # each has ten million documents of its own, below the measuring seeds
 
 
 @dataclass(frozen=True)
@@ -43,87 +53,43 @@ class Recipe:
     seed: int = 0
 
 
-def train_tokenizer(vocab: int, *, documents: int = 30_000) -> PreTrainedTokenizerFast:
-    """Train a byte-level BPE on samples of the worlds; the end token comes last."""
-    counts = {"stories": documents, "code": documents // 4, "lists": documents // 4}
-    texts = (load_world(w).sample(i) for w, n in counts.items() for i in range(n))
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocab - 1, initial_alphabet=alphabet, show_progress=False
-    )
-    bpe.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=bpe,
-        bos_token=END,
-        eos_token=END,
-        unk_token=END,
-        model_max_length=CONTEXT,
-        clean_up_tokenization_spaces=False,
-    )
-
-
-def new_model(recipe: Recipe, tokenizer) -> GPT2LMHeadModel:
-    """Return an untrained GPT-2 of the recipe's size, without dropout.
-
-    Its embeddings start large, so that the blocks' outputs do not drown which token
-    stands where: without that the model learns to write long before it learns to copy.
-    The last norm starts small in return, or the first logits would be huge.
-    """
-    torch.manual_seed(recipe.seed)
-    config = GPT2Config(
-        vocab_size=len(tokenizer),
-        n_positions=CONTEXT,
-        n_embd=recipe.width,
-        n_layer=recipe.layers,
-        n_head=recipe.heads,
-        bos_token_id=tokenizer.eos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        resid_pdrop=0.0,
-        embd_pdrop=0.0,
-        attn_pdrop=0.0,
-    )
-    model = GPT2LMHeadModel(config)
-    with torch.no_grad():
-        model.transformer.wte.weight.normal_(0, recipe.embedding)
-        model.transformer.wpe.weight.normal_(0, recipe.embedding / 3)
-        model.transformer.ln_f.weight.fill_(0.06 / recipe.embedding)
-    return model
-
-
 def pretrain(
     output: Path, recipe: Recipe, *, compiled: bool = False, report=print
 ) -> Path:
     """Train the pocket model and its tokenizer into ``output``; return the folder.
 
-    ``training.json`` beside the weights keeps the recipe, the seed, the loss after
-    every twenty steps (nats per token), the tokens seen and the seconds taken. A run
-    that was stopped goes on from its last weights, with new documents and with new
-    states of the optimizers, which a few steps of a smaller rate let settle.
-    ``compiled`` needs a C++ compiler and makes each step about a tenth faster.
+    ``training.json`` beside the weights keeps the recipe, the loss after every twenty
+    steps (nats per token), the tokens seen and the seconds taken. A run that was
+    stopped goes on from its last weights, with new documents and new states of the
+    optimizers, which a few steps of a smaller rate let settle. ``compiled`` needs a
+    C++ compiler and makes each step about a tenth faster. Raises UsageError, before
+    anything is computed, for a folder that cannot be used.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    log, model, tokenizer = _begin(output, recipe)
+    log = open_log(output, recipe)
     if log["tokens"] >= recipe.tokens:
         return output
+    precision, why = choose_precision(device)
+    report(why)
+    model, tokenizer = begin(output, recipe, log)
+    log["runs"].append({"first_step": log["steps"] + 1, "shares": SHARES})
+    log |= {"recipe": asdict(recipe), "torch": torch.__version__, "device": device}
     model.to(device).train()
     model.set_attn_implementation("eager")  # on short rows faster than the fused one
     forward = torch.compile(model, dynamic=True) if compiled else model
-    matrices, rates = block_matrices(model), (recipe.muon, recipe.adamw)
-    stepping = optimizers(model, matrices, muon=recipe.muon, adamw=recipe.adamw)
+    matrices = block_matrices(model)
+    rates = {"muon": recipe.muon, "adamw": recipe.adamw}
+    stepping = optimizers(model, matrices, **rates, precision=precision)
     start, first, losses = time.time() - log["seconds"], log["steps"], []
     form = {"size": recipe.batch, "packed": recipe.packed, "bare": recipe.bare}
     rows = batches(tokenizer, **form, seed=recipe.seed, run=len(log["runs"]) - 1)
     for step, batch in enumerate(rows, first + 1):
-        _use_all_cores()
         ids, labels = collate(batch, tokenizer.eos_token_id)
         scale = learning_rate(log["tokens"] / recipe.tokens, recipe.warmup)
         scale *= min(1.0, (step - first) / 40) if first else 1.0
-        for optimizer, rate in zip(stepping, rates, strict=True):
+        for optimizer, rate in zip(stepping, rates.values(), strict=True):
             optimizer.param_groups[0]["lr"] = rate * max(scale, 1e-4)
-        with torch.autocast(device, dtype=torch.bfloat16):
+        with torch.autocast(device, torch.bfloat16, precision == torch.bfloat16):
             loss = forward(ids.to(device), labels=labels.to(device)).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -147,55 +113,123 @@ def pretrain(
             return output
 
 
-def _use_all_cores() -> None:
-    """Run as many threads as there are cores for us: they may come and go."""
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-        if cores != torch.get_num_threads():
-            torch.set_num_threads(cores)
+def read_log(folder: Path) -> dict:
+    """Return the log of a pretraining; raises OSError or ValueError without one."""
+    log = json.loads((folder / LOG).read_text("utf-8"))
+    if not isinstance(log, dict) or not {"recipe", *NEW_LOG} <= log.keys():
+        raise ValueError(f"{LOG} is not that of a pretraining")
+    return log
 
 
-def _begin(output: Path, recipe: Recipe) -> tuple[dict, GPT2LMHeadModel, object]:
-    """Return log, model and tokenizer: new ones, or those of a run that was stopped."""
-    if (output / "training.json").exists():
-        log = json.loads((output / "training.json").read_text())
-        model = GPT2LMHeadModel.from_pretrained(output, dtype=torch.float32)
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(output)
-    else:
-        log = {"tokens": 0, "steps": 0, "seconds": 0, "runs": [], "history": []}
+def open_log(output: Path, recipe: Recipe) -> dict:
+    """Return the log of the run in ``output``, or a new one; nothing is computed yet.
+
+    Raises UsageError for a folder that cannot be written, that holds another model, or
+    whose run was begun with another recipe; only ``tokens`` may differ.
+    """
+    try:
+        with replacing(output):
+            pass  # it can be written
+        present = {path.name for path in output.iterdir()}
+        if LOG not in present and (others := present & FILES):
+            raise ValueError(f"its {min(others)} is another model's")
+        if LOG not in present:
+            return copy.deepcopy(NEW_LOG)
+        log, now = read_log(output), asdict(recipe)
+        before = log["recipe"] | {"tokens": recipe.tokens}
+        if before != now:
+            changed = [f"{k} {before.get(k)}" for k in now if before.get(k) != now[k]]
+            raise ValueError(f"it was begun with {', '.join(changed)}")
+        return log
+    except (OSError, ValueError, TypeError) as error:
+        line = f"--output {str(output)!r} cannot be used ({error})"
+        raise UsageError(f"{line}: choose another folder") from None
+
+
+def begin(output: Path, recipe: Recipe, log: dict):
+    """Return model and tokenizer: new ones, or those of a run that was stopped."""
+    if "recipe" not in log:
         tokenizer = train_tokenizer(recipe.vocab)
-        model = new_model(recipe, tokenizer)
-    log["runs"].append({"first_step": log["steps"] + 1, "shares": SHARES})
-    log |= {"recipe": asdict(recipe), "torch": torch.__version__}
-    log |= {"device": "cuda" if torch.cuda.is_available() else "cpu"}
-    return log, model, tokenizer
+        return new_model(recipe, tokenizer), tokenizer
+    try:
+        model, _ = load_model(output.resolve(), "cpu")
+    except ModelError as error:
+        raise UsageError(error) from None
+    model.generation_config.pad_token_id = None  # as it was saved
+    return model, PreTrainedTokenizerFast.from_pretrained(output)
+
+
+def train_tokenizer(vocab: int, *, documents: int = 30_000) -> PreTrainedTokenizerFast:
+    """Train a byte-level BPE on samples of the worlds; the end token comes last."""
+    counts = {"stories": documents, "code": documents // 4, "lists": documents // 4}
+    texts = (load_world(w).sample(i) for w, n in counts.items() for i in range(n))
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    how = {"vocab_size": vocab - 1, "show_progress": False}
+    how |= {"initial_alphabet": pre_tokenizers.ByteLevel.alphabet()}
+    bpe.train_from_iterator(texts, trainers.BpeTrainer(**how))
+    rest = {"model_max_length": CONTEXT, "clean_up_tokenization_spaces": False}
+    rest |= dict.fromkeys(("bos_token", "eos_token", "unk_token"), END)
+    return PreTrainedTokenizerFast(tokenizer_object=bpe, **rest)
+
+
+def new_model(recipe: Recipe, tokenizer) -> GPT2LMHeadModel:
+    """Return an untrained GPT-2 of the recipe's size, without dropout.
+
+    Its embeddings start large, so that the blocks' outputs do not drown which token
+    stands where: without that the model learns to write long before it learns to copy.
+    The last norm starts small in return, or the first logits would be huge.
+    """
+    torch.manual_seed(recipe.seed)
+    size = {"n_embd": recipe.width, "n_layer": recipe.layers, "n_head": recipe.heads}
+    size |= {"vocab_size": len(tokenizer), "n_positions": CONTEXT}
+    ends = dict.fromkeys(("bos_token_id", "eos_token_id"), tokenizer.eos_token_id)
+    dropout = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0)
+    model = GPT2LMHeadModel(GPT2Config(**size, **ends, **dropout))
+    with torch.no_grad():
+        model.transformer.wte.weight.normal_(0, recipe.embedding)
+        model.transformer.wpe.weight.normal_(0, recipe.embedding / 3)
+        model.transformer.ln_f.weight.fill_(0.06 / recipe.embedding)
+    return model
 
 
 def save(model, tokenizer, output: Path, log: dict) -> None:
-    """Write weights (float16, to halve the file), tokenizer and log."""
-    output.mkdir(parents=True, exist_ok=True)
-    copy = GPT2LMHeadModel(model.config)
-    copy.load_state_dict(model.state_dict())
-    copy.half().save_pretrained(output)
-    tokenizer.save_pretrained(output)
-    (output / "training.json").write_text(json.dumps(log) + "\n")
-    names = ("config", "generation_config", "tokenizer", "tokenizer_config", "training")
-    kept = [*(output / f"{n}.json" for n in names), output / "model.safetensors"]
-    for path in kept:
-        path.chmod(0o644)  # the library writes weights for their owner alone
-    sums = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(kept)}
-    lines = [f"{checksum}  {name}\n" for name, checksum in sums.items()]
-    (output / "SHA256SUMS").write_text("".join(lines))
+    """Write weights (float16, to halve the file), tokenizer and log, all or none."""
+    half = copy.deepcopy(model).half()
+    try:
+        with replacing(output) as place:
+            half.save_pretrained(place)
+            tokenizer.save_pretrained(place)
+            (place / LOG).write_text(json.dumps(log) + "\n")
+            sums = ""
+            for path in sorted(place.iterdir()):
+                path.chmod(0o644)  # the library writes weights for their owner alone
+                sums += (
+                    f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
+                )
+            (place / "SHA256SUMS").write_text(sums)
+    except (OSError, SafetensorError) as error:
+        line = f"{output} cannot be written ({error}), the earlier save is kept"
+        raise UsageError(f"{line}: make room, then run the same command") from None
 
 
 def main(arguments: list[str]) -> int:
     """Run ``python -m helpers pretrain``."""
-    parser = argparse.ArgumentParser(prog="python -m helpers pretrain")
-    parser.add_argument("--output", type=Path, default=Path("runs/pocket-gpt2"))
+    parser = Parser(prog="python -m helpers pretrain")
+    parser.add_argument("--output", default="runs/pocket-gpt2", help="a new folder")
     parser.add_argument("--tokens", type=int, default=Recipe.tokens)
     parser.add_argument("--seed", type=int, default=Recipe.seed)
     parser.add_argument("--compile", action="store_true", help="needs a C++ compiler")
     options = parser.parse_args(arguments)
+    if not options.output:
+        parser.error("--output is empty")
+    if options.tokens < 1:
+        parser.error(f"--tokens must be at least 1, not {options.tokens}")
+    if not 0 <= options.seed < SEEDS:
+        parser.error(f"--seed must lie in 0 … {SEEDS - 1}, not {options.seed}")
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
     recipe = Recipe(tokens=options.tokens, seed=options.seed)
-    pretrain(options.output, recipe, compiled=options.compile)
+    pretrain(Path(options.output), recipe, compiled=options.compile)
     return 0

@@ -13,7 +13,6 @@ A *word* here is what GPT-2's tokenizer cuts before BPE: ``" Tom"``, ``"."``.
 import math
 import tomllib
 from functools import lru_cache
-from numbers import Integral
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -214,6 +213,5 @@ def _words(text: str) -> list[str]:
 
 def generator(seed: int) -> Random:
     """Return Python's generator of random numbers; Python takes -1 for 1, we refuse."""
-    if not isinstance(seed, Integral) or isinstance(seed, bool) or seed < 0:
-        raise ValueError(f"seed is {seed!r}, expected a whole number from 0")
+    expect("seed", seed, whole(least=0), "a whole number from 0")
     return Random(int(seed))

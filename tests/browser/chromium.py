@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from helpers.cli.lab import HOST
+from helpers.cli.start import HOST
 
 PATIENCE = 180  # seconds that anything may take on a busy machine
 TALK = "AutofillServerCommunication,OptimizationHints,PreconnectToSearch,HttpsUpgrades"

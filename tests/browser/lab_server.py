@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from helpers.cli import lab, suite
+from helpers.cli import start, test
 
 PATIENCE = 180  # seconds, on a machine that is busy with other things
 
@@ -26,12 +26,12 @@ class Server(NamedTuple):
 
     def address(self, place: str) -> str:
         """Return the address of a place such as `/lab`."""
-        return f"http://{lab.HOST}:{self.port}{place}?token={self.token}"
+        return f"http://{start.HOST}:{self.port}{place}?token={self.token}"
 
     def ask(self, place: str, method: str = "GET"):
         """Return what the server answers, without the JSON around it."""
         with contextlib.closing(
-            http.client.HTTPConnection(lab.HOST, self.port, timeout=60)
+            http.client.HTTPConnection(start.HOST, self.port, timeout=60)
         ) as connection:
             headers = {"Authorization": f"token {self.token}"}
             connection.request(method, place, headers=headers)
@@ -66,8 +66,8 @@ def serving(folder: Path) -> Iterator[Server]:
 
 def arguments(port: int, folder: Path) -> list[str]:
     """Return the arguments of `start`, with the folder in the place of the course."""
-    chosen = lab.arguments(port, "/lab", browser=False)
-    chosen[chosen.index(f"--ServerApp.root_dir={lab.ROOT}")] = (
+    chosen = start.arguments(port, "/lab", browser=False)
+    chosen[chosen.index(f"--ServerApp.root_dir={start.ROOT}")] = (
         f"--ServerApp.root_dir={folder}"
     )
     return chosen
@@ -75,12 +75,12 @@ def arguments(port: int, folder: Path) -> list[str]:
 
 def variables(token: str, folder: Path) -> dict:
     """Return the variables of `start`, offline, with settings of the folder's own."""
-    lab.silence(folder / "settings")
-    offline = suite.variables()
-    places = [str(lab.ROOT), offline["PYTHONPATH"]]
+    start.silence(folder / "settings")
+    offline = test.variables()
+    places = [str(start.ROOT), offline["PYTHONPATH"]]
     return {
         **offline,
-        **lab.variables(token),
+        **start.variables(token),
         "JUPYTER_CONFIG_DIR": str(folder / "settings"),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         "PYTHONPATH": os.pathsep.join(places),  # this very copy of helpers
@@ -89,7 +89,7 @@ def variables(token: str, folder: Path) -> dict:
 
 def free_port() -> int:
     """Return a port that nobody uses now."""
-    with socket.create_server((lab.HOST, 0)) as server:
+    with socket.create_server((start.HOST, 0)) as server:
         return server.getsockname()[1]
 
 

@@ -3,9 +3,9 @@
 import nbformat
 import pytest
 
-from helpers.cli import lab, suite
+from helpers.cli import test
 
-pytestmark = pytest.mark.skipif(suite.chromium() is None, reason=suite.NO_BROWSER)
+pytestmark = pytest.mark.skipif(test.chromium() is None, reason=test.NO_BROWSER)
 DAYS = ["day01_loading", "day04_generating", "day07_attention"]
 
 
@@ -33,7 +33,7 @@ def framed(notebook):
 @opened(*DAYS)
 def test_a_day_runs_and_shows_its_figures(notebook, window):
     assert notebook.errors == []
-    published = nbformat.read(lab.ROOT / "notebooks" / notebook.path.name, 4)
+    published = nbformat.read(test.ROOT / "notebooks" / notebook.path.name, 4)
     wanted = figures(published)
     assert wanted and figures(notebook.saved) == wanted
     for number, count in wanted.items():

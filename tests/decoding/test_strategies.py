@@ -1,19 +1,21 @@
 """helpers.strategies: what a beginner calls, each strategy by its name."""
 
+import math
+
 import pytest
 import torch
 from tokenizers import ByteLevelBPETokenizer
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from helpers.decoding import generate, sample, strategies, temperature, top_p
-from helpers.decoding.strategies import DEFAULTS, engine, generate_text, stream_text
+from helpers.decoding.strategies import engine, generate_text, stream_text
 from helpers.gpt2 import GPT2
+from helpers.options import NUMBERS, SEARCHES, STRATEGIES, taken
 
 EOS = "<|endoftext|>"
 TEXT = "Tom had a kite. Ann had a fox 🦊. The kite flew over the fox."
 PROMPT = "Tom had"
 DRAWN = ("sample", "top_k", "top_p", "min_p", "typical")
-SEARCHES = ("beam", "contrastive")
 
 
 def tokenizer_of(size):
@@ -33,7 +35,7 @@ def pair():
     return GPT2.from_hf(GPT2LMHeadModel(config).eval()), tokenizer
 
 
-@pytest.mark.parametrize("strategy", DEFAULTS)
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_strategy_continues_the_prompt_reproducibly(pair, strategy):
     made = [
         generate_text(PROMPT, model=pair, strategy=strategy, seed=3, max_new_tokens=12)
@@ -73,10 +75,30 @@ def test_top_p_is_its_rules_and_its_picker(pair):
     options = {"max_new_tokens": 12, "eos_token_id": 0}
     rules = [temperature(0.8), top_p(0.9)]
     made = generate(model, ids, rules=rules, pick=sample(5), **options)
-    text = tokenizer.decode(made[0], skip_special_tokens=True)
-    assert generate_text(PROMPT, model=pair, seed=5, max_new_tokens=12) == text.rstrip(
-        "\ufffd"
-    )
+    text = tokenizer.decode(made[0], skip_special_tokens=True).rstrip("\ufffd")
+    assert generate_text(PROMPT, model=pair, seed=5, max_new_tokens=12) == text
+
+
+ENDS = [
+    (strategy, name, end)
+    for strategy in STRATEGIES
+    for name in taken(strategy)
+    if name in NUMBERS
+    for end in (NUMBERS[name].least, NUMBERS[name].most)
+    if end != math.inf
+]
+
+
+@pytest.mark.parametrize(("strategy", "name", "end"), ENDS)
+def test_nothing_breaks_at_the_ends_of_a_range(pair, strategy, name, end):
+    options = {"max_new_tokens": 30, "repetition_penalty": 1e-4, name: end}
+    if strategy == "contrastive":
+        del options["repetition_penalty"]
+    assert generate_text(PROMPT, model=pair, strategy=strategy, **options)
+    kind, step = NUMBERS[name].kind, 1 if end == NUMBERS[name].most else -1
+    with pytest.raises(ValueError, match=f"^{name} is .*, expected a "):
+        beyond = end + step if kind is int else math.nextafter(end, step * math.inf)
+        generate_text(PROMPT, model=pair, strategy=strategy, **{name: beyond})
 
 
 @pytest.mark.parametrize(
@@ -84,7 +106,7 @@ def test_top_p_is_its_rules_and_its_picker(pair):
     [
         ("sample", {"temperature": 1e-4}),
         ("top_k", {"top_k": 1}),
-        ("top_p", {"top_p": 1e-9}),
+        ("top_p", {"top_p": 1e-4}),
         ("min_p", {"min_p": 1.0}),
         ("beam", {"num_beams": 1}),
         ("contrastive", {"k": 1}),
@@ -101,7 +123,7 @@ def test_narrowest_of_each_strategy_is_greedy(pair, strategy, options):
 
 
 def test_repetition_rules_reach_all_strategies_but_one(pair):
-    for strategy in set(DEFAULTS) - {"contrastive"}:
+    for strategy in set(STRATEGIES) - {"contrastive"}:
         options = {"strategy": strategy, "no_repeat_ngram": 1, "max_new_tokens": 20}
         text = generate_text(PROMPT, model=pair, **options)
         assert text != generate_text(
@@ -159,7 +181,7 @@ def test_text_that_ends_in_half_a_character_ends_before_it():
 
 
 def test_prompt_is_kept_as_it_is_typed(pair):
-    for strategy in DEFAULTS:
+    for strategy in STRATEGIES:
         prompt = f" Tom {EOS} had  a\tkite"
         made = generate_text(prompt, model=pair, strategy=strategy, max_new_tokens=5)
         assert made.startswith(prompt)
@@ -196,82 +218,78 @@ def test_names_load_the_engine_once_and_follow_the_environment(monkeypatch):
         monkeypatch.setenv("COURSE_MODEL", "odd")
         assert isinstance(engine()[0], GPT2LMHeadModel)  # what the engine cannot do
         assert loaded == ["pocket", "odd"]
-        assert engine(("model", "tokenizer")) == ("model", "tokenizer")
     finally:
         strategies._load.cache_clear()
 
 
 KNOWN = "greedy, sample, top_k, top_p, min_p, typical, beam, contrastive"
+REST = "repetition_penalty, no_repeat_ngram"
 BAD = [
     (
         {"strategy": "nucleus"},
-        ValueError,
         f"strategy 'nucleus' is unknown: expected one of {KNOWN}",
     ),
     (
-        {"topp": 0.9},
-        TypeError,
-        "strategy 'top_p' takes max_new_tokens, temperature, top_p, "
-        "repetition_penalty, no_repeat_ngram, stop; not topp",
+        {"top_p": 0},
+        "top_p is 0, expected a number from 0.0001 to 1 (keep this much prob",
     ),
-    (
-        {"strategy": "greedy", "temperature": 1.0, "top_k": 5},
-        TypeError,
-        "strategy 'greedy' takes max_new_tokens, repetition_penalty, "
-        "no_repeat_ngram, stop; not temperature, top_k",
-    ),
-    (
-        {"strategy": "beam", "stop": "."},
-        TypeError,
-        "strategy 'beam' takes max_new_tokens, num_beams, length_penalty, "
-        "repetition_penalty, no_repeat_ngram; not stop",
-    ),
-    (
-        {"strategy": "contrastive", "repetition_penalty": 1.2},
-        TypeError,
-        "strategy 'contrastive' takes max_new_tokens, k, alpha; not repetition_penalty",
-    ),
-    ({"top_p": 0}, ValueError, "p is 0, expected a probability in (0, 1]"),
+    ({"top_p": True}, "top_p is True, expected a number from 0.0001 to 1"),
     (
         {"temperature": 0},
-        ValueError,
-        "temperature is 0, expected a number from 1e-4 to 1e4; for 0 use greedy",
+        "temperature is 0, expected a number from 0.0001 to 10000 (div",
+    ),
+    ({"temperature": "1"}, "temperature is '1', expected a number"),
+    (
+        {"strategy": "top_k", "top_k": 2.0},
+        "top_k is 2.0, expected a whole number from 1",
     ),
     (
         {"strategy": "top_k", "top_k": 999},
-        ValueError,
-        "k is 999, expected at most the vocabulary's 265 tokens",
+        "k is 999, expected at most the vocabulary's 2",
+    ),
+    ({"max_new_tokens": 0}, "max_new_tokens is 0, expected a whole number from 1"),
+    ({"stop": ""}, "the string to stop at is '', expected some characters"),
+    (
+        {"prompt": "caf\udce9"},
+        "the prompt has half a character in it, a lone surrogate",
+    ),
+]
+UNFIT = [
+    ({"topp": 0.9}, f"max_new_tokens, temperature, top_p, {REST}, stop; not topp"),
+    ({"strategy": "greedy", "top_k": 5}, f"max_new_tokens, {REST}, stop; not top_k"),
+    (
+        {"strategy": "beam", "stop": "."},
+        f"max_new_tokens, num_beams, length_penalty, {REST}; not stop",
     ),
     (
-        {"max_new_tokens": 0},
-        ValueError,
-        "max_new_tokens is 0, expected a whole number from 1",
+        {"strategy": "contrastive", "repetition_penalty": 1.2},
+        "max_new_tokens, k, alpha; not repetition_penalty",
     ),
-    ({"stop": ""}, ValueError, "the string to stop at is '', expected some characters"),
-    (
-        {"seed": "7"},
-        TypeError,
-        "sample takes a seed, as sample(0), or a Generator: not str",
-    ),
-    ({"prompt": 5}, TypeError, "expected prompt as a string, got int"),
+    ({"seed": "7"}, "sample takes a seed, as sample(0), or a Generator: not str"),
+    ({"prompt": 5}, "expected prompt as a string, got int"),
     (
         {"model": GPT2},
-        TypeError,
-        "expected model as a name or (model, tokenizer), got type",
+        "expected a model's name or (model, tokenizer), not <class 'type",
+    ),
+    (
+        {"model": ("tokenizer", GPT2)},
+        "expected a model's name or (model, tokenizer), n",
     ),
 ]
 
 
-@pytest.mark.parametrize(("options", "kind", "line"), BAD)
-def test_bad_input_has_its_own_line(pair, options, kind, line):
+@pytest.mark.parametrize(
+    ("options", "line", "kind"),
+    [(*case, ValueError) for case in BAD] + [(*case, TypeError) for case in UNFIT],
+)
+def test_bad_input_has_its_own_line(pair, options, line, kind):
     with pytest.raises(kind) as error:
         generate_text(**{"prompt": PROMPT, "model": pair, **options})
-    assert str(error.value) == line
+    assert line in str(error.value) and "\n" not in str(error.value)
 
 
 def test_stream_complains_when_it_is_called(pair):
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(ValueError, match="^strategy 'beam' cannot stream: its choice"):
         stream_text(PROMPT, model=pair, strategy="beam")
-    assert str(error.value) == "strategy 'beam' cannot stream: its choice comes last"
     with pytest.raises(TypeError):
         stream_text(PROMPT, model=pair, strategy="greedy", top_k=4)

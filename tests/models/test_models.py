@@ -1,5 +1,7 @@
 """Loading: every way in, and every way it can fail, with the line the learner reads."""
 
+import contextlib
+import io
 import json
 import logging
 import os
@@ -14,12 +16,19 @@ import pytest
 import torch
 from hub import COMMIT, serve
 from huggingface_hub import constants
+from IPython.core.interactiveshell import InteractiveShell
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import GPT2Config, GPT2LMHeadModel
 
 import helpers.models.hub
-from helpers.models import ModelError, count_parameters, load_model, sizes
+from helpers.models import (
+    ModelError,
+    count_parameters,
+    find_folder,
+    load_model,
+    sizes,
+)
 from helpers.models.hub import POCKET
 
 KNOWN = "pocket, gpt2, gpt2-medium, gpt2-large, gpt2-xl"
@@ -135,11 +144,8 @@ def test_name_comes_from_the_environment_else_pocket(tiny, monkeypatch):
     assert load_model()[0].name_or_path == "pocket"
 
 
-def test_pocket_loads_within_a_second():
-    load_model("pocket")
-    start = time.process_time()
+def test_pocket_is_small_and_whole():
     model, tokenizer = load_model("pocket", device="cpu")
-    assert time.process_time() - start < 1
     assert model.num_parameters() <= 8_000_000 and model.config.n_positions >= 512
     assert tokenizer.eos_token == "<|endoftext|>"
     assert len(tokenizer) == model.config.vocab_size
@@ -185,17 +191,10 @@ def test_formula_counts_what_a_model_has(config):
 # Folders that cannot be used
 
 
-@pytest.mark.parametrize(
-    ("file", "missing"),
-    [
-        ("config.json", "config.json"),
-        ("tokenizer.json", "tokenizer.json"),
-        ("model.safetensors", "model.safetensors"),
-    ],
-)
-def test_a_folder_without_a_file_it_needs(folder, file, missing):
+@pytest.mark.parametrize("file", ["config.json", "tokenizer.json", "model.safetensors"])
+def test_a_folder_without_a_file_it_needs(folder, file):
     (folder / file).unlink()
-    assert line(folder) == f"{folder} has no {missing}: {SAVE}"
+    assert line(folder) == f"{folder} has no {file}: {SAVE}"
 
 
 def test_a_folder_that_lacks_a_shard(folder):
@@ -211,31 +210,28 @@ def test_pickled_weights_are_refused(folder):
     torch.save(load_file(weights), folder / "pytorch_model.bin")
     weights.unlink()
     assert line(folder) == (
-        f"'{folder}' has its weights only as a pickle (pytorch_model.bin), which may "
-        "run any program when opened, so it is refused: use a model with model."
-        "safetensors, or convert this one where you trust it, with save_pretrained"
-    )
-
-
-def test_a_truncated_file(folder):
-    weights = folder / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-100])
-    assert line(folder) == (
-        f"{weights} cannot be used (cut short, or no safetensors file; Error while "
-        "deserializing header: incomplete metadata, file not fully covered): "
-        f"{SAVE}"
+        f"{folder} has no model.safetensors; its pickles may run any program when "
+        f"opened, so they are refused: {SAVE}"
     )
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"<html>Welcome!</html>", b"version https://git-lfs", b"\0" * 99]
+    "damage",
+    [
+        lambda content: content[:-100],
+        lambda content: b"",
+        lambda content: b"<html>Welcome!</html>",
+        lambda content: b"version https://git-lfs",
+        lambda content: b"\0" * 99,
+    ],
+    ids=["cut short", "empty", "a page", "a pointer", "zeros"],
 )
-def test_a_file_that_is_something_else(folder, content):
+def test_weights_that_are_something_else(folder, damage):
     weights = folder / "model.safetensors"
-    weights.write_bytes(content)
+    weights.write_bytes(damage(weights.read_bytes()))
     said = line(folder)
     assert said.startswith(
-        f"{weights} cannot be used (cut short, or no safetensors file; "
+        f"{weights} cannot be used (Error while deserializing header"
     )
     assert said.endswith(f"): {SAVE}")
 
@@ -252,11 +248,19 @@ def test_a_file_that_is_something_else(folder, content):
             "1 weights unexpected, first score.weight",
         ),
         (
-            lambda w: w["transformer.wpe.weight"].fill_(float("nan")),
+            lambda w: w["transformer.wpe.weight"][-1].fill_(float("nan")),
             "some weights are not finite numbers",
         ),
+        (
+            lambda w: w["transformer.h.0.ln_1.bias"].fill_(float("inf")),
+            "some weights are not finite numbers",
+        ),
+        (
+            lambda w: w.update({n: x.to(torch.int8) for n, x in w.items()}),
+            "weights are I8, expected floats",
+        ),
     ],
-    ids=["missing", "unexpected", "not a number"],
+    ids=["missing", "unexpected", "not a number", "infinite", "int8"],
 )
 def test_weights_that_do_not_fit_are_an_error(folder, change, reason):
     weights = load_file(folder / "model.safetensors")
@@ -265,6 +269,13 @@ def test_weights_that_do_not_fit_are_an_error(folder, change, reason):
     assert (
         line(folder) == f"{folder}/model.safetensors cannot be used ({reason}): {SAVE}"
     )
+
+
+def test_weights_whose_sum_overflows_are_finite(folder):
+    weights = load_file(folder / "model.safetensors")
+    weights["transformer.wpe.weight"][5:].fill_(3e38)
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    assert load_model(folder)[0].transformer.wpe.weight.max() == 3e38
 
 
 @pytest.mark.parametrize(
@@ -276,8 +287,12 @@ def test_weights_that_do_not_fit_are_an_error(folder, change, reason):
             {"n_layer": 1},
             "11 weights unexpected, first transformer.h.1.attn.c_attn.weight",
         ),
+        (
+            {"n_layer": 10**7},
+            "11,184 numbers for 32,800,004,656 parameters of the config",
+        ),
     ],
-    ids=["shape", "more layers", "fewer layers"],
+    ids=["shape", "more layers", "fewer layers", "ten million layers"],
 )
 def test_a_config_that_does_not_fit_the_weights(folder, changes, reason, monkeypatch):
     edit_config(folder, **changes)
@@ -291,12 +306,101 @@ def test_a_config_that_does_not_fit_the_weights(folder, changes, reason, monkeyp
     assert not warned  # the line says it all
 
 
-def test_a_config_with_a_wrong_entry(folder):
-    edit_config(folder, n_embd="wide")
+EPSILON = "n_head below 1, or layer_norm_epsilon not in (0, 1)"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"n_embd": "wide"}, "'n_embd' expected int, got str"),
+        ({"n_head": 0}, EPSILON),
+        ({"layer_norm_epsilon": -1e-5}, EPSILON),
+        ({"layer_norm_epsilon": float("nan")}, EPSILON),
+    ],
+)
+def test_a_config_with_a_wrong_entry(folder, changes, reason):
+    edit_config(folder, **changes)
     said = line(folder)
     assert said.startswith(f"{folder}/config.json cannot be used (")
-    assert "'n_embd' expected int, got str" in said
-    assert said.endswith(f"): {SAVE}")
+    assert reason in said and said.endswith(f"): {SAVE}")
+
+
+def test_a_config_nested_too_deep(folder):
+    (folder / "config.json").write_text("[" * 100_000)
+    assert line(folder).startswith(f"{folder}/config.json cannot be used (no model_typ")
+
+
+@pytest.mark.parametrize(
+    "shards", [{"a": 1}, {}, ["a"], None, {"a": "../model.safetensors"}]
+)
+def test_an_index_that_names_no_files(folder, shards):
+    (folder / "model.safetensors").unlink()
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": shards}))
+    reason = "weight_map names no files beside it"
+    assert line(folder) == (
+        f"{index} cannot be used ({reason}): {SAVE}"
+        if shards != {"a": 1}
+        else f"{folder} has no 1: {SAVE}"
+    )
+
+
+def test_a_tokenizer_without_an_end(folder):
+    (folder / "tokenizer_config.json").write_text('{"eos_token": null}')
+    path = folder / "tokenizer.json"
+    assert (
+        line(folder) == f"{path} cannot be used (it has no end-of-text token): {SAVE}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("~nouser/x", "Could not determine home directory"),
+        ("x/" + "y" * 5000, "[Errno 36] File name too long"),
+        ("forbidden", "[Errno 13] Permission denied"),
+    ],
+)
+def test_a_folder_that_cannot_be_looked_at(monkeypatch, name, reason):
+    def is_dir(path):
+        return refuse(path) if path.name == "forbidden" else os.stat(path) and True
+
+    monkeypatch.setattr(Path, "is_dir", is_dir)
+    said = line(name)
+    assert said.startswith(f"'{name[:40]}") and len(said) < 400
+    assert f" cannot be read or stored ({reason}" in said
+
+
+def refuse(path, *options, **named):
+    raise PermissionError(13, "Permission denied")
+
+
+def test_weights_that_may_not_be_read_are_not_called_missing(folder, monkeypatch):
+    opened = Path.open
+
+    def open_file(path, *mode, **options):
+        call = refuse if path.name == "model.safetensors" else opened
+        return call(path, *mode, **options)
+
+    monkeypatch.setattr(Path, "open", open_file)
+    where = f"{folder}/model.safetensors cannot be used"
+    assert line(folder) == f"{where} ([Errno 13] Permission denied): {SAVE}"
+
+
+def test_a_notebook_shows_one_line():
+    shell = InteractiveShell.instance()
+    shell.run_cell("from helpers.models import load_model")
+    with contextlib.redirect_stdout(io.StringIO()) as shown:
+        shell.run_cell("load_model('/no/such/folder')")
+    assert shown.getvalue() == (
+        "ModelError: there is no folder and no model on the hub named "
+        f"'/no/such/folder': use {KNOWN}, a repository id or a folder\n"
+    )
+
+
+def test_a_relative_folder_is_looked_for_in_the_course_s_own_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert find_folder("data/pocket-gpt2") == POCKET
 
 
 def test_a_tokenizer_larger_than_the_model(folder):
@@ -376,9 +480,12 @@ def test_a_cache_that_cannot_be_written(cache, monkeypatch, tiny):
     cache.write_text("in the way")
     with serve({"gpt2": tiny}) as hub:
         point_at(monkeypatch, hub.url)
-        assert line("gpt2") == (
-            f"'gpt2' cannot be stored in {cache} (Not a directory): "
-            "make room there, or set HF_HOME to another folder"
+        said = line("gpt2")
+        assert said.startswith(
+            "'gpt2' cannot be read or stored ([Errno 20] Not a direc"
+        )
+        assert said.endswith(
+            ": give another folder, or make room, or set HF_HOME elsewhere"
         )
 
 
@@ -387,10 +494,9 @@ def test_what_the_cache_lacks_is_fetched(cache, monkeypatch, tiny):
         point_at(monkeypatch, hub.url)
         load_model("gpt2")
         cached(cache, "tokenizer.json").unlink()
-        partly = "'gpt2' is only partly on this computer (no tokenizer.json)"
         point_at(monkeypatch, NOWHERE)
         refused = f"and the hub ({NOWHERE}) cannot be reached"
-        assert line("gpt2") == f"{partly}, {refused}: {ADVICE}"
+        assert line("gpt2") == f"'gpt2' is not on this computer, {refused}: {ADVICE}"
         point_at(monkeypatch, hub.url)
         assert load_model("gpt2")[0].config.n_embd == 16
 
@@ -421,10 +527,8 @@ def test_hub_hangs(cache, monkeypatch, tiny, fault):
     monkeypatch.setattr(helpers.models.hub, "ANSWER_SECONDS", 1)
     with serve({"gpt2": tiny}, fault) as hub:
         point_at(monkeypatch, hub.url)
-        start = time.monotonic()
         where = f"'gpt2' is not on this computer, and the hub ({hub.url})"
         assert line("gpt2") == f"{where} does not answer: {ADVICE}"
-        assert time.monotonic() - start < 8
 
 
 def test_hub_stops_in_the_middle(cache, monkeypatch, tiny):
@@ -457,17 +561,18 @@ class NoSleep:
         ),
         (
             "broken",
-            "the hub answered 503 for 'gpt2': try again later, "
+            "the hub answered 503 for URL/gpt2: try again later, "
             "or use COURSE_MODEL=pocket",
         ),
         (
             "gated",
-            "'gpt2' is gated: ask for access on URL/gpt2, then run: hf auth login",
+            "the hub answered 403 for URL/gpt2: ask there for access, "
+            "then check HF_TOKEN or run: hf auth login",
         ),
         (
             "unauthorised",
-            "the hub answered 401 for 'gpt2': check the token in HF_TOKEN, "
-            "or run: hf auth login",
+            "the hub answered 401 for URL/gpt2: ask there for access, "
+            "then check HF_TOKEN or run: hf auth login",
         ),
     ],
 )
@@ -499,8 +604,8 @@ def test_unknown_name(cache, monkeypatch, tiny, name, guess):
 def test_offline_and_not_in_the_cache(cache, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     assert line("gpt2") == (
-        "'gpt2' is not on this computer, and HF_HUB_OFFLINE forbids to fetch it: "
-        "unset HF_HUB_OFFLINE once, or use COURSE_MODEL=pocket"
+        f"'gpt2' is not on this computer, and the hub ({NOWHERE}) may not be asked "
+        f"(HF_HUB_OFFLINE): {ADVICE}"
     )
 
 
@@ -522,18 +627,26 @@ def test_a_repository_without_what_is_needed(cache, monkeypatch, folder):
     weights.rename(folder / "pytorch_model.bin")
     with serve({"ann/old": folder}) as hub:
         point_at(monkeypatch, hub.url)
-        assert line("ann/old").startswith(
-            "'ann/old' has its weights only as a pickle (pytorch_model.bin), which may"
-        )
+        pickles = "; its pickles may run any program when opened, so they are refused"
+        no = "'ann/old' has no {} on the hub{}: use " + KNOWN
+        assert line("ann/old") == no.format("model.safetensors", pickles)
         (folder / "pytorch_model.bin").unlink()
-        assert line("ann/old") == (
-            "'ann/old' has no model.safetensors on the hub: use another GPT-2"
-        )
+        assert line("ann/old") == no.format("model.safetensors", "")
         (folder / "config.json").unlink()
-        shutil.rmtree(cache)
-        assert line("ann/old") == (
-            "'ann/old' has no config.json on the hub, so it is no GPT-2"
+        shutil.rmtree(cache, ignore_errors=True)
+        assert line("ann/old") == no.format("config.json", "")
+
+
+def test_damaged_on_the_way_is_refused_and_not_kept(cache, monkeypatch, tiny):
+    with serve({"gpt2": tiny}, "damaged weights") as hub:
+        point_at(monkeypatch, hub.url)
+        assert line("gpt2") == (
+            "model.safetensors of 'gpt2' came damaged (its sha256 is not the hub's) "
+            "and was not kept: load it again, or use COURSE_MODEL=pocket"
         )
+        assert not list(cache.rglob("model.safetensors"))
+        hub.fault = None
+        assert same_weights(load_model("gpt2")[0], load_model(tiny)[0])
 
 
 # As a learner meets it: a fresh process, told where the hub is by the environment
@@ -550,19 +663,16 @@ def test_fresh_processes(tmp_path):
             f"'gpt2-medium' is not on this computer, and the hub ({hub.url}) "
             f"does not answer: {ADVICE}"
         )
-        assert absent["seconds"] < 6
 
 
 SCRIPT = """
-import json, sys, time
+import json, sys
 from helpers.models import ModelError, load_model
 for name in sys.argv[1:]:
-    start = time.monotonic()
     try:
         print(json.dumps({"name": load_model(name)[0].name_or_path}))
     except ModelError as error:
-        seconds = time.monotonic() - start
-        print(json.dumps({"error": str(error), "seconds": seconds}))
+        print(json.dumps({"error": str(error)}))
 """
 
 

@@ -8,7 +8,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from helpers.parity.checkpoints import LAYER, where
+from helpers.parity.mistakes import LAYER, WORDS
+
+
+def where(layer, name):
+    words = WORDS.get(name, name)
+    return words if layer is None else f"layer {layer}: {words}"
 
 
 class Norm(nn.Module):

@@ -3,9 +3,10 @@
 import hashlib
 import json
 import math
-import time
+from contextlib import suppress
 from dataclasses import replace
-from itertools import islice
+from itertools import count, islice
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,9 +15,11 @@ from transformers import GPT2LMHeadModel
 from helpers.decoding import sample
 from helpers.evaluation.samples import sample_texts
 from helpers.models import load_model
-from helpers.pocket import batches
+from helpers.options import UsageError
+from helpers.pocket import batches, measure
 from helpers.pocket import training as pocket
 from helpers.pocket.card import write_card
+from helpers.pocket.files import replacing, settle
 from helpers.pocket.measure import STRATEGIES
 from helpers.tokens.byte_level import pretokenise as words
 from helpers.worlds.world import END, FRESH, load_world
@@ -38,7 +41,7 @@ def tokenizer(small):
     return pocket.train_tokenizer(small.vocab, documents=200)
 
 
-def test_it_is_a_small_gpt2_that_loads_fast(shipped):
+def test_it_is_a_small_gpt2(shipped):
     model, tokenizer = shipped
     assert type(model) is GPT2LMHeadModel
     assert model.num_parameters() <= 8_000_000
@@ -46,9 +49,6 @@ def test_it_is_a_small_gpt2_that_loads_fast(shipped):
     assert tokenizer.eos_token_id == len(tokenizer) - 1 == model.config.vocab_size - 1
     size = sum(path.stat().st_size for path in pocket.POCKET.iterdir())
     assert size <= 20e6
-    start = time.perf_counter()
-    load_model("pocket", device="cpu")
-    assert time.perf_counter() - start < 5  # about 0.2 s; a busy machine may take more
 
 
 def test_its_files_are_those_of_the_checksums():
@@ -112,43 +112,170 @@ def test_rows_hold_whole_documents_or_the_full_context(tokenizer, small):
 
 
 def test_pads_are_never_labels():
-    ids, labels = batches.collate([[9, 1, 9], [9, 1, 2, 3, 9]], pad=9)
+    ids, labels = batches.collate([[9, 1, 9], [9, 1, 2, 3, 9]], 9)
     assert ids.tolist() == [[9, 1, 9, 9, 9], [9, 1, 2, 3, 9]]
     assert labels.tolist() == [[9, 1, 9, -100, -100], [9, 1, 2, 3, 9]]
 
 
-def test_training_and_measuring_never_share_a_seed(monkeypatch, tokenizer):
-    seeds = []
-    world = load_world("stories")
+class Spy:
+    """A world that writes nothing but down which seeds it is asked for."""
 
-    class Spy:
-        def sample(self, seed):
-            seeds.append(seed)
-            return world.sample(seed)
+    def __init__(self):
+        self.seeds = []
 
-    monkeypatch.setattr(batches, "load_world", lambda name: Spy())
-    for _ in islice(batches.documents(tokenizer, 3), 600):
+    def sample(self, seed):
+        self.seeds.append(seed)
+        return "a"
+
+
+@pytest.mark.parametrize("seed", [0, 3, 99, 100, 101, 10**9, 10**30, -1])
+@pytest.mark.parametrize("run", [0, 9, 10, 999, 1000])
+def test_training_and_measuring_never_share_a_seed(monkeypatch, tokenizer, seed, run):
+    world = Spy()
+    monkeypatch.setattr(batches, "load_world", lambda name: world)
+    for _ in islice(batches.documents(tokenizer, seed, run), 600):
         pass
-    assert len(set(seeds)) == len(seeds) and max(seeds) < FRESH
+    assert len(set(world.seeds)) == len(world.seeds) >= 600
+    assert min(world.seeds) >= 0 and max(world.seeds) < FRESH
 
 
-def test_a_short_run_learns_and_goes_on_where_it_stopped(tmp_path, small):
-    folder = pocket.pretrain(tmp_path / "out", small, report=lambda line: None)
+def silent(line):
+    """Report nothing."""
+
+
+def files_of(folder):
+    files = [path for path in folder.iterdir() if path.is_file()]
+    return {path.name: path.read_bytes() for path in files}
+
+
+def test_a_short_run_learns_and_goes_on_where_it_stopped(
+    tmp_path, small, tokenizer, monkeypatch
+):
+    monkeypatch.setattr(pocket, "train_tokenizer", lambda vocab: tokenizer)
+    said = []
+    folder = pocket.pretrain(tmp_path / "out", small, report=said.append)
+    assert said[0].startswith("training in ")
     log = json.loads((folder / "training.json").read_text())
     assert log["tokens"] >= small.tokens
     assert log["recipe"]["seed"] == small.seed
-    model, tokenizer = load_model(folder, device="cpu")
+    model, _ = load_model(folder, device="cpu")
     untrained = pocket.new_model(small, tokenizer)
     ids = torch.tensor([tokenizer(load_world("stories").sample(FRESH))["input_ids"]])
     with torch.no_grad():
         before, after = (m(ids, labels=ids).loss for m in (untrained.eval(), model))
     assert after < before - 0.5
 
+    earlier = files_of(folder)
     longer = replace(small, tokens=small.tokens + 5_000)
-    pocket.pretrain(folder, longer, report=lambda line: None)
+    with pytest.raises(UsageError, match=r"\(it was begun with seed 0\): choose"):
+        pocket.pretrain(folder, replace(longer, seed=1), report=silent)
+    with monkeypatch.context() as patch, pytest.raises(UsageError, match="No space"):
+        patch.setattr(type(tokenizer), "save_pretrained", full)
+        pocket.pretrain(folder, longer, report=silent)
+    assert earlier == files_of(folder)
+
+    pocket.pretrain(folder, longer, report=silent)
     more = json.loads((folder / "training.json").read_text())
     assert more["tokens"] >= longer.tokens
     assert [run["first_step"] for run in more["runs"]] == [1, log["steps"] + 1]
+    for name in ("config.json", "generation_config.json", "tokenizer.json"):
+        assert files_of(folder)[name] == earlier[name]
+
+
+def full(*_):
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("moment", range(6))
+def test_a_kill_during_a_save_leaves_all_of_one(tmp_path, monkeypatch, moment):
+    steps = count()
+
+    def killed(function):
+        def step(self, target):
+            if next(steps) == moment:
+                raise KeyboardInterrupt
+            return function(self, target)
+
+        return step
+
+    for text in ("old", "new"):
+        with suppress(KeyboardInterrupt), replacing(tmp_path) as place:
+            for name in "abc":
+                (place / name).write_text(text)
+            monkeypatch.setattr(Path, "rename", killed(Path.rename))
+            monkeypatch.setattr(Path, "replace", killed(Path.replace))
+    monkeypatch.undo()
+    settle(tmp_path)
+    content = {name: data.decode() for name, data in files_of(tmp_path).items()}
+    assert content in (dict.fromkeys("abc", "old"), dict.fromkeys("abc", "new"))
+
+
+LOG = json.dumps({"recipe": {}, **pocket.NEW_LOG})
+BAD_OUTPUTS = [
+    ({"model.safetensors": "theirs"}, "its model.safetensors is another model's"),
+    ({"config.json": "{}", "notes": "mine"}, "its config.json is another model's"),
+    ({"training.json": ""}, "Expecting value"),
+    ({"training.json": "[1]"}, "training.json is not that of a pretraining"),
+    ({"training.json": "{}"}, "training.json is not that of a pretraining"),
+    ({"training.json": LOG}, "it was begun with batch None"),
+]
+
+
+@pytest.mark.parametrize(("content", "reason"), BAD_OUTPUTS)
+def test_a_folder_of_something_else_is_left_alone(tmp_path, content, reason):
+    for name, text in content.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(UsageError) as error:
+        pocket.pretrain(tmp_path, pocket.Recipe(), report=silent)
+    line = f"--output {str(tmp_path)!r} cannot be used ({reason}"
+    assert str(error.value).startswith(line)
+    assert files_of(tmp_path) == {n: text.encode() for n, text in content.items()}
+
+
+WRONG = [
+    (pocket, ["--output", ""], "--output is empty"),
+    (pocket, ["--output", __file__], f"--output {__file__!r} cannot be used ("),
+    (
+        pocket,
+        ["--output", f"{__file__}/x"],
+        f"--output '{__file__}/x' cannot be used (",
+    ),
+    (pocket, ["--tokens", "0"], "--tokens must be at least 1, not 0"),
+    (pocket, ["--seed", "-1"], "--seed must lie in 0 … 99, not -1"),
+    (pocket, ["--seed", "100"], "--seed must lie in 0 … 99, not 100"),
+    (measure, ["--texts", "0", "floor"], "--texts must be at least 1, not 0"),
+    (measure, ["--texts", "2", "--write"], "--write needs all parts, and at least 500"),
+    (measure, ["floor", "--write"], "--write needs all parts, and at least 500"),
+    (measure, ["all"], "argument part: invalid choice: 'all'"),
+    (measure, ["--model", "/nope"], "there is no folder and no model on the hub named"),
+]
+
+
+@pytest.mark.parametrize(("command", "arguments", "line"), WRONG)
+def test_mistakes_are_one_line_before_anything_is_computed(command, arguments, line):
+    with pytest.raises(UsageError) as error:
+        command.main(arguments)
+    assert str(error.value).startswith(line) and "\n" not in str(error.value)
+
+
+def test_a_run_whose_weights_are_gone_says_so(tmp_path):
+    log = {**pocket.NEW_LOG, "recipe": pocket.asdict(pocket.Recipe())}
+    (tmp_path / "training.json").write_text(json.dumps(log))
+    with pytest.raises(UsageError, match="has no config.json: "):
+        pocket.pretrain(tmp_path, pocket.Recipe(), report=silent)
+    assert [*files_of(tmp_path)] == ["training.json"]
+
+
+def test_a_card_needs_the_log_of_a_training(tmp_path):
+    for name in ("config.json", "tokenizer.json", "model.safetensors"):
+        (tmp_path / name).symlink_to(pocket.POCKET / name)
+    with pytest.raises(UsageError, match=r"the card needs the log of the model's"):
+        measure.main(["--model", str(tmp_path)])
+
+
+def test_one_part_is_measured_by_itself(capsys):
+    assert measure.main(["lists", "--texts", "1"]) == 0
+    assert list(json.loads(capsys.readouterr().out)) == ["lists"]
 
 
 def test_every_run_has_documents_of_its_own(tokenizer):

@@ -1,0 +1,98 @@
+"""The doctor on courses in which something is wrong: a finding, never a traceback."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from helpers.cli import doctor
+
+SUMS, CONFIG = "data/pocket-gpt2/SHA256SUMS", "data/pocket-gpt2/config.json"
+
+
+@pytest.fixture
+def course(tmp_path, root, monkeypatch):
+    """A copy of what the doctor looks at."""
+    monkeypatch.setattr(doctor, "ROOT", tmp_path)
+    monkeypatch.setenv("COURSE_NO_VENV", "1")
+    for name in ("data/pocket-gpt2", "data/worlds"):
+        shutil.copytree(root / name, tmp_path / name)
+    shutil.copy(root / "requirements.txt", tmp_path)
+    return tmp_path
+
+
+def lines(capsys) -> dict[str, str]:
+    """Run the doctor; return its findings by name."""
+    status, said = doctor.run(None), capsys.readouterr().out.splitlines()
+    wrong = [line for line in said if line.startswith("WRONG")]
+    assert said[-1] == (f"{len(wrong)} to mend." if wrong else "All is well.")
+    assert status == bool(wrong)
+    return {line[7:19].strip(): line[:6] + line[19:] for line in said[:-1]}
+
+
+def test_sums_may_have_blank_lines(course, capsys):
+    (course / SUMS).write_text((course / SUMS).read_text().replace("\n", "\n\n"))
+    assert lines(capsys)["pocket model"] == "ok     6 files as their checksums say"
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "name", "said"),
+    [
+        (SUMS, b"", "pocket model", "SHA256SUMS is empty: bring it back with `git"),
+        (SUMS, b"\xff", "pocket model", "cannot be read: 'utf-8' codec can't decode"),
+        (SUMS, None, "pocket model", "cannot be read: [Errno 2] No such file"),
+        (CONFIG, b"{}", "pocket model", "config.json is damaged: bring"),
+        (CONFIG, None, "pocket model", "config.json is missing: bring"),
+        ("data/worlds/stories.toml", b"a = [", "worlds", "stories.toml is damaged ("),
+        ("requirements.txt", None, "packages", "cannot be read: [Errno 2] No such"),
+        ("requirements.txt", b"nope==1.0\n", "packages", "nope is missing (1 in all):"),
+        ("requirements.txt", b"pytest==1.0\n", "packages", "tested with 1.0 (1 in all"),
+    ],
+)
+def test_what_is_wrong_is_a_finding(file, content, name, said, course, capsys):
+    (course / file).unlink()
+    if content is not None:
+        (course / file).write_bytes(content)
+    finding = lines(capsys)[name]
+    assert finding.startswith("WRONG ") and said in finding
+
+
+def test_package_without_its_files_is_a_finding(course, capsys, monkeypatch):
+    about = course / "torch-2.13.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Name: torch\nVersion: 2.13.0\n")
+    (about / "RECORD").write_text("torch/a.py,,\ntorch/b.py,,\ntorch/c.pyc,,\n")
+    monkeypatch.setattr(doctor.sys, "path", [str(course)])
+    (course / "requirements.txt").write_text("torch==2.13.0\n")
+    assert "torch lacks 2 of its files (1 in all)" in lines(capsys)["packages"]
+
+
+@pytest.mark.parametrize(
+    ("stamp", "said"),
+    [
+        (None, "was not made by this course: give it another name"),
+        ('{"version": "3.11"}', "its installation was cut off: run"),
+        ('{"requirements.txt": "x"}', "is for another folder, Python or requirements"),
+    ],
+)
+def test_environment_that_will_not_do(stamp, said, course, capsys, monkeypatch):
+    monkeypatch.setenv("COURSE_NO_VENV", "")
+    assert lines(capsys)[".venv"].startswith("WRONG  is not there yet: run `python -m")
+    (course / ".venv").mkdir()
+    if stamp:
+        (course / ".venv" / "course.json").write_text(stamp)
+    assert said in lines(capsys)[".venv"]
+
+
+def test_clone_on_windows_is_not_damaged(root, course, capsys, tmp_path):
+    clone, git = tmp_path / "clone", ["git", "-c", "core.autocrlf=true"]
+    clone.mkdir()
+    for name in (".gitattributes", "requirements.txt", "data", "helpers"):
+        copy = shutil.copytree if (root / name).is_dir() else shutil.copy
+        copy(root / name, clone / name)
+    for words in (["init", "-q"], ["add", "."], ["rm", "-rq", "--cached", "helpers"]):
+        subprocess.run([*git, *words], cwd=clone, check=True, capture_output=True)
+    shutil.rmtree(clone / "data")
+    subprocess.run([*git, "checkout", "-q", "--", "data"], cwd=clone, check=True)
+    doctor.ROOT = clone
+    assert lines(capsys)["pocket model"].startswith("ok")
