@@ -123,11 +123,7 @@ def _ask(answer, model, steps, *given):
         expect(len(text) <= steps, f"stop after {steps} steps: a longer text was grown")
         return dict(model(tuple(text)) if callable(model) else model[text[-1]])
 
-    return _tuples(answer(next_probs, "saw", *given))
-
-
-def _tuples(answer):
-    return tuple(map(_tuples, answer)) if isinstance(answer, list | tuple) else answer
+    return answer(next_probs, "saw", *given)
 
 
 def _hidden(text) -> dict:

@@ -130,10 +130,6 @@ def _share(items, of=None):
     return len(set(items)) / len(of or items)
 
 
-def _words(texts):
-    return [word for text in texts for word in text]
-
-
 day06_distinct = exercise(
     "day06_distinct",
     """distinct_2(texts): different word pairs, per pair of all texts.""",
@@ -143,9 +139,9 @@ day06_distinct = exercise(
     right=lambda texts: _share(_pairs(texts)),
     wrong={
         "the last word of a text and the first of the next one are no neighbours, no "
-        "pair": lambda t: _share(_pairs([_words(t)])),
-        "divide by pairs, not words": lambda t: _share(_pairs(t), of=_words(t)),
-        "count pairs of words, not words": lambda texts: _share(_words(texts)),
+        "pair": lambda t: _share(_pairs([sum(t, [])])),
+        "divide by pairs, not words": lambda t: _share(_pairs(t), of=sum(t, [])),
+        "count pairs of words, not words": lambda texts: _share(sum(texts, [])),
         "a b and b a are two pairs": lambda t: _share([*map(frozenset, _pairs(t))]),
         "a + bc and ab + c are two pairs": lambda t: _share([*map("".join, _pairs(t))]),
         "count over all texts together: a mean over texts does not see what two of "

@@ -13,10 +13,6 @@ def _looped(x, z, r):
     return z
 
 
-def _in_place(x, z, r):
-    return z.copy_(_looped(x, z, r))
-
-
 def _texts(next_probs, text, steps):
     """Yield every text with its probability, depth first."""
     if steps == 0:
@@ -75,21 +71,17 @@ WRONG = {
         ("a list", lambda x, a: [p / len(x) ** a for p in x], "expected a number"),
     ],
     "day05_repetition_penalty": [
-        ("in place", _in_place, "next_logits was changed in place"),
         ("one row", lambda x, z, r: _looped(x, z, r)[0], "of shape (2, 7), got"),
     ],
     "day05_best_text": [
         ("last word", _best(lambda text: text[-1:]), "takes a whole text"),
-        ("a string", _best(lambda text: text[-1]), "takes a whole text"),
         ("Viterbi", _per_last_word, "this is what beams find"),
         ("joined", _best(show=lambda t, p: (" ".join(t), p)), "got a string"),
         ("two digits", _best(show=lambda t, p: (t, round(p, 4))), "0.003206), got"),
-        ("text alone", _best(show=lambda text, p: list(text)), "expected a tuple"),
     ],
     "day05_beam_search": [
         ("last word", _search(view=lambda text: text[-1:]), "takes a whole text"),
         ("for ever", _search(lambda step, most: True), "a longer text was grown"),
-        ("never looks", _search(lambda step, most: step < 1), "expected"),
         ("grows ended ones", lambda f, s, *_: f((s, ".")), "ended was grown"),
     ],
 }
@@ -97,6 +89,6 @@ WRONG = {
 RIGHT = {
     "day05_score": [lambda x, a: torch.tensor(x).sum() * len(x) ** -a],
     "day05_repetition_penalty": [_looped],
-    "day05_best_text": [_best(), _best(show=lambda text, p: [list(text), p])],
+    "day05_best_text": [_best(), _best(show=lambda text, p: [text, p])],
     "day05_beam_search": [_search()],
 }

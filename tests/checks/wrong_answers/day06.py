@@ -26,10 +26,6 @@ def _stepping(probs, u):
     return token
 
 
-def _summed_in_place(probs, u):
-    return int((probs.cumsum_(0) <= u).sum())
-
-
 def _nucleus_loop(probs, p):
     left, mass = torch.zeros(len(probs), dtype=torch.float64), 0.0
     for token in sorted(range(len(probs)), key=lambda i: -probs[i]):
@@ -48,11 +44,6 @@ def _until_reached(probs, p):
     return left / left.sum()
 
 
-def _kept_only(probs, p):
-    left = _nucleus_loop(probs, p)
-    return left[left > 0]
-
-
 def _min_p(z, p):
     probs = z.softmax(dim=-1)
     return torch.where(probs >= p * probs.amax(dim=-1, keepdim=True), z, -math.inf)
@@ -65,39 +56,30 @@ def _counted(texts):
     return np.float64(len(counts)) / counts.total()
 
 
-def _popped(texts):
-    pairs = []
-    for text in texts:
-        while len(text) > 1:
-            pairs.append((text[-2], text.pop()))
-    return len(set(pairs)) / len(pairs)
-
-
 WRONG = {
     "day06_draw": [
-        ("below u", lambda q, u: int((q.cumsum(0) < u).sum()), "not equal to it"),
+        (
+            "below u",
+            lambda q, u: int((q.cumsum(0) < u).sum()),
+            "probability is 0: > u, not >= u",
+        ),
         ("off the end", _ends, "the last token that has a probability, not 4"),
         ("last of all", lambda q, u: min(_ends(q, u), len(q) - 1), "not 3"),
         ("an axis", lambda q, u: torch.tensor([_ends(q, u)]), "of shape (1,)"),
         ("P", lambda q, u: q[_bisected(q, u)], "expected a whole number, got a number"),
-        ("in place", _summed_in_place, "probs was changed in place"),
         ("for ever", _stepping, "had not ended after 4 seconds"),
     ],
     "day06_top_p": [
-        ("shorter", _kept_only, "of shape (6,), got a tensor"),
-        ("for ever", _until_reached, '"while left.sum() < p:", had not ended'),
+        ("for ever", _until_reached, "had not ended after 4 seconds"),
     ],
     "day06_min_p": [
         ("in place", lambda z, p: z.copy_(_min_p(z, p)), "logits was changed in place"),
         ("a mask", lambda z, p: _min_p(z, p).isfinite(), "of True and False"),
         ("low", lambda z, p: _min_p(z, p).clamp(min=-1e9), "expected"),
         ("overflows", lambda z, p: _min_p(z.exp().log(), p), "expected"),
-        ("one row", lambda z, p: _min_p(z, p)[0], "of shape (2, 5), got"),
     ],
     "day06_distinct": [
         ("-1 pairs", lambda x: 7 / sum(len(t) - 1 for t in x), "expected"),
-        ("in place", _popped, "texts was changed in place"),
-        ("a list", lambda x: [1.0, 2.0], "expected a number, got a list"),
     ],
 }
 
