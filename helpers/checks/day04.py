@@ -213,6 +213,11 @@ def _left_pad(rows, pad, *, right=False, first=0, columns=False, low=0, mask=Non
     return ids, ones if mask is None else mask(ids, ones, pad), places
 
 
+def _exchanged(rows, pad):
+    ids, mask, places = _left_pad(rows, pad)
+    return ids, places, mask
+
+
 def _same_padding(found, right):
     (ids, mask, places), own = map(torch.as_tensor, found), right[1].bool()
     low, high = (places < 0).any(), (places >= ids.shape[1]).any()  # no such row
@@ -266,9 +271,7 @@ day04_left_pad = exercise(
         "a pad has position -1, and there is no such row: clamp(min=0)": partial(
             _left_pad, low=-1
         ),
-        "the order is input_ids, attention_mask, position_ids": lambda rows, pad: [
-            _left_pad(rows, pad)[i] for i in (0, 2, 1)
-        ],
+        "the order is input_ids, attention_mask, position_ids": _exchanged,
     },
 )
 
