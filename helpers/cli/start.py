@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int | None:
     from jupyterlab.labapp import LabApp
 
     def announce() -> None:
-        server.log.setLevel(logging.ERROR)
+        logging.disable(logging.NOTSET)
         address = f"http://{HOST}:{server.port}{page}?token={token}"
         print(f"JupyterLab: {address}\nCtrl-C stops it.", flush=True)
         announced.append(address)
@@ -57,9 +57,9 @@ def run(options: argparse.Namespace) -> int | None:
     os.environ |= variables(token)
     page = f"/lab/tree/{FIRST_PAGE}" if (ROOT / FIRST_PAGE).exists() else "/lab"
     words = arguments(options.port, page, browser=not options.no_browser)
+    logging.disable(logging.CRITICAL)  # a port that is lost is for us to tell
     try:
         server = LabApp.initialize_server(words)
-        server.log.setLevel(logging.CRITICAL + 1)  # a port lost is for us to tell
         server.io_loop.add_callback(announce)  # the one before takes the port
         server.start()
     except SystemExit:
