@@ -2,7 +2,7 @@
 
 ``training`` is ``python -m helpers pretrain``, ``measure`` and ``card`` are ``python
 -m helpers measure``; behind the training: ``batches``, ``optimizers``, ``precision``
-(bfloat16 where it is fast) and ``files`` (saves that a kill cannot spoil).
+(bfloat16 where it is fast) and ``saves`` (which a kill cannot spoil).
 """
 
 from helpers.pocket.precision import instructions

@@ -3,8 +3,7 @@
 Most rows hold one whole document from position 0, because a story cut in the middle
 hides the introductions that copying needs; some hold several, packed to the full
 context, so that every position is trained and ``<|endoftext|>`` learns to mean
-"forget what came before". One document in ten comes without that token in front,
-since people forget it in their prompts.
+"forget what came before". One in ten lacks that token in front, as people forget it.
 """
 
 import random
@@ -42,13 +41,8 @@ def batches(
 ) -> Iterator[list[list[int]]]:
     """Yield batches of rows for ever: mostly whole documents of similar length.
 
-    Args:
-        tokenizer: with an end token.
-        size: tokens in a batch, about.
-        packed: share of the batches whose rows are packed.
-        bare: share of the documents without an end token before them.
-        seed: of the documents and of their order.
-        run: as in ``documents``.
+    ``size`` is in tokens, about; ``packed`` is the share of the batches whose rows are
+    packed, ``bare`` that of the documents without an end token before them.
     """
     stream, choose = documents(tokenizer, seed, run), random.Random(seed)
     while True:

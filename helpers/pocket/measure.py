@@ -16,12 +16,12 @@ from helpers.options import Parser, UsageError
 from helpers.plots.training import loss_curve
 from helpers.pocket.batches import SHARES
 from helpers.pocket.card import write_card
-from helpers.pocket.files import replacing
-from helpers.pocket.training import read_log
+from helpers.pocket.saves import read_log, replacing
 from helpers.tokens import pretokenise as words
 from helpers.worlds import FRESH, check_many, load_world, tasks
 
 ENOUGH = 500  # texts, for a card
+NATS = {"perplexity": "loss", "floor": "floor", "ratio": "excess"}
 STRATEGIES = {"pure sampling": (), "top-p 0.9": (top_p(0.9),), "greedy": None}
 
 
@@ -72,16 +72,15 @@ def measure_lists(model, tokenizer, n: int) -> dict:
     rows = {}
     for shots in range(9):
         asked = [t for t in tasks.TASKS if shots >= tasks.FEWEST.get(t, 0)]
-        prompts = [
+        pairs = [
             tasks.list_prompt(asked[i % len(asked)], shots, FRESH + i) for i in range(n)
         ]
-        asked_first = [prompt for prompt, _ in prompts]
-        options = {"prompts": asked_first, "max_new_tokens": 6}
+        prompts, answers = zip(*pairs, strict=True)
+        options = {"prompts": prompts, "max_new_tokens": 6}
         texts = sample_texts(model, tokenizer, n, **options)
-        right = sum(
-            text[len(prompt) :].partition(",")[0] == answer
-            for text, (prompt, answer) in zip(texts, prompts, strict=True)
-        )
+        right = 0
+        for text, prompt, answer in zip(texts, prompts, answers, strict=True):
+            right += text.removeprefix(prompt).partition(",")[0] == answer
         rows[shots] = right / n
     return {"prompts": n, "accuracy": rows}
 

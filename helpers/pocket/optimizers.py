@@ -9,8 +9,7 @@ import torch
 class Matrix(NamedTuple):
     """A matrix for Muon: a weight of a block, or the query, key or value part of one.
 
-    Orthogonalised together, the large gradients of the values would leave next to
-    nothing for queries and keys.
+    Together, the values' large gradients would leave next to nothing to queries, keys.
     """
 
     part: torch.nn.Parameter  # shares its memory with the weight
@@ -61,8 +60,9 @@ class Muon(torch.optim.Optimizer):
         """Move every matrix, by about as much as AdamW would."""
         for group in self.param_groups:
             for matrix in group["params"]:
-                momentum = self.state[matrix].setdefault("momentum", 0 * matrix)
-                momentum.lerp_(matrix.grad, 0.05)
+                state = self.state[matrix]
+                momentum = state.get("momentum", torch.zeros_like(matrix))
+                state["momentum"] = momentum = momentum.lerp(matrix.grad, 0.05)
                 update = matrix.grad.lerp(momentum, 0.95)  # looks ahead (Nesterov)
                 update = orthogonal(update.to(group["precision"]))
                 scale = 0.2 * math.sqrt(max(matrix.shape))

@@ -5,15 +5,11 @@ code and lists (verse is kept for fine-tuning). ``batches`` says in which form,
 ``optimizers`` what the weights are trained with.
 """
 
-import copy
-import hashlib
-import json
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 from transformers.utils import logging
@@ -21,16 +17,12 @@ from transformers.utils import logging
 from helpers.models import ModelError, load_model
 from helpers.options import Parser, UsageError
 from helpers.pocket.batches import CONTEXT, SHARES, batches, collate
-from helpers.pocket.files import replacing
 from helpers.pocket.optimizers import block_matrices, learning_rate, optimizers
 from helpers.pocket.precision import choose_precision
+from helpers.pocket.saves import open_log, save
 from helpers.worlds import END, load_world
 
 POCKET = Path(__file__).resolve().parent.parent.parent / "data" / "pocket-gpt2"
-LOG = "training.json"
-FILES = {"config.json", "generation_config.json", "model.safetensors", "SHA256SUMS"}
-FILES |= {"tokenizer.json", "tokenizer_config.json"}  # what a save writes
-NEW_LOG = {"tokens": 0, "steps": 0, "seconds": 0, "runs": [], "history": []}
 SEEDS = 100  # each has ten million documents of its own, below the measuring seeds
 
 
@@ -58,21 +50,25 @@ def pretrain(
 ) -> Path:
     """Train the pocket model and its tokenizer into ``output``; return the folder.
 
-    ``training.json`` beside the weights keeps the recipe, the loss after every twenty
-    steps (nats per token), the tokens seen and the seconds taken. A run that was
-    stopped goes on from its last weights, with new documents and new states of the
-    optimizers, which a few steps of a smaller rate let settle. ``compiled`` needs a
-    C++ compiler and makes each step about a tenth faster. Raises UsageError, before
-    anything is computed, for a folder that cannot be used.
+    ``training.json`` there keeps the recipe, the loss after every twenty steps (nats
+    per token), the tokens seen and the seconds taken. A run that was stopped goes on
+    from its last weights, with new documents and new states of the optimizers, which a
+    few steps of a smaller rate let settle. ``compiled`` needs a C++ compiler and makes
+    a step a tenth faster. Raises UsageError, at once, for a folder that cannot be used.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    log = open_log(output, recipe)
+    log = open_log(output, asdict(recipe))
     if log["tokens"] >= recipe.tokens:
         return output
     precision, why = choose_precision(device)
     report(why)
     model, tokenizer = begin(output, recipe, log)
-    log["runs"].append({"first_step": log["steps"] + 1, "shares": SHARES})
+    run = {
+        "first_step": log["steps"] + 1,
+        "shares": SHARES,
+        "precision": str(precision),
+    }
+    log["runs"].append(run)
     log |= {"recipe": asdict(recipe), "torch": torch.__version__, "device": device}
     model.to(device).train()
     model.set_attn_implementation("eager")  # on short rows faster than the fused one
@@ -111,39 +107,6 @@ def pretrain(
             save(model, tokenizer, output, log)
         if log["tokens"] >= recipe.tokens:
             return output
-
-
-def read_log(folder: Path) -> dict:
-    """Return the log of a pretraining; raises OSError or ValueError without one."""
-    log = json.loads((folder / LOG).read_text("utf-8"))
-    if not isinstance(log, dict) or not {"recipe", *NEW_LOG} <= log.keys():
-        raise ValueError(f"{LOG} is not that of a pretraining")
-    return log
-
-
-def open_log(output: Path, recipe: Recipe) -> dict:
-    """Return the log of the run in ``output``, or a new one; nothing is computed yet.
-
-    Raises UsageError for a folder that cannot be written, that holds another model, or
-    whose run was begun with another recipe; only ``tokens`` may differ.
-    """
-    try:
-        with replacing(output):
-            pass  # it can be written
-        present = {path.name for path in output.iterdir()}
-        if LOG not in present and (others := present & FILES):
-            raise ValueError(f"its {min(others)} is another model's")
-        if LOG not in present:
-            return copy.deepcopy(NEW_LOG)
-        log, now = read_log(output), asdict(recipe)
-        before = log["recipe"] | {"tokens": recipe.tokens}
-        if before != now:
-            changed = [f"{k} {before.get(k)}" for k in now if before.get(k) != now[k]]
-            raise ValueError(f"it was begun with {', '.join(changed)}")
-        return log
-    except (OSError, ValueError, TypeError) as error:
-        line = f"--output {str(output)!r} cannot be used ({error})"
-        raise UsageError(f"{line}: choose another folder") from None
 
 
 def begin(output: Path, recipe: Recipe, log: dict):
@@ -192,26 +155,6 @@ def new_model(recipe: Recipe, tokenizer) -> GPT2LMHeadModel:
         model.transformer.wpe.weight.normal_(0, recipe.embedding / 3)
         model.transformer.ln_f.weight.fill_(0.06 / recipe.embedding)
     return model
-
-
-def save(model, tokenizer, output: Path, log: dict) -> None:
-    """Write weights (float16, to halve the file), tokenizer and log, all or none."""
-    half = copy.deepcopy(model).half()
-    try:
-        with replacing(output) as place:
-            half.save_pretrained(place)
-            tokenizer.save_pretrained(place)
-            (place / LOG).write_text(json.dumps(log) + "\n")
-            sums = ""
-            for path in sorted(place.iterdir()):
-                path.chmod(0o644)  # the library writes weights for their owner alone
-                sums += (
-                    f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
-                )
-            (place / "SHA256SUMS").write_text(sums)
-    except (OSError, SafetensorError) as error:
-        line = f"{output} cannot be written ({error}), the earlier save is kept"
-        raise UsageError(f"{line}: make room, then run the same command") from None
 
 
 def main(arguments: list[str]) -> int:

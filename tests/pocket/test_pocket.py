@@ -19,8 +19,8 @@ from helpers.options import UsageError
 from helpers.pocket import batches, measure
 from helpers.pocket import training as pocket
 from helpers.pocket.card import write_card
-from helpers.pocket.files import replacing, settle
 from helpers.pocket.measure import STRATEGIES
+from helpers.pocket.saves import NEW_LOG, replacing, settle
 from helpers.tokens.byte_level import pretokenise as words
 from helpers.worlds.world import END, FRESH, load_world
 
@@ -210,7 +210,7 @@ def test_a_kill_during_a_save_leaves_all_of_one(tmp_path, monkeypatch, moment):
     assert content in (dict.fromkeys("abc", "old"), dict.fromkeys("abc", "new"))
 
 
-LOG = json.dumps({"recipe": {}, **pocket.NEW_LOG})
+LOG = json.dumps({"recipe": {}, **NEW_LOG})
 BAD_OUTPUTS = [
     ({"model.safetensors": "theirs"}, "its model.safetensors is another model's"),
     ({"config.json": "{}", "notes": "mine"}, "its config.json is another model's"),
@@ -259,7 +259,7 @@ def test_mistakes_are_one_line_before_anything_is_computed(command, arguments, l
 
 
 def test_a_run_whose_weights_are_gone_says_so(tmp_path):
-    log = {**pocket.NEW_LOG, "recipe": pocket.asdict(pocket.Recipe())}
+    log = {**NEW_LOG, "recipe": pocket.asdict(pocket.Recipe())}
     (tmp_path / "training.json").write_text(json.dumps(log))
     with pytest.raises(UsageError, match="has no config.json: "):
         pocket.pretrain(tmp_path, pocket.Recipe(), report=silent)
