@@ -189,7 +189,9 @@ def _wrong_weights(case, at: int) -> Iterator[Mistake]:
             if pair[0].shape == case.weights[here[0]].shape:
                 place = here[0].removesuffix(".weight")
                 cause = f"{name.removesuffix('.weight')} stands in place of {place}"
-                new = dict(zip([r for r in reads if r.endswith(ends)], pair))
+                new = dict(
+                    zip([r for r in reads if r.endswith(ends)], pair, strict=False)
+                )
                 yield Mistake(cause, {step.name: _reading(function, reads, new)})
 
 

@@ -21,7 +21,6 @@ from helpers.tokens import pretokenise as words
 from helpers.worlds import FRESH, check_many, load_world, tasks
 
 ENOUGH = 500  # texts, for a card
-NATS = {"perplexity": "loss", "floor": "floor", "ratio": "excess"}
 STRATEGIES = {"pure sampling": (), "top-p 0.9": (top_p(0.9),), "greedy": None}
 
 
