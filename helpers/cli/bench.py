@@ -1,12 +1,12 @@
 """`python -m helpers bench`: the engine's speed beside the library's, in one table.
 
-Both have the same weights and the same threads and take turns: library, ours, library,
-ours …; tokens/s are those of the median turn and, in brackets, of the fastest one,
-which other programs disturbed least. The memory's limit is the time to read each weight
-once, which every step must: for one row at a time nothing can be faster.
+Both have the same weights and threads and take turns: library, ours, library, ours …;
+tokens/s are those of the median turn and, in brackets, of the fastest, which other
+programs disturbed least. The limit is the memory's: every step reads each weight once.
 """
 
 import argparse
+import math
 import os
 import statistics
 import tempfile
@@ -68,16 +68,6 @@ def take_turns(runs: list[Callable], repeats: int, steps: int) -> list[Times]:
     return [Times(statistics.median(found), min(found)) for found in seconds]
 
 
-def read_seconds(size: int, repeats: int) -> float:
-    """Return how long it takes to read so many bytes of memory, all threads at it."""
-    memory = torch.ones(size // 4)
-
-    def read() -> None:
-        memory.sum()
-
-    return take_turns([read], repeats, 1)[0].least
-
-
 def engines(model) -> dict[str, GPT2]:
     """Return the engine for each kind of weights."""
     engine = GPT2.from_hf(model)
@@ -98,20 +88,19 @@ def mean_loss(engine: GPT2, tokenizer, texts: list[str]) -> float:
 
 def notes(kinds: dict[str, GPT2], tokenizer, texts: int) -> dict[str, str]:
     """Return by how much each kind's perplexity differs from float32's."""
+    others = [kind for kind in kinds if kind != "float32"]
     if tokenizer is None:
-        return {kind: "random weights" for kind in kinds if kind != "float32"}
-    world = load_world("stories")
-    stories = [world.sample(FRESH + i) for i in range(texts)]
+        return dict.fromkeys(others, "random weights")
+    stories = [load_world("stories").sample(FRESH + i) for i in range(texts)]
     loss = {kind: mean_loss(kinds[kind], tokenizer, stories) for kind in kinds}
-    changes = {k: torch.tensor(loss[k] - loss["float32"]).expm1().item() for k in kinds}
-    return {k: f"perplexity {100 * changes[k]:+.2f} %" for k in kinds if k != "float32"}
+    more = {kind: math.expm1(loss[kind] - loss["float32"]) for kind in others}
+    return {kind: f"perplexity {100 * more[kind]:+.2f} %" for kind in others}
 
 
 def library(model, input_ids: torch.Tensor, tokens: int, beams: int = 1) -> None:
     """Let the library write so many tokens, whatever they are."""
-    config = GenerationConfig(
-        max_new_tokens=tokens, num_beams=beams, do_sample=False, pad_token_id=0
-    )
+    how = {"num_beams": beams, "do_sample": False, "pad_token_id": 0}
+    config = GenerationConfig(max_new_tokens=tokens, **how)
     mask = torch.ones_like(input_ids)
     model.generate(input_ids, attention_mask=mask, generation_config=config)
 
@@ -121,19 +110,19 @@ def greedy_rows(model, kinds, notes, peer, options) -> list[Row]:
     rows, tokens = [], options.tokens
     for batch in (1, 8):
         ids = random_ids(model, batch, PROMPT)
-        runs = {}
-        for kind, engine in kinds.items():
-            runs[kind] = partial(generate, engine, ids, max_new_tokens=tokens)
+        write = partial(generate, input_ids=ids, max_new_tokens=tokens)
+        runs = {kind: partial(write, engine) for kind, engine in kinds.items()}
         runs |= peer.runs(ids, tokens) if peer else {}
         for kind, run in runs.items():
             pair = [partial(library, model, ids, tokens), run]
             times = take_turns(pair, options.repeats, tokens)
-            limit = None
-            if kind in BYTES:
-                size = matrix_weights(model.config) * BYTES[kind]
-                limit = read_seconds(size, options.repeats)
-            note = notes.get(kind, "")
-            rows.append(Row(f"batch {batch}, {kind}", *times, batch, limit, note))
+            size = matrix_weights(model.config) * BYTES.get(kind, 0)
+            reading = [torch.ones(size // 4).sum]  # all that memory once, all threads
+            limit = take_turns(reading, options.repeats, 1)[0].least if size else None
+            row = Row(
+                f"batch {batch}, {kind}", *times, batch, limit, notes.get(kind, "")
+            )
+            rows.append(row)
     return rows
 
 
@@ -141,8 +130,8 @@ def beam_rows(model, engine: GPT2, options) -> list[Row]:
     """Return a row for each number of beams; a step makes one token for each beam."""
     rows, ids, tokens = [], random_ids(model, 1, PROMPT), options.tokens
     for beams in (4, 8):
-        how = {"num_beams": beams, "max_new_tokens": tokens}
-        ours = partial(beam_search, engine, ids, **how)
+        ours = partial(beam_search, engine, ids, num_beams=beams)
+        ours = partial(ours, max_new_tokens=tokens)
         pair = [partial(library, model, ids, tokens, beams), ours]
         rows.append(
             Row(f"{beams} beams", *take_turns(pair, options.repeats, tokens), 1)

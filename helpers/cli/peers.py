@@ -1,7 +1,4 @@
-"""CTranslate2, the fastest thing a learner would otherwise pick, to be timed beside us.
-
-Not part of the course's requirements: ``pip install ctranslate2``.
-"""
+"""CTranslate2, the fastest peer, to be timed beside us: ``pip install ctranslate2``."""
 
 import importlib
 import importlib.util
@@ -22,13 +19,7 @@ def installed() -> bool:
 
 
 class CTranslate2:
-    """A GPT-2 converted for CTranslate2, which wants files and tokens as strings.
-
-    Args:
-        model: a GPT2LMHeadModel.
-        folder: where the converted model may lie.
-        kinds: of weights, "float32" or "int8".
-    """
+    """A GPT-2 converted for CTranslate2, which wants a folder and string tokens."""
 
     def __init__(self, model, folder: Path, kinds=("float32", "int8")):
         ctranslate2 = importlib.import_module("ctranslate2")  # not a requirement
@@ -39,9 +30,8 @@ class CTranslate2:
         tokenizer = PreTrainedTokenizerFast(tokenizer_object=tokenizer, **marks)
         tokenizer.save_pretrained(folder / "library")
         model.save_pretrained(folder / "library")
-        converter = ctranslate2.converters.TransformersConverter(
-            str(folder / "library")
-        )
+        convert = ctranslate2.converters.TransformersConverter
+        converter = convert(str(folder / "library"))
         self.generators = {}
         for kind in kinds:
             place = str(folder / kind)

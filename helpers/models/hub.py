@@ -113,10 +113,10 @@ def _fetch(name: str) -> Path:
     api = library.HfApi(endpoint=constants.ENDPOINT)
     info = _within(PROBE_SECONDS, api.model_info, name)
     files = {sibling.rfilename for sibling in info.siblings or []}
-    for file, other in ((CONFIG, CONFIG), (WEIGHTS, INDEX)):
-        if not files & {file, other}:
-            note = PICKLES if "pytorch_model.bin" in files else ""
-            raise ModelError(f"{name!r} has no {file} on the hub{note}: {OTHER}")
+    missing = WEIGHTS if CONFIG in files else CONFIG
+    if CONFIG not in files or not files & {WEIGHTS, INDEX}:
+        note = PICKLES if "pytorch_model.bin" in files else ""
+        raise ModelError(f"{name!r} has no {missing} on the hub{note}: {OTHER}")
     folder = _download(name, CONFIG).parent
     _missing(name, folder)  # refuses another kind of model
     if WEIGHTS not in files:
@@ -128,11 +128,9 @@ def _fetch(name: str) -> Path:
 
 
 def _download(name: str, file: str) -> Path:
-    """Path of one file in the cache; the library shows a bar while it comes.
-
-    The hub is asked first, because the library would wait minutes for one that went
-    silent. Of a large file the hub says the sha256, which the library never compares.
-    """
+    """Path of one file in the cache; the library shows a bar while it comes."""
+    # Asked first, as the library would wait minutes for a hub that went silent; of a
+    # large file the answer has the sha256, which the library never compares.
     url = library.hf_hub_url(name, file, endpoint=constants.ENDPOINT)
     etag = _within(ANSWER_SECONDS, library.get_hf_file_metadata, url).etag or ""
     path = Path(library.hf_hub_download(name, file, endpoint=constants.ENDPOINT))

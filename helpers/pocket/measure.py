@@ -88,8 +88,8 @@ MEASURES = {"floor": measure_floor, "stories": measure_stories}
 MEASURES |= {"code": measure_code, "lists": measure_lists}
 
 
-def read_options(arguments: list[str]):
-    """Read the command line; raise UsageError for what makes no sense."""
+def main(arguments: list[str]) -> int:
+    """Run ``python -m helpers measure``."""
     parser = Parser(prog="python -m helpers measure")
     parser.add_argument("part", nargs="?", choices=[*MEASURES], help="one part only")
     parser.add_argument("--model", default="pocket", help="name or folder")
@@ -100,12 +100,6 @@ def read_options(arguments: list[str]):
         parser.error(f"--texts must be at least 1, not {options.texts}")
     if options.write and (options.part or options.texts < ENOUGH):
         parser.error(f"--write needs all parts, and at least {ENOUGH} texts")
-    return options
-
-
-def main(arguments: list[str]) -> int:
-    """Run ``python -m helpers measure``."""
-    options = read_options(arguments)
     try:
         folder = find_folder(options.model)
         model, tokenizer = load_model(options.model)
@@ -129,9 +123,9 @@ def main(arguments: list[str]) -> int:
     if options.write:
         with replacing(folder) as place:
             (place / "README.md").write_text(card)
-            text = json.dumps(figures, indent=2) + "\n"
-            (place / "measurements.json").write_text(text)
+            (place / "measurements.json").write_text(
+                json.dumps(figures, indent=2) + "\n"
+            )
             floor = math.log(figures["floor"]["worlds"]["stories"]["floor"])
-            axes = loss_curve(log["history"], floor=floor)
-            axes.figure.savefig(place / "loss.png")
+            loss_curve(log["history"], floor=floor).figure.savefig(place / "loss.png")
     return 0

@@ -31,10 +31,12 @@ from helpers.models import (
 )
 from helpers.models.hub import POCKET
 
-KNOWN = "pocket, gpt2, gpt2-medium, gpt2-large, gpt2-xl"
+KNOWN = "use pocket, gpt2, gpt2-medium, gpt2-large, gpt2-xl"
 NOWHERE = "http://127.0.0.1:9"  # nothing listens on the discard port
 ADVICE = "go online once, or use COURSE_MODEL=pocket, or give a folder"
 SAVE = "save the model and its tokenizer there again, with save_pretrained"
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+PICKLES = "; its pickles may run any program when opened, so they are refused"
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +52,8 @@ def tiny(tmp_path_factory):
     tokenizer.save(str(folder / "tokenizer.json"))
     shape = {"n_layer": 2, "n_head": 2, "n_embd": 16, "n_positions": 32}
     ends = {"bos_token_id": 256, "eos_token_id": 256}
-    config = GPT2Config(vocab_size=len(vocab), **shape, **ends)
     torch.manual_seed(0)
+    config = GPT2Config(vocab_size=len(vocab), **shape, **ends)
     GPT2LMHeadModel(config).save_pretrained(folder)
     return folder
 
@@ -77,6 +79,13 @@ def point_at(monkeypatch, url):
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
 
 
+@contextlib.contextmanager
+def hub_of(monkeypatch, folders, fault=None):
+    with serve(folders, fault) as hub:
+        point_at(monkeypatch, hub.url)
+        yield hub
+
+
 def line(name, **options):
     """The one line with which load_model refuses."""
     with pytest.raises(ModelError) as caught:
@@ -90,10 +99,22 @@ def same_weights(one, other):
     return all(a == b and torch.equal(x, y) for (a, x), (b, y) in pairs)
 
 
+def edit_config(folder, **changes):
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def edit_weights(folder, change):
+    weights = load_file(folder / WEIGHTS)
+    changed = change(weights)
+    changed = changed if isinstance(changed, dict) else weights
+    save_file(changed, folder / WEIGHTS, {"format": "pt"})
+
+
 # What is loaded
 
 
-def test_folder_gives_an_evaluating_float32_model_with_a_pad_token(tiny):
+def test_folder_gives_an_evaluating_float32_model_with_a_pad_token(tiny, capfd):
     model, tokenizer = load_model(str(tiny), device="cpu")
     assert not model.training and model.dtype == torch.float32
     assert tokenizer.pad_token == tokenizer.eos_token == "<|endoftext|>"
@@ -102,25 +123,24 @@ def test_folder_gives_an_evaluating_float32_model_with_a_pad_token(tiny):
     assert tokenizer.decode(tokenizer("a kite").input_ids) == "a kite"
     assert model.device == torch.device("cpu")
     assert model.name_or_path == tokenizer.name_or_path == str(tiny)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_bfloat16_on_disk_is_float32_in_memory(folder):
-    weights = load_file(folder / "model.safetensors")
-    halves = {name: weight.bfloat16() for name, weight in weights.items()}
-    save_file(halves, folder / "model.safetensors", {"format": "pt"})
+    edit_weights(folder, lambda weights: {n: w.bfloat16() for n, w in weights.items()})
     model, _ = load_model(folder)
     assert {weight.dtype for weight in model.parameters()} == {torch.float32}
 
 
 def test_files_as_the_hub_has_them_load_the_same(tiny, folder):
     """There: no prefix, no head, and constants that older versions saved."""
-    stored = load_file(folder / "model.safetensors")
+    stored = load_file(folder / WEIGHTS)
     weights = {k.removeprefix("transformer."): v for k, v in stored.items()}
     assert "wte.weight" in weights and "lm_head.weight" not in weights
     for layer in range(2):
         weights[f"h.{layer}.attn.bias"] = torch.ones(1, 1, 32, 32).tril()
         weights[f"h.{layer}.attn.masked_bias"] = torch.tensor(-1e4)
-    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    save_file(weights, folder / WEIGHTS, {"format": "pt"})
     assert same_weights(load_model(folder)[0], load_model(tiny)[0])
 
 
@@ -132,31 +152,28 @@ def test_a_pad_token_of_its_own_is_kept(folder):
     assert model.generation_config.pad_token_id == tokenizer.pad_token_id != 256
 
 
-def test_loading_a_folder_prints_nothing(tiny, capfd):
-    load_model(tiny)
-    assert capfd.readouterr() == ("", "")
+def test_weights_whose_sum_overflows_are_finite(folder):
+    edit_weights(folder, lambda w: w["transformer.wpe.weight"][5:].fill_(3e38))
+    assert load_model(folder)[0].transformer.wpe.weight[5:].min() == 3e38
 
 
 def test_name_comes_from_the_environment_else_pocket(tiny, monkeypatch):
     monkeypatch.setenv("COURSE_MODEL", str(tiny))
     assert load_model()[0].config.n_embd == 16
     monkeypatch.delenv("COURSE_MODEL")
-    assert load_model()[0].name_or_path == "pocket"
-
-
-def test_pocket_is_small_and_whole():
-    model, tokenizer = load_model("pocket", device="cpu")
-    assert model.num_parameters() <= 8_000_000 and model.config.n_positions >= 512
-    assert tokenizer.eos_token == "<|endoftext|>"
+    model, tokenizer = load_model(device="cpu")
+    assert model.name_or_path == "pocket" and model.num_parameters() <= 8_000_000
     assert len(tokenizer) == model.config.vocab_size
+
+
+def test_a_relative_folder_is_looked_for_in_the_course_s_own_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert find_folder("data/pocket-gpt2") == POCKET
 
 
 def test_a_device_that_is_not_there_is_refused(tiny):
     end = "cannot be used here: leave it out, or use 'cpu'"
     assert line(tiny, device="gpu") == f"device 'gpu' {end}"
-
-
-# Sizes
 
 
 def test_sizes_are_the_published_ones():
@@ -173,184 +190,164 @@ def test_sizes_are_the_published_ones():
     assert small.bfloat16_mib == small.float32_mib / 2
 
 
-@pytest.mark.parametrize(
-    "config",
-    [
-        GPT2Config(),
-        GPT2Config(n_layer=3, n_embd=48, n_head=4, n_inner=100, vocab_size=77),
-        GPT2Config(n_layer=1, n_embd=8, n_head=2, tie_word_embeddings=False),
-    ],
-    ids=["gpt2", "odd", "untied"],
-)
-def test_formula_counts_what_a_model_has(config):
+ODD = {"n_layer": 3, "n_embd": 48, "n_head": 4, "n_inner": 100, "vocab_size": 77}
+
+
+@pytest.mark.parametrize("shape", [{}, ODD, {**ODD, "tie_word_embeddings": False}])
+def test_formula_counts_what_a_model_has(shape):
     with torch.device("meta"):
-        model = GPT2LMHeadModel(config)
-    assert count_parameters(config) == model.num_parameters()
+        model = GPT2LMHeadModel(GPT2Config(**shape))
+    assert count_parameters(model.config) == model.num_parameters()
 
 
-# Folders that cannot be used
+# Folders that cannot be used: what spoils them, the file to blame, the reason
 
 
-@pytest.mark.parametrize("file", ["config.json", "tokenizer.json", "model.safetensors"])
+def write(file, content):
+    return lambda folder: (folder / file).write_bytes(content)
+
+
+def config(**changes):
+    return lambda folder: edit_config(folder, **changes)
+
+
+def weights(change):
+    return lambda folder: edit_weights(folder, change)
+
+
+def cut(file, end):
+    return lambda f: (f / file).write_bytes((f / file).read_bytes()[:end])
+
+
+def index(weight_map):
+    def spoil(folder):
+        (folder / WEIGHTS).unlink()
+        content = {"metadata": {}, "weight_map": weight_map}
+        (folder / INDEX).write_text(json.dumps(content))
+
+    return spoil
+
+
+def add_token(folder):
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.add_tokens(["kite"])
+    tokenizer.save(str(folder / "tokenizer.json"))
+
+
+HEADER, FINITE = (
+    "Error while deserializing header",
+    "some weights are not finite numbers",
+)
+BOUNDS = "n_head below 1, or layer_norm_epsilon not in (0, 1)"
+NOWHERE_BESIDE = "weight_map names no files beside it"
+FIRST = "transformer.h.1.attn.c_attn"
+SPOILT = [
+    (cut(WEIGHTS, -100), WEIGHTS, HEADER),
+    (write(WEIGHTS, b""), WEIGHTS, HEADER),
+    (write(WEIGHTS, b"<html>Welcome!</html>"), WEIGHTS, HEADER),
+    (write(WEIGHTS, b"\0" * 99), WEIGHTS, HEADER),
+    (
+        weights(lambda w: w.pop(f"{FIRST}.bias")),
+        WEIGHTS,
+        "1 weights missing, ",
+    ),
+    (
+        weights(lambda w: w | {"x.y": torch.ones(2)}),
+        WEIGHTS,
+        "1 weights unexpected, fi",
+    ),
+    (
+        weights(lambda w: w["transformer.wpe.weight"][-1].fill_(torch.nan)),
+        WEIGHTS,
+        FINITE,
+    ),
+    (weights(lambda w: w["transformer.ln_f.bias"].fill_(torch.inf)), WEIGHTS, FINITE),
+    (
+        weights(lambda w: {n: x.char() for n, x in w.items()}),
+        WEIGHTS,
+        "weights are I8, ex",
+    ),
+    (
+        config(n_positions=64),
+        WEIGHTS,
+        "1 weights misshapen, first transformer.wpe.weight",
+    ),
+    (
+        config(n_layer=3),
+        WEIGHTS,
+        "12 weights missing, first transformer.h.2.attn.c_attn.",
+    ),
+    (config(n_layer=1), WEIGHTS, f"11 weights unexpected, first {FIRST}.weight"),
+    (config(n_layer=10**7), WEIGHTS, "11,2"),
+    (config(n_embd="wide"), "config.json", "Validation"),
+    (config(n_head=0), "config.json", BOUNDS),
+    (config(layer_norm_epsilon=-1e-5), "config.json", BOUNDS),
+    (config(layer_norm_epsilon=float("nan")), "config.json", BOUNDS),
+    (
+        write("config.json", b"[" * 10**5),
+        "config.json",
+        "no model_type, maximum recursion",
+    ),
+    (cut("config.json", 99), "config.json", "no model_type, "),
+    (index({"a": "../" + WEIGHTS}), INDEX, NOWHERE_BESIDE),
+    (index({}), INDEX, NOWHERE_BESIDE),
+    (index(["a"]), INDEX, NOWHERE_BESIDE),
+    (
+        write("tokenizer_config.json", b'{"eos_token": null}'),
+        "tokenizer.json",
+        "it has no",
+    ),
+    (cut("tokenizer.json", 99), "tokenizer.json", ""),
+    (add_token, "tokenizer.json", "258 tokens, the model knows 257"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "file", "reason"), SPOILT)
+def test_a_file_that_does_not_serve_is_named(folder, monkeypatch, spoil, file, reason):
+    warned = []
+    handler = logging.Handler()
+    monkeypatch.setattr(handler, "emit", warned.append)
+    monkeypatch.setattr(logging.getLogger("transformers"), "handlers", [handler])
+    spoil(folder)
+    said = line(folder)
+    assert said.startswith(f"{folder / file} cannot be used ({reason}")
+    assert said.endswith(f"): {SAVE}")
+    assert not warned  # the line says it all
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer.json", WEIGHTS])
 def test_a_folder_without_a_file_it_needs(folder, file):
     (folder / file).unlink()
     assert line(folder) == f"{folder} has no {file}: {SAVE}"
 
 
-def test_a_folder_that_lacks_a_shard(folder):
-    shards = {"a": "model-1-of-2.safetensors", "b": "model-2-of-2.safetensors"}
-    (folder / "model.safetensors").rename(folder / shards["a"])
-    index = folder / "model.safetensors.index.json"
-    index.write_text(json.dumps({"weight_map": shards}))
-    assert line(folder) == f"{folder} has no model-2-of-2.safetensors: {SAVE}"
+@pytest.mark.parametrize("shards", [{"a": "1-of-2", "b": "2-of-2"}, {"a": 2}])
+def test_a_folder_that_lacks_a_shard(folder, shards):
+    (folder / WEIGHTS).rename(folder / "1-of-2")
+    (folder / INDEX).write_text(json.dumps({"weight_map": shards}))
+    assert line(folder) == f"{folder} has no {[*shards.values()][-1]}: {SAVE}"
 
 
 def test_pickled_weights_are_refused(folder):
-    weights = folder / "model.safetensors"
-    torch.save(load_file(weights), folder / "pytorch_model.bin")
-    weights.unlink()
-    assert line(folder) == (
-        f"{folder} has no model.safetensors; its pickles may run any program when "
-        f"opened, so they are refused: {SAVE}"
-    )
+    (folder / WEIGHTS).rename(folder / "pytorch_model.bin")
+    assert line(folder) == f"{folder} has no {WEIGHTS}{PICKLES}: {SAVE}"
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda content: content[:-100],
-        lambda content: b"",
-        lambda content: b"<html>Welcome!</html>",
-        lambda content: b"version https://git-lfs",
-        lambda content: b"\0" * 99,
-    ],
-    ids=["cut short", "empty", "a page", "a pointer", "zeros"],
-)
-def test_weights_that_are_something_else(folder, damage):
-    weights = folder / "model.safetensors"
-    weights.write_bytes(damage(weights.read_bytes()))
-    said = line(folder)
-    assert said.startswith(
-        f"{weights} cannot be used (Error while deserializing header"
-    )
-    assert said.endswith(f"): {SAVE}")
+def test_another_kind_of_model(folder):
+    edit_config(folder, model_type="llama")
+    end = f"and the course needs a 'gpt2': {KNOWN} or another GPT-2"
+    assert line(folder) == f"'{folder}' is a model of type 'llama', {end}"
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (
-            lambda w: w.pop("transformer.h.1.attn.c_attn.weight"),
-            "1 weights missing, first transformer.h.1.attn.c_attn.weight",
-        ),
-        (
-            lambda w: w.update({"score.weight": torch.ones(2, 16)}),
-            "1 weights unexpected, first score.weight",
-        ),
-        (
-            lambda w: w["transformer.wpe.weight"][-1].fill_(float("nan")),
-            "some weights are not finite numbers",
-        ),
-        (
-            lambda w: w["transformer.h.0.ln_1.bias"].fill_(float("inf")),
-            "some weights are not finite numbers",
-        ),
-        (
-            lambda w: w.update({n: x.to(torch.int8) for n, x in w.items()}),
-            "weights are I8, expected floats",
-        ),
-    ],
-    ids=["missing", "unexpected", "not a number", "infinite", "int8"],
-)
-def test_weights_that_do_not_fit_are_an_error(folder, change, reason):
-    weights = load_file(folder / "model.safetensors")
-    change(weights)
-    save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    assert (
-        line(folder) == f"{folder}/model.safetensors cannot be used ({reason}): {SAVE}"
-    )
+def test_a_damaged_pocket_model_can_be_restored(folder, monkeypatch):
+    monkeypatch.setattr(helpers.models.hub, "POCKET", folder)
+    (folder / "config.json").unlink()
+    mend = "bring it back with: git restore data/pocket-gpt2"
+    assert line("pocket") == f"{folder} has no config.json: {mend}"
 
 
-def test_weights_whose_sum_overflows_are_finite(folder):
-    weights = load_file(folder / "model.safetensors")
-    weights["transformer.wpe.weight"][5:].fill_(3e38)
-    save_file(weights, folder / "model.safetensors", {"format": "pt"})
-    assert load_model(folder)[0].transformer.wpe.weight.max() == 3e38
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"n_positions": 64}, "1 weights misshapen, first transformer.wpe.weight"),
-        ({"n_layer": 3}, "12 weights missing, first transformer.h.2.attn.c_attn.bias"),
-        (
-            {"n_layer": 1},
-            "11 weights unexpected, first transformer.h.1.attn.c_attn.weight",
-        ),
-        (
-            {"n_layer": 10**7},
-            "11,184 numbers for 32,800,004,656 parameters of the config",
-        ),
-    ],
-    ids=["shape", "more layers", "fewer layers", "ten million layers"],
-)
-def test_a_config_that_does_not_fit_the_weights(folder, changes, reason, monkeypatch):
-    edit_config(folder, **changes)
-    warned = []
-    handler = logging.Handler()
-    monkeypatch.setattr(handler, "emit", lambda record: warned.append(record))
-    monkeypatch.setattr(logging.getLogger("transformers"), "handlers", [handler])
-    assert line(folder).startswith(
-        f"{folder}/model.safetensors cannot be used ({reason}"
-    )
-    assert not warned  # the line says it all
-
-
-EPSILON = "n_head below 1, or layer_norm_epsilon not in (0, 1)"
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"n_embd": "wide"}, "'n_embd' expected int, got str"),
-        ({"n_head": 0}, EPSILON),
-        ({"layer_norm_epsilon": -1e-5}, EPSILON),
-        ({"layer_norm_epsilon": float("nan")}, EPSILON),
-    ],
-)
-def test_a_config_with_a_wrong_entry(folder, changes, reason):
-    edit_config(folder, **changes)
-    said = line(folder)
-    assert said.startswith(f"{folder}/config.json cannot be used (")
-    assert reason in said and said.endswith(f"): {SAVE}")
-
-
-def test_a_config_nested_too_deep(folder):
-    (folder / "config.json").write_text("[" * 100_000)
-    assert line(folder).startswith(f"{folder}/config.json cannot be used (no model_typ")
-
-
-@pytest.mark.parametrize(
-    "shards", [{"a": 1}, {}, ["a"], None, {"a": "../model.safetensors"}]
-)
-def test_an_index_that_names_no_files(folder, shards):
-    (folder / "model.safetensors").unlink()
-    index = folder / "model.safetensors.index.json"
-    index.write_text(json.dumps({"metadata": {}, "weight_map": shards}))
-    reason = "weight_map names no files beside it"
-    assert line(folder) == (
-        f"{index} cannot be used ({reason}): {SAVE}"
-        if shards != {"a": 1}
-        else f"{folder} has no 1: {SAVE}"
-    )
-
-
-def test_a_tokenizer_without_an_end(folder):
-    (folder / "tokenizer_config.json").write_text('{"eos_token": null}')
-    path = folder / "tokenizer.json"
-    assert (
-        line(folder) == f"{path} cannot be used (it has no end-of-text token): {SAVE}"
-    )
+def refuse(path, *options, **named):
+    raise PermissionError(13, "Permission denied")
 
 
 @pytest.mark.parametrize(
@@ -362,28 +359,19 @@ def test_a_tokenizer_without_an_end(folder):
     ],
 )
 def test_a_folder_that_cannot_be_looked_at(monkeypatch, name, reason):
-    def is_dir(path):
-        return refuse(path) if path.name == "forbidden" else os.stat(path) and True
-
-    monkeypatch.setattr(Path, "is_dir", is_dir)
+    looked = Path.is_dir
+    guarded = {True: refuse, False: looked}
+    monkeypatch.setattr(Path, "is_dir", lambda p: guarded[p.name == "forbidden"](p))
     said = line(name)
     assert said.startswith(f"'{name[:40]}") and len(said) < 400
     assert f" cannot be read or stored ({reason}" in said
 
 
-def refuse(path, *options, **named):
-    raise PermissionError(13, "Permission denied")
-
-
 def test_weights_that_may_not_be_read_are_not_called_missing(folder, monkeypatch):
-    opened = Path.open
-
-    def open_file(path, *mode, **options):
-        call = refuse if path.name == "model.safetensors" else opened
-        return call(path, *mode, **options)
-
-    monkeypatch.setattr(Path, "open", open_file)
-    where = f"{folder}/model.safetensors cannot be used"
+    guarded = {True: refuse, False: Path.open}
+    choose = lambda path, *a, **b: guarded[path.name == WEIGHTS](path, *a, **b)  # noqa: E731
+    monkeypatch.setattr(Path, "open", choose)
+    where = f"{folder / WEIGHTS} cannot be used"
     assert line(folder) == f"{where} ([Errno 13] Permission denied): {SAVE}"
 
 
@@ -392,53 +380,9 @@ def test_a_notebook_shows_one_line():
     shell.run_cell("from helpers.models import load_model")
     with contextlib.redirect_stdout(io.StringIO()) as shown:
         shell.run_cell("load_model('/no/such/folder')")
-    assert shown.getvalue() == (
-        "ModelError: there is no folder and no model on the hub named "
-        f"'/no/such/folder': use {KNOWN}, a repository id or a folder\n"
-    )
-
-
-def test_a_relative_folder_is_looked_for_in_the_course_s_own_too(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    assert find_folder("data/pocket-gpt2") == POCKET
-
-
-def test_a_tokenizer_larger_than_the_model(folder):
-    path = folder / "tokenizer.json"
-    tokenizer = Tokenizer.from_file(str(path))
-    tokenizer.add_tokens(["kite"])
-    tokenizer.save(str(path))
-    reason = "258 tokens, the model knows 257"
-    assert line(folder) == f"{path} cannot be used ({reason}): {SAVE}"
-
-
-@pytest.mark.parametrize("file", ["config.json", "tokenizer.json"])
-def test_broken_json(folder, file):
-    text = (folder / file).read_text()
-    (folder / file).write_text(text[: len(text) // 2])
-    said = line(folder)
-    assert said.startswith(f"{folder / file} cannot be used (")
-    assert said.endswith(f"): {SAVE}")
-
-
-def test_another_kind_of_model(folder):
-    edit_config(folder, model_type="llama")
-    assert line(folder) == (
-        f"'{folder}' is a model of type 'llama', and the course needs a 'gpt2': use "
-        f"{KNOWN} or another GPT-2"
-    )
-
-
-def edit_config(folder, **changes):
-    path = folder / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-
-
-def test_a_damaged_pocket_model_can_be_restored(folder, monkeypatch):
-    monkeypatch.setattr(helpers.models.hub, "POCKET", folder)
-    (folder / "config.json").unlink()
-    mend = "bring it back with: git restore data/pocket-gpt2"
-    assert line("pocket") == f"{folder} has no config.json: {mend}"
+    unknown = "there is no folder and no model on the hub named '/no/such/folder'"
+    end = "a repository id or a folder"
+    assert shown.getvalue() == f"ModelError: {unknown}: {KNOWN}, {end}\n"
 
 
 # The hub
@@ -446,8 +390,7 @@ def test_a_damaged_pocket_model_can_be_restored(folder, monkeypatch):
 
 def test_from_the_hub_once_then_from_the_cache(cache, monkeypatch, capfd):
     monkeypatch.setenv("TQDM_POSITION", "-1")  # the library's way to force bars
-    with serve({"gpt2": POCKET}) as hub:
-        point_at(monkeypatch, hub.url)
+    with hub_of(monkeypatch, {"gpt2": POCKET}) as hub:
         fetched, _ = load_model("gpt2")
         assert "model.safetensors: 100%" in capfd.readouterr().err
         asked = len(hub.requests)
@@ -461,83 +404,67 @@ def test_from_the_hub_once_then_from_the_cache(cache, monkeypatch, capfd):
     assert same_weights(fetched, load_model("gpt2")[0])
 
 
-def test_a_repository_of_somebody(cache, monkeypatch, tiny):
-    with serve({"ann/tiny": tiny}) as hub:
-        point_at(monkeypatch, hub.url)
-        assert same_weights(load_model("ann/tiny")[0], load_model(tiny)[0])
-
-
-def test_weights_in_several_files(cache, monkeypatch, tiny, folder):
-    (folder / "model.safetensors").unlink()
+def test_weights_in_several_files_of_somebody_s(cache, monkeypatch, tiny, folder):
+    (folder / WEIGHTS).unlink()
     GPT2LMHeadModel.from_pretrained(tiny).save_pretrained(folder, max_shard_size="20KB")
     assert len(list(folder.glob("*.safetensors"))) > 1
-    with serve({"ann/large": folder}) as hub:
-        point_at(monkeypatch, hub.url)
+    with hub_of(monkeypatch, {"ann/large": folder}):
         assert same_weights(load_model("ann/large")[0], load_model(tiny)[0])
 
 
 def test_a_cache_that_cannot_be_written(cache, monkeypatch, tiny):
     cache.write_text("in the way")
-    with serve({"gpt2": tiny}) as hub:
-        point_at(monkeypatch, hub.url)
+    with hub_of(monkeypatch, {"gpt2": tiny}):
         said = line("gpt2")
-        assert said.startswith(
-            "'gpt2' cannot be read or stored ([Errno 20] Not a direc"
-        )
-        assert said.endswith(
-            ": give another folder, or make room, or set HF_HOME elsewhere"
-        )
+    assert said.startswith(
+        "'gpt2' cannot be read or stored ([Errno 20] Not a directory"
+    )
+    assert said.endswith(
+        ": give another folder, or make room, or set HF_HOME elsewhere"
+    )
 
 
-def test_what_the_cache_lacks_is_fetched(cache, monkeypatch, tiny):
-    with serve({"gpt2": tiny}) as hub:
-        point_at(monkeypatch, hub.url)
+def test_what_the_cache_lacks_is_fetched_and_what_is_damaged_told(
+    cache, monkeypatch, tiny
+):
+    with hub_of(monkeypatch, {"gpt2": tiny}) as hub:
         load_model("gpt2")
-        cached(cache, "tokenizer.json").unlink()
+        snapshot = cache / "models--gpt2" / "snapshots" / COMMIT
+        (snapshot / "tokenizer.json").unlink()
         point_at(monkeypatch, NOWHERE)
-        refused = f"and the hub ({NOWHERE}) cannot be reached"
-        assert line("gpt2") == f"'gpt2' is not on this computer, {refused}: {ADVICE}"
+        assert line("gpt2") == absent(NOWHERE, "cannot be reached")
         point_at(monkeypatch, hub.url)
         assert load_model("gpt2")[0].config.n_embd == 16
-
-
-def test_damaged_in_the_cache(cache, monkeypatch, tiny):
-    with serve({"gpt2": tiny}) as hub:
-        point_at(monkeypatch, hub.url)
-        load_model("gpt2")
-        cached(cache, "model.safetensors").resolve().write_bytes(b"cut off")
+        (snapshot / WEIGHTS).resolve().write_bytes(b"cut off")
         model_cache = cache / "models--gpt2"
-        end = f"): delete {model_cache} and load 'gpt2' again"
-        assert line("gpt2").endswith(end)
+        assert line("gpt2").endswith(f"): delete {model_cache} and load 'gpt2' again")
         shutil.rmtree(model_cache)
         assert same_weights(load_model("gpt2")[0], load_model(tiny)[0])
 
 
-def cached(cache, file):
-    return cache / "models--gpt2" / "snapshots" / COMMIT / file
+def absent(url, fault):
+    return f"'gpt2' is not on this computer, and the hub ({url}) {fault}: {ADVICE}"
 
 
-def test_hub_refuses(cache):
-    where = "'gpt2' is not on this computer, and the hub"
-    assert line("gpt2") == f"{where} ({NOWHERE}) cannot be reached: {ADVICE}"
+def test_hub_refuses_or_may_not_be_asked(cache, monkeypatch):
+    assert line("gpt2") == absent(NOWHERE, "cannot be reached")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert line("gpt2") == absent(NOWHERE, "may not be asked (HF_HUB_OFFLINE)")
 
 
 @pytest.mark.parametrize("fault", ["silent", "silent files"])
 def test_hub_hangs(cache, monkeypatch, tiny, fault):
+    monkeypatch.setattr(helpers.models.hub, "PROBE_SECONDS", 1)
     monkeypatch.setattr(helpers.models.hub, "ANSWER_SECONDS", 1)
-    with serve({"gpt2": tiny}, fault) as hub:
-        point_at(monkeypatch, hub.url)
-        where = f"'gpt2' is not on this computer, and the hub ({hub.url})"
-        assert line("gpt2") == f"{where} does not answer: {ADVICE}"
+    with hub_of(monkeypatch, {"gpt2": tiny}, fault) as hub:
+        assert line("gpt2") == absent(hub.url, "does not answer")
 
 
 def test_hub_stops_in_the_middle(cache, monkeypatch, tiny):
     monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.1)
     monkeypatch.setattr(huggingface_hub.file_download, "time", NoSleep)
-    with serve({"gpt2": tiny}, "half files") as hub:
-        point_at(monkeypatch, hub.url)
-        where = f"'gpt2' is not on this computer, and the hub ({hub.url})"
-        assert line("gpt2") == f"{where} does not answer: {ADVICE}"
+    with hub_of(monkeypatch, {"gpt2": tiny}, "half files") as hub:
+        assert line("gpt2") == absent(hub.url, "does not answer")
         hub.fault = None
         assert load_model("gpt2")[0].config.n_embd == 16
 
@@ -551,35 +478,30 @@ class NoSleep:
         """Do not."""
 
 
-@pytest.mark.parametrize(
-    ("fault", "said"),
-    [
-        (
-            "portal",
-            "'gpt2' is not on this computer, and the hub (URL) cannot be reached: "
-            + ADVICE,
-        ),
-        (
-            "broken",
-            "the hub answered 503 for URL/gpt2: try again later, "
-            "or use COURSE_MODEL=pocket",
-        ),
-        (
-            "gated",
-            "the hub answered 403 for URL/gpt2: ask there for access, "
-            "then check HF_TOKEN or run: hf auth login",
-        ),
-        (
-            "unauthorised",
-            "the hub answered 401 for URL/gpt2: ask there for access, "
-            "then check HF_TOKEN or run: hf auth login",
-        ),
-    ],
-)
-def test_hub_says_no(cache, monkeypatch, tiny, fault, said):
-    with serve({"gpt2": tiny}, fault) as hub:
-        point_at(monkeypatch, hub.url)
-        assert line("gpt2") == said.replace("URL", hub.url)
+def test_damaged_on_the_way_is_refused_and_not_kept(cache, monkeypatch, tiny):
+    with hub_of(monkeypatch, {"gpt2": tiny}, "damaged weights") as hub:
+        assert line("gpt2") == (
+            "model.safetensors of 'gpt2' came damaged (its sha256 is not the hub's) "
+            "and was not kept: load it again, or use COURSE_MODEL=pocket"
+        )
+        assert not list(cache.rglob(WEIGHTS))
+        hub.fault = None
+        assert same_weights(load_model("gpt2")[0], load_model(tiny)[0])
+
+
+LOG_IN = "ask there for access, then check HF_TOKEN or run: hf auth login"
+SAYS_NO = {
+    "portal": absent("URL", "cannot be reached"),
+    "broken": "the hub answered 503 for URL/gpt2: try again later, or use C",
+    "gated": f"the hub answered 403 for URL/gpt2: {LOG_IN}",
+    "unauthorised": f"the hub answered 401 for URL/gpt2: {LOG_IN}",
+}
+
+
+@pytest.mark.parametrize("fault", SAYS_NO)
+def test_hub_says_no(cache, monkeypatch, tiny, fault):
+    with hub_of(monkeypatch, {"gpt2": tiny}, fault) as hub:
+        assert line("gpt2").startswith(SAYS_NO[fault].replace("URL", hub.url))
 
 
 @pytest.mark.parametrize(
@@ -593,100 +515,59 @@ def test_hub_says_no(cache, monkeypatch, tiny, fault, said):
     ],
 )
 def test_unknown_name(cache, monkeypatch, tiny, name, guess):
-    with serve({"gpt2": tiny}) as hub:
-        point_at(monkeypatch, hub.url)
+    with hub_of(monkeypatch, {"gpt2": tiny}):
         assert line(name) == (
             f"there is no folder and no model on the hub named '{name}'{guess}: "
-            f"use {KNOWN}, a repository id or a folder"
+            f"{KNOWN}, a repository id or a folder"
         )
 
 
-def test_offline_and_not_in_the_cache(cache, monkeypatch):
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert line("gpt2") == (
-        f"'gpt2' is not on this computer, and the hub ({NOWHERE}) may not be asked "
-        f"(HF_HUB_OFFLINE): {ADVICE}"
-    )
-
-
-def test_another_kind_of_model_is_seen_before_its_weights_are_fetched(
-    cache, monkeypatch, folder
-):
+def test_what_is_no_gpt2_is_seen_before_weights_are_fetched(cache, monkeypatch, folder):
     edit_config(folder, model_type="llama")
-    with serve({"ann/llama": folder}) as hub:
-        point_at(monkeypatch, hub.url)
-        assert line("ann/llama") == (
-            "'ann/llama' is a model of type 'llama', and the course needs a 'gpt2': "
-            f"use {KNOWN} or another GPT-2"
-        )
+    no = "'ann/old' has no {} on the hub{}: " + KNOWN
+    with hub_of(monkeypatch, {"ann/old": folder}) as hub:
+        assert line("ann/old").startswith("'ann/old' is a model of type 'llama', and")
         assert not any("safetensors" in request for request in hub.requests)
-
-
-def test_a_repository_without_what_is_needed(cache, monkeypatch, folder):
-    weights = folder / "model.safetensors"
-    weights.rename(folder / "pytorch_model.bin")
-    with serve({"ann/old": folder}) as hub:
-        point_at(monkeypatch, hub.url)
-        pickles = "; its pickles may run any program when opened, so they are refused"
-        no = "'ann/old' has no {} on the hub{}: use " + KNOWN
-        assert line("ann/old") == no.format("model.safetensors", pickles)
+        edit_config(folder, model_type="gpt2")
+        shutil.rmtree(cache)
+        (folder / WEIGHTS).rename(folder / "pytorch_model.bin")
+        assert line("ann/old") == no.format(WEIGHTS, PICKLES)
         (folder / "pytorch_model.bin").unlink()
-        assert line("ann/old") == no.format("model.safetensors", "")
+        assert line("ann/old") == no.format(WEIGHTS, "")
         (folder / "config.json").unlink()
         shutil.rmtree(cache, ignore_errors=True)
         assert line("ann/old") == no.format("config.json", "")
 
 
-def test_damaged_on_the_way_is_refused_and_not_kept(cache, monkeypatch, tiny):
-    with serve({"gpt2": tiny}, "damaged weights") as hub:
-        point_at(monkeypatch, hub.url)
-        assert line("gpt2") == (
-            "model.safetensors of 'gpt2' came damaged (its sha256 is not the hub's) "
-            "and was not kept: load it again, or use COURSE_MODEL=pocket"
-        )
-        assert not list(cache.rglob("model.safetensors"))
-        hub.fault = None
-        assert same_weights(load_model("gpt2")[0], load_model(tiny)[0])
-
-
 # As a learner meets it: a fresh process, told where the hub is by the environment
+
+SCRIPT = """
+import sys
+from helpers.models import ModelError, load_model
+for name in sys.argv[1:]:
+    try:
+        print(load_model(name)[0].name_or_path)
+    except ModelError as error:
+        print(error)
+"""
 
 
 def test_fresh_processes(tmp_path):
     with serve({"gpt2": POCKET}) as hub:
-        settings = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path)}
-        assert fresh("gpt2", **settings) == [{"name": "gpt2"}]
+        place = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path)}
+        assert fresh("gpt2", **place) == ["gpt2"]
         hub.fault = "silent"
-        cached, absent = fresh("gpt2", "gpt2-medium", **settings)
-        assert cached == {"name": "gpt2"}
-        assert absent["error"] == (
-            f"'gpt2-medium' is not on this computer, and the hub ({hub.url}) "
-            f"does not answer: {ADVICE}"
-        )
-
-
-SCRIPT = """
-import json, sys
-from helpers.models import ModelError, load_model
-for name in sys.argv[1:]:
-    try:
-        print(json.dumps({"name": load_model(name)[0].name_or_path}))
-    except ModelError as error:
-        print(json.dumps({"error": str(error)}))
-"""
+        answer = absent(hub.url, "does not answer").replace("gpt2", "gpt2-medium")
+        assert fresh("gpt2", "gpt2-medium", **place) == ["gpt2", answer]
 
 
 def fresh(*names, **settings):
     """What a new process says that loads these models, one after the other."""
     ours = ("HF_", "TRANSFORMERS_")
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, *names],
-        env=inherited | {"NO_PROXY": "127.0.0.1"} | settings,
-        cwd=POCKET.parent.parent,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    variables = inherited | {"NO_PROXY": "127.0.0.1"} | settings
+    command = [sys.executable, "-c", SCRIPT, *names]
+    where = {"cwd": POCKET.parent.parent, "env": variables}
+    done = subprocess.run(command, capture_output=True, text=True, **where)
     assert done.returncode == 0, done.stderr
-    return [json.loads(answer) for answer in done.stdout.splitlines()]
+    return done.stdout.splitlines()
