@@ -1,7 +1,5 @@
 """Wrong answers to the exercises of day 1, and right ones in several styles."""
 
-import itertools
-
 import numpy as np
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
@@ -53,13 +51,16 @@ def shared(model):
 
 def shared_by_parameters(model):
     named = list(model.named_parameters(remove_duplicate=False))
-    pairs = itertools.combinations(named, 2)
-    return {name for pair in pairs if pair[0][1] is pair[1][1] for name, _ in pair}
+    return {a for a, one in named for b, other in named if a != b and one is other}
 
 
 def shape_without_long_numbers(name, config):
     part = name[len("transformer.h.0.") :] if ".h." in name else name
     return shape(name, config)[0:1] if part.startswith(".") else shape(name, config)
+
+
+def _bias_in(name, config):
+    return shape(name.replace("bias", "weight"), config)[: len(shape(name, config))]
 
 
 RIGHT = {
@@ -78,11 +79,18 @@ WRONG = {
         ("a list", lambda n, c: list(shape(n, c)), "expected a tuple, got a list"),
         ("a prefix", shape_without_long_numbers, "a block may have two digits"),
         ("gpt2's sizes", lambda n, c: shape(n, GPT2Config()), "read them from config"),
+        ("bias of what goes in", _bias_in, "a bias is added to what comes out"),
+        (
+            "one c_proj",
+            lambda n, c: shape(n.replace("mlp.c_p", "attn.c_p"), c),
+            "two c_p",
+        ),
         ("one axis too many", lambda n, c: (1, *shape(n, c)), "a matrix has two"),
     ],
     "day01_count": [
+        ("a bias too short", lambda c: count(c) - 9 * 24, "off by -3 * n_embd"),
         ("a float", lambda c: count(c) / 1, "expected a whole number, got a number"),
-        ("tensors", lambda c: 12 * c.n_layer + 4, "expected 16176, got 28"),
+        ("tensors", lambda c: 12 * c.n_layer + 4, ", got 40"),
     ],
     "day01_shared": [
         ("groups", lambda model: {("a", "b")}, "expected a string, got a tuple"),

@@ -1,12 +1,12 @@
 """Right answers in other styles to the exercises of day 2, and mistakes of form."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from itertools import pairwise
 
 import torch
 
 
-def pairs_by_index(words):
+def _pairs(words):
     counts = defaultdict(int)
     for symbols, n in words.items():
         for i in range(1, len(symbols)):
@@ -14,26 +14,7 @@ def pairs_by_index(words):
     return counts
 
 
-def pairs_by_counter(words):
-    return sum(
-        (Counter(dict.fromkeys([p], n)) for s, n in words.items() for p in pairwise(s)),
-        Counter(),
-    )
-
-
-def merge_right(symbols, pair):
-    merged, i = [], 0
-    while i < len(symbols):
-        if tuple(symbols[i : i + 2]) == tuple(pair):
-            merged.append("".join(pair))
-            i += 2
-        else:
-            merged.append(symbols[i])
-            i += 1
-    return merged
-
-
-def merge_with_a_stack(symbols, pair):
+def _merge(symbols, pair):
     stack = []
     for symbol in symbols:
         if stack and (stack[-1], symbol) == pair:
@@ -42,145 +23,102 @@ def merge_with_a_stack(symbols, pair):
     return stack
 
 
-def by_rank(word, merges):
-    symbols = list(word)
-    while pairs := [pair for pair in pairwise(symbols) if pair in merges]:
-        symbols = merge_right(symbols, min(pairs, key=merges.index))
-    return symbols
-
-
-def in_order(word, merges):
-    symbols = list(word)
-    for pair in merges:
-        symbols = merge_right(symbols, pair)
-    return symbols
-
-
-def pad_right(rows, pad_id):
-    n = max(map(len, rows))
-    ids = [row + [pad_id] * (n - len(row)) for row in rows]
-    return ids, [[1] * len(row) + [0] * (n - len(row)) for row in rows]
-
-
-def eats_merges(word, merges):
-    symbols = list(word)
-    while merges:
-        symbols = merge_right(symbols, merges.pop(0))
-    return symbols
-
-
-def merge_in_place(symbols, pair):
-    i = 0
-    while i < len(symbols) - 1:
-        if (symbols[i], symbols[i + 1]) == pair:
-            symbols[i : i + 2] = ["".join(pair)]
-        i += 1
-    return symbols
-
-
-def pad_in_place(rows, pad_id):
-    n = max(map(len, rows))
-    mask = [[1] * len(row) + [0] * (n - len(row)) for row in rows]
-    for row in rows:
-        row += [pad_id] * (n - len(row))
-    return rows, mask
-
-
-def joined_apart(symbols, pair):
+def _joined_apart(symbols, pair):
     text = "|".join(["", *symbols, ""]).replace("|", "||")
     joined = text.replace("|{}||{}|".format(*pair), "|{}{}|".format(*pair))
     return [symbol for symbol in joined.split("|") if symbol]
 
 
-def pad_keeping_the_longest(rows, pad_id):
-    ids, mask = pad_right(rows, pad_id)
-    return [r if len(r) == len(i) else i for r, i in zip(rows, ids, strict=True)], mask
+def _from_right(symbols, pair):
+    merged = []
+    for symbol in reversed(symbols):
+        if merged and (symbol, merged[0]) == pair:
+            symbol += merged.pop(0)
+        merged.insert(0, symbol)
+    return merged
 
 
-def encode_for_ever(word, merges):
+def _past_the_end(symbols, pair):
+    i = 0
+    while (symbols[i], symbols[i + 1]) != pair:
+        i += 1
+    return _merge(symbols, pair)
+
+
+def _twice(symbols, pair):
+    """Join at each place where the pair stands, and leave out its right symbol."""
+    merged, before = [], None
+    for symbol, following in pairwise([*symbols, None]):
+        if (symbol, following) == pair:
+            merged.append("".join(pair))
+        elif (before, symbol) != pair:
+            merged.append(symbol)
+        before = symbol
+    return merged
+
+
+def _by_rank(word, merges):
     symbols = list(word)
-    while len(symbols) != 1:
-        for pair in merges:
-            symbols = merge_right(symbols, pair)
+    while pairs := [pair for pair in pairwise(symbols) if pair in merges]:
+        symbols = _merge(symbols, min(pairs, key=merges.index))
     return symbols
 
 
-def merge_past_the_end(symbols, pair):
-    i = 0
-    while (symbols[i], symbols[i + 1]) != pair or i > 99:
-        i += 1
-    return merge_right(symbols, pair)
+def _in_order(word, merges):
+    symbols = list(word)
+    for pair in merges:
+        symbols = _merge(symbols, pair)
+    return symbols
 
 
-def merge_twice(symbols, pair):
-    ends = [*symbols, None]
-    hits = [(ends[i], ends[i + 1]) == pair for i in range(len(symbols))]
-    joined = ["".join(pair) if hit else s for hit, s in zip(hits, symbols, strict=True)]
-    return [s for i, s in enumerate(joined) if hits[i] or not i or not hits[i - 1]]
+def _pad(rows, pad_id):
+    n = max(map(len, rows))
+    ids = [row + [pad_id] * (n - len(row)) for row in rows]
+    return ids, [[1] * len(row) + [0] * (n - len(row)) for row in rows]
 
 
-def pad_to_the_first(rows, pad_id):
-    ids, mask = pad_right(rows, pad_id)
+def _pad_keeping_the_longest(rows, pad_id):
+    ids, mask = _pad(rows, pad_id)
+    return [r if len(r) == len(i) else i for r, i in zip(rows, ids, strict=True)], mask
+
+
+def _pad_to_the_first(rows, pad_id):
+    ids, mask = _pad(rows, pad_id)
     n = len(rows[0])
     return [row[:n] for row in ids], [row[:n] for row in mask]
-
-
-def empties_words(words):
-    counts = pairs_by_index(words)
-    words.clear()
-    return counts
 
 
 WRONG = {
     "day02_count_pairs": [
         ("nothing", lambda words: None, "expected a dict, got None: is a return"),
-        (
-            "a list",
-            lambda words: [*pairs_by_index(words)],
-            "expected a dict, got a list",
-        ),
-        ("words emptied", empties_words, "words was changed in place"),
+        ("a list", lambda words: [*_pairs(words)], "expected a dict, got a list"),
+        ("words emptied", lambda words: words.clear(), "words was changed in place"),
     ],
     "day02_merge": [
-        ("past the end", merge_past_the_end, "a right neighbour? (your line"),
-        ("a symbol twice", merge_twice, "no symbol is used twice"),
-        ("in place", merge_in_place, "symbols was changed in place"),
+        ("past the end", _past_the_end, "a right neighbour? (your line"),
+        ("a symbol twice", _twice, "no symbol is used twice"),
+        ("the last one lost", lambda s, p: _merge(s, p)[:-1], "a symbol is lost"),
+        ("from the right", _from_right, "go from left to right"),
+        ("in place", lambda s, p: s.append(p), "symbols was changed in place"),
         ("a string", lambda s, p: "".join(s), "expected a list, got a string"),
-        ("a tuple", lambda s, p: tuple(merge_right(s, p)), "expected a list, got a tu"),
-        (
-            "itself",
-            lambda s, p: merge_right(s, p) if p[0] in s else s,
-            "came back itself",
-        ),
+        ("a tuple", lambda s, p: (*_merge(s, p),), "expected a list, got a tuple"),
+        ("itself", lambda s, p: _merge(s, p) if p[0] in s else s, "came back itself"),
     ],
     "day02_encode": [
-        (
-            "a string",
-            lambda w, m: "".join(by_rank(w, m)),
-            "expected a list, got a string",
-        ),
-        ("merges used up", eats_merges, "merges was changed in place"),
-        ("for ever", encode_for_ever, "had not ended after"),
+        ("a string", lambda w, m: "".join(w), "expected a list, got a string"),
+        ("merges used up", lambda w, m: m.clear(), "merges was changed in place"),
     ],
     "day02_pad": [
-        ("in place", pad_in_place, "rows was changed in place"),
-        (
-            "a dict",
-            lambda r, p: {"ids": pad_right(r, p)[0]},
-            "expected a tuple, got a d",
-        ),
-        (
-            "tensors",
-            lambda r, p: tuple(map(torch.tensor, pad_right(r, p))),
-            "a list, got",
-        ),
-        ("as long as the first", pad_to_the_first, "need not be the first"),
-        ("the longest row itself", pad_keeping_the_longest, "came back itself"),
+        ("in place", lambda r, p: r[0].append(p), "rows was changed in place"),
+        ("a dict", lambda r, p: {"ids": r}, "expected a tuple, got a dict"),
+        ("tensors", lambda r, p: (*map(torch.tensor, _pad(r, p)),), "a list, got"),
+        ("as long as the first", _pad_to_the_first, "need not be the first"),
+        ("the longest row itself", _pad_keeping_the_longest, "came back itself"),
     ],
 }
 RIGHT = {
-    "day02_count_pairs": [pairs_by_index, pairs_by_counter],
-    "day02_merge": [merge_right, merge_with_a_stack, joined_apart],
-    "day02_encode": [by_rank, in_order],
-    "day02_pad": [pad_right, lambda rows, pad_id: [*pad_right(rows, pad_id)]],
+    "day02_count_pairs": [_pairs],
+    "day02_merge": [_merge, _joined_apart],
+    "day02_encode": [_by_rank, _in_order],
+    "day02_pad": [_pad, lambda rows, pad_id: [*_pad(rows, pad_id)]],
 }
