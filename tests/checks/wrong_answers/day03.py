@@ -6,10 +6,6 @@ import torch
 import torch.nn.functional as F
 
 
-def _masked(scores, mask):
-    return scores.masked_fill(mask, -math.inf)
-
-
 def _future(scores):
     return torch.ones_like(scores).triu(1).bool()
 
@@ -25,23 +21,13 @@ def _slow_causal(scores):
     return weights
 
 
-def _added_mask(scores):
-    mask = torch.zeros_like(scores).masked_fill(_future(scores), -math.inf)
-    e = (scores + mask - (scores + mask).max(dim=-1, keepdim=True).values).exp()
-    return e / e.sum(dim=-1, keepdim=True)
-
-
-def _stable_softmax(logits):
+def _stable_softmax(logits, dim=-1):
     e = (logits - logits.max(dim=-1, keepdim=True).values).exp()
-    return e / e.sum(dim=-1, keepdim=True)
-
-
-def _nll(logits, labels, **options):
-    return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), **options)
+    return e / e.sum(dim=dim, keepdim=True)
 
 
 def _shifted(logits, labels, **options):
-    return _nll(logits[:, :-1], labels[:, 1:], **options)
+    return F.cross_entropy(logits[:, :-1].mT, labels[:, 1:], **options)
 
 
 def _slow_loss(logits, labels):
@@ -53,10 +39,9 @@ def _slow_loss(logits, labels):
     return sum(losses) / len(losses)
 
 
-def _steps(logits, input_ids, n, lag=1):
-    probs = logits.softmax(dim=-1)
+def _steps(logits, input_ids, n):
     places = range(len(input_ids) - n, len(input_ids))
-    return torch.stack([probs[t - lag, input_ids[t]] for t in places])
+    return [logits[t - 1].softmax(-1)[input_ids[t]].item() for t in places]
 
 
 def _gathered(logits, input_ids, n):
@@ -82,23 +67,21 @@ def _indexed(logits, labels):
     return -log_probs[range(len(log_probs)), labels[:, 1:].flatten()].mean()
 
 
-def _all_divided(z):
-    e = (z - z.max(dim=-1, keepdim=True).values).exp()
-    return e / e.sum()
-
-
 WRONG = {
     "day03_softmax": [
         ("nothing", lambda z: None, "expected a tensor of real numbers of shape"),
         ("one row", lambda z: z[0].softmax(dim=-1), "of shape (3, 5), got a tensor"),
         ("in place", _softmax_in_place, "logits was changed in place"),
-        ("all together", _all_divided, "all rows together sum to 1"),
+        ("all together", lambda z: _stable_softmax(z, None), "all rows together"),
+        ("columns", lambda z: z.softmax(dim=0), "each column sums to 1"),
         ("no keepdim", lambda z: z.exp() / z.exp().sum(dim=-1), "keepdim=True"),
         ("cut off", lambda z: z.clamp(-50, 50).softmax(dim=-1), "subtract each row's"),
     ],
     "day03_causal_weights": [
         ("in place", _in_place, "scores was changed in place"),
         ("nothing", lambda scores: None, "is a return missing?"),
+        ("no mask", lambda s: s.softmax(dim=-1), "the future has weight"),
+        ("0 * -inf", lambda s: (s - math.inf * _future(s)).softmax(-1), "has a nan"),
     ],
     "day03_loss": [
         ("a loss per token", lambda z, y: _shifted(z, y, reduction="none"), "a number"),
@@ -117,18 +100,16 @@ RIGHT = {
         lambda logits: (logits - logits.logsumexp(dim=-1, keepdim=True)).exp(),
     ],
     "day03_causal_weights": [
-        lambda s: _masked(s, _future(s)).softmax(dim=-1),
+        lambda s: (s + torch.full_like(s, -math.inf).triu(1)).softmax(dim=-1),
         _slow_causal,
-        _added_mask,
     ],
     "day03_loss": [
         _shifted,
         _slow_loss,
-        lambda z, y: _nll(z, F.pad(y, (0, 1), value=-100)[:, 1:]),
+        lambda z, y: F.cross_entropy(z.mT, F.pad(y, (0, 1), value=-100)[:, 1:]),
     ],
     "day03_word_probability": [
-        lambda z, x, n: _steps(z, x, n).prod(),
         _gathered,
-        lambda z, x, n: math.prod(_steps(z, x, n).tolist()),
+        lambda z, x, n: math.prod(_steps(z, x, n)),
     ],
 }

@@ -16,23 +16,9 @@ def _loop(view=lambda ids: ids, pick=lambda z: z.argmax(dim=-1, keepdim=True)):
     return write
 
 
-def _window(view, pick=lambda z: z.argmax(dim=-1, keepdim=True)):
+def _window(view):
     """A loop whose view has a width."""
-
-    def slide(next_logits, ids, new, context):
-        return _loop(lambda ids: view(ids, context), pick)(next_logits, ids, new)
-
-    return slide
-
-
-def _recursive(next_logits, input_ids, max_new_tokens, eos_token_id):
-    if max_new_tokens == 0:
-        return input_ids
-    new = next_logits(input_ids).argmax(dim=-1)[None]
-    ids = torch.cat([input_ids, new], dim=1)
-    if new == eos_token_id:
-        return ids
-    return _recursive(next_logits, ids, max_new_tokens - 1, eos_token_id)
+    return lambda f, ids, new, n: _loop(lambda ids: view(ids, n))(f, ids, new)
 
 
 def _while(next_logits, input_ids, max_new_tokens, eos_token_id):
@@ -55,6 +41,14 @@ def _slow_pad(rows, pad_token_id):
         positions.append([max(column - gap, 0) for column in range(longest)])
     parts = ids, mask, positions
     return tuple(torch.tensor(part, dtype=torch.long) for part in parts)
+
+
+def _masking(make):
+    def left_pad(rows, pad_token_id):
+        ids, ones, positions = _slow_pad(rows, pad_token_id)
+        return ids, make(ids, ones, pad_token_id).long(), positions
+
+    return left_pad
 
 
 def _pad_in_place(rows, pad_token_id):
@@ -130,11 +124,6 @@ def _resets(read, cache, input_ids, new):
     return _cached()(read, cache, input_ids, new)
 
 
-def _bools(rows, pad_token_id):
-    _, mask, positions = _slow_pad(rows, pad_token_id)
-    return mask.bool(), positions
-
-
 def _pads_at(padded, place):
     """Give pads another position, where the text is long enough for it."""
     ids, mask, positions = padded
@@ -148,6 +137,14 @@ def _cut_logits(z):
 
 WRONG = {
     "day04_write": [
+        (
+            "one more",
+            lambda f, x, n, e: _loop()(f, x, n + 1, e),
+            "asked 6 times, not 5",
+        ),
+        ("draws", _loop(pick=lambda z: z.exp().multinomial(1)), "the largest logit"),
+        ("no prompt", lambda f, x, *by: _loop()(f, x, *by)[:, x.shape[1] :], "prompt"),
+        ("the smallest", _loop(pick=lambda z: z.argmin(-1, True)), "the largest logit"),
         ("cuts the logits again", _loop(pick=_cut_logits), "no [:, -1]"),
         ("no keepdim", _loop(pick=lambda z: z.argmax(dim=-1)), "keepdim=True"),
         ("logits of logits", _loop(pick=lambda z: z.logits), "no .logits"),
@@ -157,15 +154,19 @@ WRONG = {
         ("for ever", _for_ever, "the loop does not stop at max_new_tokens"),
     ],
     "day04_left_pad": [
+        ("by id", _masking(lambda ids, ones, pad: ids != pad), "do not compare ids"),
+        ("upside down", _masking(lambda ids, ones, pad: 1 - ones), "upside down"),
+        ("no mask", _masking(lambda ids, ones, pad: ids >= 0), "nothing is masked"),
+        ("right", lambda r, p: [t.flip(1) for t in _slow_pad(r, p)], "on the right"),
         ("no positions", lambda r, p: _slow_pad(r, p)[:2], "of 3, got one of 2"),
-        ("bool", lambda r, p: (*_slow_pad(r, p)[:1], *_bools(r, p)), "True and False"),
+        ("bool", lambda r, p: [t.bool() for t in _slow_pad(r, p)], "True and False"),
         ("floats", lambda r, p: [t.float() for t in _slow_pad(r, p)], "whole numbers"),
         ("lists", lambda r, p: [t.tolist() for t in _slow_pad(r, p)], "got a list"),
         ("in place", _pad_in_place, "rows was changed in place"),
         ("pads behind", lambda r, p: _pads_at(_slow_pad(r, p), 100), "position 100"),
     ],
     "day04_write_on": [
-        ("reads token by token", _token_by_token, "in pieces"),
+        ("reads token by token", _token_by_token, "one call reads all"),
         ("uses another cache", _other_cache, "that you were given"),
         ("cuts the logits again", _cached(_cut_logits), "no [:, -1]"),
         ("resets the cache", _resets, "your line"),
@@ -179,7 +180,7 @@ WRONG = {
 }
 
 RIGHT = {
-    "day04_write": [_loop(), _recursive, _while],
+    "day04_write": [_loop(), _while],
     "day04_left_pad": [_slow_pad, lambda r, p: _pads_at(_slow_pad(r, p), 1)],
     "day04_write_on": [_cached(), _remembering_list],
     "day04_slide": [_window(lambda ids, n: ids[:, -n:]), _list_slide],
