@@ -23,7 +23,7 @@ from helpers.cli.peers import CTranslate2, installed
 from helpers.decoding import Reader, beam_search, generate
 from helpers.evaluation import document_losses
 from helpers.gpt2 import GPT2, pack, quantize
-from helpers.models import ModelError, count_parameters, load_model
+from helpers.models import count_parameters, load_model
 from helpers.options import Parser, UsageError
 from helpers.pocket import instructions
 from helpers.worlds import FRESH, load_world
@@ -202,12 +202,9 @@ def measure(title: str, model, tokenizer, options) -> str:
 def main(arguments: list[str]) -> int:
     """Run ``python -m helpers bench``."""
     options = read_options(arguments)
-    try:
-        models = {"pocket": load_model("pocket", "cpu")}
-        if options.model:
-            models[options.model] = load_model(options.model, "cpu")
-    except ModelError as error:
-        raise UsageError(error) from None
+    models = {"pocket": load_model("pocket", "cpu")}
+    if options.model:
+        models[options.model] = load_model(options.model, "cpu")
     if not (options.quick or options.model):
         random_model = GPT2LMHeadModel(GPT2Config()).eval()
         models["size of gpt2, random weights"] = random_model, None

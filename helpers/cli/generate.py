@@ -86,7 +86,6 @@ def run(options: argparse.Namespace) -> None:
     if options.seed == "random":
         options.seed = random.randrange(SEEDS)
         print(f"--seed {options.seed}", file=sys.stderr)
-    sys.stdout.reconfigure(errors="replace")  # cp1252 has no emoji
     try:
         pieces = write(options)
         show(options.prompt + next(pieces, ""))  # most mistakes show at the first step
@@ -95,11 +94,6 @@ def run(options: argparse.Namespace) -> None:
         show("\n")
     except ValueError as error:  # a ModelError, or logits that are not numbers
         raise UsageError(error) from None
-    except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python complains at its end
-        raise UsageError(f"the text cannot be written: {error.strerror}") from None
 
 
 def write(options: argparse.Namespace) -> Iterator[str]:

@@ -11,7 +11,7 @@ from collections import Counter
 from helpers.decoding import sample, temperature, top_p
 from helpers.evaluation import accepted, gap_to_floor, sample_texts
 from helpers.gpt2 import GPT2, pack
-from helpers.models import ModelError, find_folder, load_model
+from helpers.models import find_folder, load_model
 from helpers.options import Parser, UsageError
 from helpers.plots.training import loss_curve
 from helpers.pocket.batches import SHARES
@@ -100,12 +100,10 @@ def main(arguments: list[str]) -> int:
         parser.error(f"--texts must be at least 1, not {options.texts}")
     if options.write and (options.part or options.texts < ENOUGH):
         parser.error(f"--write needs all parts, and at least {ENOUGH} texts")
+    folder = find_folder(options.model)
+    model, tokenizer = load_model(options.model)
     try:
-        folder = find_folder(options.model)
-        model, tokenizer = load_model(options.model)
         log = None if options.part else read_log(folder)
-    except ModelError as error:
-        raise UsageError(error) from None
     except (OSError, ValueError) as error:
         line = f"the card needs the log of the model's training ({error})"
         raise UsageError(f"{line}: give one part, for instance floor") from None

@@ -14,8 +14,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 from transformers.utils import logging
 
-from helpers.models import ModelError, load_model
-from helpers.options import Parser, UsageError
+from helpers.models import load_model
+from helpers.options import Parser
 from helpers.pocket.batches import CONTEXT, SHARES, batches, collate
 from helpers.pocket.optimizers import block_matrices, learning_rate, optimizers
 from helpers.pocket.precision import choose_precision
@@ -54,7 +54,8 @@ def pretrain(
     per token), the tokens seen and the seconds taken. A run that was stopped goes on
     from its last weights, with new documents and new states of the optimizers, which a
     few steps of a smaller rate let settle. ``compiled`` needs a C++ compiler and makes
-    a step a tenth faster. Raises UsageError, at once, for a folder that cannot be used.
+    a step a tenth faster. Raises UsageError or ModelError, at once, for a folder that
+    cannot be used.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     log = open_log(output, asdict(recipe))
@@ -114,10 +115,7 @@ def begin(output: Path, recipe: Recipe, log: dict):
     if "recipe" not in log:
         tokenizer = train_tokenizer(recipe.vocab)
         return new_model(recipe, tokenizer), tokenizer
-    try:
-        model, _ = load_model(output.resolve(), "cpu")
-    except ModelError as error:
-        raise UsageError(error) from None
+    model, _ = load_model(output.resolve(), "cpu")
     model.generation_config.pad_token_id = None  # as it was saved
     return model, PreTrainedTokenizerFast.from_pretrained(output)
 

@@ -4,13 +4,13 @@ import re
 
 import pytest
 import torch
-from random_models import random_model
 
 from helpers.cli import bench, command_line
 from helpers.cli.bench import Row, Times, matrix_weights, mean_loss, table, take_turns
 from helpers.gpt2 import GPT2
-from helpers.models import load_model
+from helpers.models import ModelError, load_model
 from helpers.options import UsageError
+from tests.random_models import random_model
 
 LINES = [
     *[f"batch {b}, {kind}" for b in (1, 8) for kind in bench.BYTES],
@@ -123,6 +123,6 @@ def test_mistakes_are_one_line_before_anything_is_measured(
 ):
     monkeypatch.setattr(bench, "installed", lambda: False)
     monkeypatch.setattr(bench, "measure", None)
-    with pytest.raises(UsageError) as error:
+    with pytest.raises((UsageError, ModelError)) as error:
         bench.main(arguments)
     assert str(error.value).startswith(line) and "\n" not in str(error.value)

@@ -14,7 +14,6 @@ from pathlib import Path
 import huggingface_hub.file_download
 import pytest
 import torch
-from hub import COMMIT, serve
 from huggingface_hub import constants
 from IPython.core.interactiveshell import InteractiveShell
 from safetensors.torch import load_file, save_file
@@ -30,6 +29,7 @@ from helpers.models import (
     sizes,
 )
 from helpers.models.hub import POCKET
+from tests.hub import COMMIT, serve
 
 KNOWN = "use pocket, gpt2, gpt2-medium, gpt2-large, gpt2-xl"
 NOWHERE = "http://127.0.0.1:9"  # nothing listens on the discard port

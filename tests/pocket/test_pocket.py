@@ -14,7 +14,7 @@ from transformers import GPT2LMHeadModel
 
 from helpers.decoding import sample
 from helpers.evaluation.samples import sample_texts
-from helpers.models import load_model
+from helpers.models import ModelError, load_model
 from helpers.options import UsageError
 from helpers.pocket import batches, measure
 from helpers.pocket import training as pocket
@@ -253,7 +253,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("command", "arguments", "line"), WRONG)
 def test_mistakes_are_one_line_before_anything_is_computed(command, arguments, line):
-    with pytest.raises(UsageError) as error:
+    with pytest.raises((UsageError, ModelError)) as error:
         command.main(arguments)
     assert str(error.value).startswith(line) and "\n" not in str(error.value)
 
@@ -261,7 +261,7 @@ def test_mistakes_are_one_line_before_anything_is_computed(command, arguments, l
 def test_a_run_whose_weights_are_gone_says_so(tmp_path):
     log = {**NEW_LOG, "recipe": pocket.asdict(pocket.Recipe())}
     (tmp_path / "training.json").write_text(json.dumps(log))
-    with pytest.raises(UsageError, match="has no config.json: "):
+    with pytest.raises(ModelError, match="has no config.json: "):
         pocket.pretrain(tmp_path, pocket.Recipe(), report=silent)
     assert [*files_of(tmp_path)] == ["training.json"]
 
