@@ -25,7 +25,6 @@ CONTROLS |= {ord(kept): kept for kept in "\n\t"}
 def add_options(parser: Parser) -> None:
     """Add what `generate` takes."""
     parser.advice = "; put -- before a prompt that begins with -"
-    parser._negative_number_matcher = re.compile(r"-\.?\d|-inf|-nan")  # -1e3, too
     add = parser.add_argument
     add("prompt", help="the text to continue" + parser.advice)
     add("--strategy", choices=list(STRATEGIES), default="top_p", help="default: top_p")
