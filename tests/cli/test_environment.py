@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from helpers.cli import UsageError, environment, pip
+from helpers.cli import environment, pip
 from helpers.cli.environment import LEARNERS, TESTS, is_complete, python_of
+from helpers.options import UsageError
 from tests.cli.waiting import PATIENCE, is_running, until
 
 BACKEND = '''

@@ -10,8 +10,9 @@ import urllib.request
 
 import pytest
 
-from helpers.cli import UsageError, start
+from helpers.cli import start
 from helpers.cli.command_line import parse
+from helpers.options import UsageError
 
 OWN_PYTHON = {**os.environ, "COURSE_NO_VENV": "1"}
 
