@@ -99,29 +99,36 @@ def compare(model, reference, input_ids: torch.Tensor, *, atol: float = 1e-4) ->
             reference that is no plain GPT-2, and for one whose logits are not what its
             weights give.
     """
-    case = Case(model, reference, _check(model, reference, input_ids))
+    case = Case(model, reference, _check(reference, input_ids))
     equal = case.difference <= atol
-    seen = [*map(case.sees, case.steps)]
+    seen = [case.sees(step) for step in case.steps]
     seen[-1] = seen[-1] and equal
     first, at = case.first_difference(case.steps, seen)
     verdict = Verdict(None, at) if equal else judge(case, first, at)
-    status = ["agreed" if one else "not seen" for one in seen]
-    step = None
-    if verdict.place < len(seen) - equal:  # equal logits are no difference
-        step = case.steps[verdict.place]
-        status[verdict.place :] = ["not seen"] * (len(seen) - verdict.place)
-        status[verdict.place] = "differs"
-    checked = [Check(str(s), one) for s, one in zip(case.steps, status, strict=True)]
-    layer, operation = (step.layer, str(step)) if step else (None, None)
-    cause, _, known, alone = verdict
-    gap = case.difference
-    return Report(equal, operation, layer, cause, gap, checked, known, alone)
+    place, status = verdict.place, ["agreed" if one else "not seen" for one in seen]
+    if equal:
+        status[-1] = "agreed"
+    else:
+        status[place:] = ["not seen"] * (len(seen) - place)
+    step = (
+        case.steps[place] if place < len(seen) and status[place] != "agreed" else None
+    )
+    if step:
+        status[place] = "differs"
+    return Report(
+        equal=equal,
+        operation=str(step) if step else None,
+        layer=step.layer if step else None,
+        cause=verdict.cause,
+        difference=case.difference,
+        checked=[Check(str(s), one) for s, one in zip(case.steps, status, strict=True)],
+        known=verdict.known,
+        alone=verdict.alone,
+    )
 
 
-def _check(model, reference, input_ids) -> torch.Tensor:
+def _check(reference, input_ids) -> torch.Tensor:
     """Return ids (batch, seq), or say in one line what does not fit."""
-    if not callable(model):
-        raise ValueError(f"expected a model, got {type(model).__name__}")
     if not hasattr(reference, "lm_head"):
         kind = type(reference).__name__
         raise ValueError(f"expected a GPT2LMHeadModel as reference, got {kind}")
@@ -132,7 +139,7 @@ def _check(model, reference, input_ids) -> torch.Tensor:
     check_ids(reference, input_ids)
     if not 1 < input_ids.numel() <= MOST:
         shape = tuple(input_ids.shape)
-        raise ValueError(f"input_ids: (batch, seq), 2 to {MOST} tokens, not {shape}")
+        raise ValueError(f"expected 2 to {MOST} tokens as input_ids, got {shape}")
     return input_ids
 
 
@@ -237,8 +244,9 @@ class Case:
 
     def __init__(self, model, reference, input_ids: torch.Tensor):
         self.model, self.given, self.config = model, input_ids, reference.config
-        weights = reference.transformer.state_dict()
-        self.weights = {name: weight.cpu() for name, weight in weights.items()}
+        state = reference.transformer.state_dict()
+        state["the head.weight"] = reference.lm_head.weight
+        self.weights = {name: weight.detach().cpu() for name, weight in state.items()}
         exact = list(self.replay(dtype=torch.float64))
         heads, batch = self.config.n_head, len(input_ids)
         parts = (1, batch, heads, batch * heads)
@@ -272,9 +280,9 @@ class Case:
         if self.logits is not None and not self.logits.isnan().any():
             self.difference = (self.logits - right).abs().max().item()
 
-    def replay(self, **changes) -> Iterator[Step]:
+    def replay(self, weights=None, **changes) -> Iterator[Step]:
         """Yield the steps of the reference with something changed in it."""
-        return trace(self.weights, self.config, self.given.cpu(), **changes)
+        return trace(weights or self.weights, self.config, self.given.cpu(), **changes)
 
     def room(self, step: Step) -> float:
         """Return by how much a value may differ and still count as the same."""
@@ -283,14 +291,15 @@ class Case:
         return self.noise[self.index[layer, step.name]]
 
     def off(self, step: Step) -> float:
-        """Return how far the learner's model is from having a value."""
+        """Return how far the learner's model is from a value; up to 1 it has it."""
         if step.name != "logits":
-            return self.recording.distance(step.value)
-        return math.inf if self.error else distance(self.logits, step.value)
+            return self.recording.distance(step.value) / self.room(step)
+        gap = math.inf if self.error else distance(self.logits, step.value)
+        return gap / self.room(step)
 
     def sees(self, step: Step) -> bool:
         """Tell whether the learner's model has a value."""
-        return self.off(step) <= self.room(step)
+        return self.off(step) <= 1
 
     def is_new(self, step: Step) -> bool:
         """Tell whether no right model computes a value on its way."""
@@ -328,6 +337,12 @@ class Case:
             for source in steps[i].sources:
                 vouched[source] = vouched[source] or vouched[i]
                 needed[source] = needed[source] or needed[i]
-        unseen = [i for i in range(len(steps)) if needed[i] and not vouched[i]]
+        # One who goes on with a value that nothing needs does not leave it out.
+        goes_on = [
+            any(seen[k] and not needed[k] for k in step.sources) for step in steps
+        ]
+        unseen = [
+            i for i, v in enumerate(vouched) if not v and (needed[i] or goes_on[i])
+        ]
         shown = (i for i in unseen if self.shows(steps[i]))
         return min(unseen, default=len(steps)), next(shown, len(steps))

@@ -1,8 +1,8 @@
 """Which mistake is it? The one whose numbers the learner's model has computed.
 
-Each known mistake is made in the reference on purpose. If the learner's model has the
-numbers that come out, and no right model has them, the mistake is proved. What is not
-proved is offered as *perhaps*.
+Each known mistake is made in the reference on purpose. It is proved if the learner's
+model has the numbers that come out, beyond the first difference, and no right model has
+them. What is not proved is offered as *perhaps*.
 """
 
 from collections.abc import Iterator
@@ -11,45 +11,21 @@ from typing import NamedTuple
 
 import torch
 
-from helpers.parity.mistakes import (
-    EMBEDDING,
-    FINAL,
-    LAYER,
-    LINEAR,
-    MISTAKES,
-    OPERATIONS,
-    Mistake,
-    On,
-    Step,
-    on,
-    weight_names,
-)
+from helpers.parity.mistakes import LAYER, Mistake, Step, known_mistakes
 
 WINDOW = len(LAYER) + 3  # how many steps behind the difference are looked at
-PARTS = (EMBEDDING, LAYER, FINAL)
 DROPOUT = "your model draws random numbers: switch dropout off with model.eval()"
 
 
 class Verdict(NamedTuple):
-    """A cause, and the number of the step where it is.
-
-    ``known``: it gives the learner's numbers; ``alone``: all of the logits, too.
-    """
+    """A cause, the number of the step where it is, and what speaks for it."""
 
     cause: str | None
-    place: int | None
-    known: bool = False
-    alone: bool = False
-
-
-class Lead(NamedTuple):
-    """A mistake, and what speaks for it."""
-
-    mistake: Mistake
     place: int
-    alone: bool  # it gives all of the learner's logits
-    new: int  # how many values it gives that the learner's model has, and no right one
-    error: float  # how far the first of them is from the learner's
+    known: bool = False  # it gives the learner's numbers
+    alone: bool = False  # and all of the logits
+    new: int = 0  # how many of the learner's values it gives that no right model has
+    off: float = 0.0  # how far the first of them is from the learner's, at most 1
 
 
 def judge(case, first: int, at: int) -> Verdict:
@@ -57,206 +33,146 @@ def judge(case, first: int, at: int) -> Verdict:
 
     Args:
         case: what both models computed (``compare.Case``).
-        first: the first step that nothing vouches for.
-        at: the first of them that the learner's model does not hide.
+        first: the number of the first step that nothing vouches for.
+        at: of the first of these that the learner's model does not hide.
     """
-    if case.run.error is not None:
-        return Verdict(_stopped(case.run.error, case.steps[at].name), at)
+    if case.error is not None:
+        return Verdict(_stopped(case.error, case.steps[at]), at)
     if case.draws():
         return Verdict(DROPOUT, at, known=True)
-    tried = [*MISTAKES, *_wrong_weights(case, at)]
-    leads = [lead for one in tried for lead in _nearby(case, one, first, at)]
-    leads = leads or [lead for one in tried for lead in _anywhere(case, one, at)]
-    if not leads:
+    tried = [*known_mistakes(case.config), *_own_weights(case, at)]
+    proved = [one for mistake in tried for one in _nearby(case, mistake, first, at)]
+    proved = proved or [
+        one for mistake in tried for one in _anywhere(case, mistake, at)
+    ]
+    if not proved:
         return Verdict(_describe(case, tried, at), at)
-    best = max((lead.alone, lead.new) for lead in leads)
-    leads = [lead for lead in leads if (lead.alone, lead.new) == best]
-    # Errors of this size are rounding; then the order of the table decides.
-    least = 3 * min(lead.error for lead in leads) + 1e-7
-    lead = next(lead for lead in leads if lead.error <= least)
-    return Verdict(lead.mistake.cause, lead.place, known=True, alone=lead.alone)
+    # First the fit, but for what may be rounding; then the evidence; then the table.
+    least = min(verdict.off for verdict in proved)
+    best = [verdict for verdict in proved if verdict.off <= least + 0.4]
+    return max(best, key=lambda verdict: (verdict.alone, verdict.new))
 
 
-def _nearby(case, mistake: Mistake, first: int, at: int) -> Iterator[Lead]:
+def _nearby(case, mistake: Mistake, first: int, at: int) -> Iterator[Verdict]:
     """Make a mistake where the difference is; yield it if it gives new numbers."""
-    place = at
-    if mistake.swaps:
-        place = _place(case, mistake, case.steps[at].layer)
-        if place is None or place >= at + len(LAYER):
+    for swaps in _ways(case, mistake, at):
+        steps = _replay(case, mistake, swaps, at + WINDOW)
+        place = _begin(case, steps)
+        if place is None:
             return
-    first = min(first, place)
-    for changes in _ways(case, mistake, at):
-        try:
-            replay = _replay(case, mistake, changes)
-            steps = list(islice(replay, at + WINDOW))
-            _, next_ = case.first_difference(
-                steps, [i < first for i in range(len(steps))]
-            )
-            if place > at >= next_:
-                continue
-            new = _new_values(case, steps, first)
-            if new:
-                steps += replay
-                error = case.error(steps[new[0]])
-                yield Lead(mistake, place, _alone(case, steps[-1]), len(new), error)
-        except (RuntimeError, IndexError):  # shapes that do not allow the mistake
-            pass
+        begin = min(first, place)
+        seen = [True] * begin + [case.sees(step) for step in steps[begin:]]
+        _, end = case.first_difference(steps, seen)
+        new = [i for i in range(begin, end) if seen[i] and case.is_new(steps[i])]
+        if end <= at or not new:
+            return  # it would do no better in all layers
+        alone = _alone(case, _replay(case, mistake, swaps))
+        off = case.off(steps[new[0]])
+        yield Verdict(mistake.cause, place, True, alone, len(new), off)
 
 
-def _anywhere(case, mistake: Mistake, at: int) -> Iterator[Lead]:
-    """Make a mistake everywhere; yield it if it gives the learner's logits.
+def _anywhere(case, mistake: Mistake, at: int) -> Iterator[Verdict]:
+    """Make a mistake in all layers; yield it if it gives the learner's logits.
 
     The last resort: for a model that does a whole layer in one operation, and for a
     mistake whose effect is lost in rounding where it is made.
     """
-    for changes in _ways(case, mistake, at):
-        try:
-            *_, last = _replay(case, mistake, changes)
-        except (RuntimeError, IndexError):
-            continue
-        if _alone(case, last):
-            places = [_place(case, mistake, layer) for layer in (None, 0)]
-            place = next((place for place in places if place is not None), at)
-            yield Lead(mistake, place, True, 0, case.error(last))
-
-
-def _place(case, mistake: Mistake, layer: int | None) -> int | None:
-    """Return the number of the first step that a mistake changes in a layer."""
-    for i, step in enumerate(case.steps):
-        if step.layer == layer and step.name in mistake.swaps:
-            return i
-    return None
+    for swaps in _ways(case, mistake, at):
+        steps = _replay(case, mistake, swaps)
+        if _begin(case, steps) is not None and _alone(case, steps):
+            yield Verdict(mistake.cause, _begin(case, steps), True, True)
 
 
 def _ways(case, mistake: Mistake, at: int) -> Iterator[dict]:
-    """Yield a mistake's wrong operations: everywhere, and in the layer of ``at``."""
+    """Yield a mistake's swaps: in the layer of a step, then in all."""
     layers = [None, *range(case.config.n_layer)]
-    for swaps in (mistake.family, mistake.swaps):
-        if swaps or mistake.order or mistake.rounded:
-            yield {(layer, name): swaps[name] for layer in layers for name in swaps}
-    layer = case.steps[at].layer
-    if mistake.swaps and layer is not None:
-        yield {(layer, name): swap for name, swap in mistake.swaps.items()}
+    here = {(case.steps[at].layer, name): mistake.swaps[name] for name in mistake.swaps}
+    yield here
+    for swaps in filter(None, (mistake.swaps, mistake.family)):
+        yield {(layer, name): swaps[name] for layer in layers for name in swaps}
 
 
-def _replay(case, mistake: Mistake, swaps: dict) -> Iterator[Step]:
-    changes = {"swaps": swaps}
-    if mistake.order:
-        changes["order"] = mistake.order(list(range(case.config.n_layer)))
-    if mistake.rounded:
-        rounded = {n: w.to(mistake.rounded) for n, w in case.weights.items()}
-        changes["weights"] = rounded
-    return case.replay(**changes)
+def _replay(case, mistake: Mistake, swaps: dict, stop: int | None = None) -> list[Step]:
+    """Return the steps of the reference with a mistake in it; none if it stops."""
+    weights = {**case.weights, **mistake.weights}
+    try:
+        replay = case.replay(weights, swaps=swaps, layers=mistake.layers)
+        return list(islice(replay, stop))
+    except (RuntimeError, IndexError):  # shapes that do not allow the mistake
+        return []
 
 
-def _new_values(case, steps: list[Step], first: int) -> list[int]:
-    """Return the steps that only this mistake explains, up to the next difference."""
-    seen = [True] * first + [case.sees(step) for step in steps[first:]]
-    _, end = case.first_difference(steps, seen)
-    return [i for i in range(first, end) if seen[i] and case.is_new(steps[i])]
+def _begin(case, steps: list[Step]) -> int | None:
+    """Return the number of the first step that is not the reference's."""
+    pairs = enumerate(zip(steps, case.steps, strict=False))
+    return next((i for i, (a, b) in pairs if not torch.equal(a.value, b.value)), None)
 
 
-def _alone(case, last: Step) -> bool:
-    gap = (case.run.logits - last.value).abs().max().item()
-    return case.sees(last) and not gap > case.difference / 10  # NaN is no gap
+def _alone(case, steps: list[Step]) -> bool:
+    """Tell whether a replay ends with the learner's logits, not only near them."""
+    gap = (case.logits - steps[-1].value).abs().max().item()
+    return case.sees(steps[-1]) and not gap > case.difference / 10  # NaN is no gap
 
 
-def _wrong_weights(case, at: int) -> Iterator[Mistake]:
-    """Yield the learner's own parameters, and weights of other places, in this one."""
-    step = case.steps[at]
-    function, reads = on(OPERATIONS[step.name])
-    names = weight_names(case.weights, step.layer)
+def _own_weights(case, at: int) -> Iterator[Mistake]:
+    """Yield the learner's own parameters in place of the weights of a step."""
     own = dict(getattr(case.model, "named_parameters", dict)())
-    own = {name: weight.detach().cpu().float() for name, weight in own.items()}
-    for read in reads:
-        if read not in names:
-            continue
-        right = case.weights[names[read]]
-        cause = f"{{}} of your model is not the reference's {names[read]}: load it"
-        if step.name == "logits":
+    for right in case.steps[at].weights:
+        cause = f"{{}} of your model is not the reference's {right}: load it"
+        if right == "the head.weight":
             cause = "the head has weights of its own, {}: tie it to the token embedding"
         for name, weight in own.items():
-            for other in (weight, weight.t()) if weight.dim() == 2 else (weight,):
-                if other.shape == right.shape and not torch.equal(other, right):
-                    swap = _reading(function, reads, {read: other})
-                    yield Mistake(cause.format(name), {step.name: swap})
-    ends = ("weight", "bias")
-    here = [names[read] for read in reads if read.endswith(ends)]
-    for name in case.weights if len(here) == 2 else ():
-        other = [name, name.removesuffix("weight") + "bias"]
-        if name.endswith("weight") and name not in here and other[1] in case.weights:
-            pair = [case.weights[one] for one in other]
-            if pair[0].shape == case.weights[here[0]].shape:
-                place = here[0].removesuffix(".weight")
-                cause = f"{name.removesuffix('.weight')} stands in place of {place}"
-                new = dict(
-                    zip([r for r in reads if r.endswith(ends)], pair, strict=False)
-                )
-                yield Mistake(cause, {step.name: _reading(function, reads, new)})
+            weight = weight.detach().to("cpu", torch.float32)
+            for other in (weight, weight.t()) if weight.dim() <= 2 else ():
+                if other.shape == case.weights[right].shape:
+                    yield Mistake(cause.format(name), weights={right: other})
 
 
-def _reading(function, reads, values: dict):
-    """Return an operation that reads some values that are not the reference's."""
-    others = tuple(read for read in reads if read not in values)
-
-    def run(*arguments):
-        known = dict(zip(others, arguments, strict=True)) | values
-        return function(*(known[read] for read in reads))
-
-    return On(run, others)
-
-
-def _stopped(error: Exception, name: str) -> str:
+def _stopped(error: Exception, step: Step) -> str:
+    """Say with what a model stopped."""
     line = [*str(error).strip().splitlines(), ""][0].rstrip(".")
     text = f"Your model stops here with {type(error).__name__}: {line}"
-    if "cannot be multiplied" in line and name in LINEAR:
-        weights = LINEAR[name][1].replace("_", ".", 1)
-        kept = f"{weights}.weight is stored (in, out), nn.Linear wants (out, in)"
-        text = f"{text}. Is it transposed? {kept}"
+    if "cannot be multiplied" in line and step.weights:
+        kept = f"{step.weights[0]} is stored (in, out), nn.Linear wants (out, in)"
+        text += f". Is it transposed? {kept}"
     return text
 
 
 def _describe(case, tried: list[Mistake], at: int) -> str:
-    """Say what the nearest tensor of the learner's looks like beside the value."""
+    """Say what the learner's nearest tensor looks like beside a value."""
     step = case.steps[at]
     right = step.value.squeeze()
-    seen = right.isfinite()  # by the mask
-    near = case.own(step)
-    if not near:
+    seen = right.isfinite()  # not masked
+    own = case.own(step)
+    if not own:
         return "Your model has no tensor that could be it; it may be missing"
-
-    def gap(tensor: torch.Tensor) -> torch.Tensor:
-        return (tensor - right)[seen].abs()
-
-    own = min(near, key=lambda tensor: gap(tensor).mean())
-    room = case.room(step) * (right.abs() + right[seen].abs().mean())
-    off = (own - right).abs()
-    text = f"The nearest tensor of yours differs by up to {gap(own).max():.1g}"
-    if (off <= room)[seen].all():
-        low = own[~seen].max()
-        return f"What a query may see agrees; what it may not has {low:.3g}, not -inf"
-    seq = len(case.input_ids[0])
-    rows = (off <= room).view(-1, seq, right.shape[-1]).all(-1).all(0)
-    factor = (own * right)[seen].sum() / right[seen].square().sum()
-    offset = (own - right).view(-1, seq, right.shape[-1])
-    if rows.any():
-        text += f"; positions that agree: {rows.nonzero().flatten().tolist()}"
-    elif ((own - factor * right).abs() <= room * factor.abs())[seen].all():
-        text += f": it is {factor:.3g} times what it should be"
-    elif ((offset - offset[:, :1]).abs() <= 2 * room.view_as(offset)).all():
+    near = min(own, key=lambda tensor: (tensor - right)[seen].abs().mean().item())
+    gap, size = (near - right).abs(), right[seen].abs().mean()
+    room = case.room(step) * (right.abs() + size)
+    if (gap <= room)[seen].all() and not seen.all():
+        low = near[~seen].max()
+        return f"what is not masked agrees, but the masked scores are up to {low:.3g}"
+    text = f"The nearest tensor of yours differs by up to {gap[seen].max():.1g}"
+    agreed = (gap <= room).all(-1).reshape(-1, right.shape[-2]).all(0)  # (seq,)
+    offset = near - right
+    if agreed.any():
+        text += f"; positions that agree: {agreed.nonzero().flatten().tolist()}"
+    elif ((offset - offset[..., :1, :]).abs() <= 2 * room).all():
         text += ", by the same vector at every position, as a bias would"
-    else:
-        text += ", and no position agrees"
-    for mistake in tried:
-        swaps = {(step.layer, name): swap for name, swap in mistake.swaps.items()}
-        if step.name in mistake.swaps:
-            try:
-                value = next(islice(case.replay(swaps=swaps), at, None)).value.squeeze()
-            except (RuntimeError, IndexError):
-                continue
-            if (
-                value.shape == own.shape
-                and (own - value)[seen].abs().mean() < gap(own).mean() / 4
-            ):
-                return f"{text}. Perhaps {mistake.cause}"
-    return text
+    factor = (near * right)[seen].sum() / right[seen].square().sum()
+    if ((near - factor * right).abs() <= room * factor.abs())[seen].all():
+        text += f": it is {factor:.3g} times what it should be"
+    perhaps = _perhaps(case, tried, at, near)
+    return f"{text}. Perhaps {perhaps}" if perhaps else text
+
+
+def _perhaps(case, tried: list[Mistake], at: int, near: torch.Tensor) -> str | None:
+    """Return the mistake that explains at least three quarters of a difference."""
+    gaps = {}
+    for mistake in [Mistake(""), *tried]:
+        steps = _replay(case, mistake, next(_ways(case, mistake, at)), at + 1)
+        if steps and steps[-1].value.numel() == near.numel():
+            gap = (near - steps[-1].value.reshape(near.shape)).nan_to_num(0, 0, 0)
+            gaps.setdefault(mistake.cause, gap.abs().mean().item())
+    best = min(gaps, key=gaps.get)
+    return best if gaps[best] < gaps[""] / 4 else None

@@ -8,11 +8,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from helpers.parity.mistakes import LAYER, WORDS
+from helpers.parity.mistakes import LAYER, OPERATIONS
 
 
 def where(layer, name):
-    words = WORDS.get(name, name)
+    words = OPERATIONS[name].words
     return words if layer is None else f"layer {layer}: {words}"
 
 
