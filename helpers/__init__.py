@@ -25,7 +25,8 @@ The workshop:
 pocket        how the pocket GPT-2 was made and measured
 cli           ``python -m helpers COMMAND``, a file per command
 
-Beside them: inputs (what callers give, checked), logs (what transformers says only in
+Beside them: inputs (what callers give, checked), options (of the strategies, and their
+ranges), logs (what transformers says only in
 its log), widgets (explorers to play with in a notebook).
 
 Nothing is imported here, so ``import helpers`` costs nothing:
