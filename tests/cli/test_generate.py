@@ -176,6 +176,8 @@ def test_text_appears_while_it_is_made_and_is_a_story(command):
     ],
 )
 def test_what_a_pipe_cannot_show_is_replaced(command, settings, out):
+    if "LC_ALL" in settings and not str(command[0]).isascii():
+        pytest.skip("Python in an ASCII locale cannot name this folder")
     words = [*command, "naïve 🦊 fox", "--max-new-tokens", "1"]
     answer = subprocess.run(words, capture_output=True, env=OWN_PYTHON | settings)
     assert (answer.returncode, answer.stderr) == (0, b"")

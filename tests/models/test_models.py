@@ -15,6 +15,7 @@ import huggingface_hub.file_download
 import pytest
 import torch
 from huggingface_hub import constants
+from huggingface_hub.utils import enable_progress_bars
 from IPython.core.interactiveshell import InteractiveShell
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -390,6 +391,7 @@ def test_a_notebook_shows_one_line():
 
 def test_from_the_hub_once_then_from_the_cache(cache, monkeypatch, capfd):
     monkeypatch.setenv("TQDM_POSITION", "-1")  # the library's way to force bars
+    enable_progress_bars()  # commands that other tests run in this process end them
     with hub_of(monkeypatch, {"gpt2": POCKET}) as hub:
         fetched, _ = load_model("gpt2")
         assert "model.safetensors: 100%" in capfd.readouterr().err
