@@ -1,7 +1,4 @@
-"""Inputs: what callers give is checked before it is used, each mistake in one line.
-
-Every folder that reads a model or a text calls these; this file imports torch alone.
-"""
+"""Inputs: what callers give is checked before it is used, each mistake in one line."""
 
 import math
 from collections.abc import Callable
@@ -75,12 +72,15 @@ def check_room(model, input_ids: torch.Tensor, cache=None) -> None:
 
 
 def check_prompt(
-    model, input_ids, *, max_new_tokens, eos_token_id=None, attention_mask=None
+    model, input_ids, *, max_new_tokens, eos_token_id, attention_mask=None, one=False
 ) -> None:
     """Raise ValueError, one line, for a prompt that cannot be continued like that."""
     check_ids(model, input_ids)
+    if one and len(input_ids) > 1:
+        raise ValueError(f"expected one text to go on from, got {len(input_ids)} rows")
     expect("max_new_tokens", max_new_tokens, whole(), "a whole number from 1")
-    check_end(model, eos_token_id)
+    if eos_token_id is not None:
+        check_end(model, eos_token_id)
     length, context = input_ids.shape[1], context_length(model)
     if length + max_new_tokens > context:
         raise ValueError(
@@ -95,11 +95,10 @@ def check_prompt(
 
 
 def check_end(model, eos_token_id) -> None:
-    """Raise ValueError for what is neither None nor one token of the vocabulary."""
+    """Raise ValueError for what is not one token of the vocabulary."""
     last = model.config.vocab_size - 1
-    if eos_token_id is not None:
-        wanted = f"one token's id, 0 … {last}, or None"
-        expect("eos_token_id", eos_token_id, whole(last, least=0), wanted)
+    wanted = f"one token's id, 0 … {last}"
+    expect("eos_token_id", eos_token_id, whole(last, least=0), wanted)
 
 
 def check_logits(logits: torch.Tensor) -> None:

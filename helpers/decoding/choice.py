@@ -93,11 +93,10 @@ def choose(pick: Picker, next_logits: torch.Tensor) -> torch.Tensor:
     return ids
 
 
-def ended(input_ids, next_logits, *, eos_token_id: int | None, stop) -> torch.Tensor:
-    """Return whether the last token of each row ends its text: (batch,), bool."""
-    done = torch.zeros_like(input_ids[:, -1], dtype=torch.bool)  # (batch,)
+def ended(done, input_ids, next_logits=None, *, eos_token_id, stop=()) -> torch.Tensor:
+    """Return which rows were done before, or end with their last token: (batch,)."""
     if eos_token_id is not None:
-        done = input_ids[:, -1] == eos_token_id
+        done = done | (input_ids[:, -1] == eos_token_id)  # (batch,)
     for criterion in stop:
         met = criterion(input_ids, next_logits)
         check_returned("stop", met, done.shape, (torch.bool,), "truths")

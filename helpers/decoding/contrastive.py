@@ -4,8 +4,7 @@ import torch
 from torch.nn.functional import normalize
 
 from helpers.decoding.reader import Reader
-from helpers.decoding.search import check_search
-from helpers.inputs import between, check_choice, expect, whole
+from helpers.inputs import between, check_choice, check_prompt, expect, whole
 
 
 def contrastive_search(
@@ -26,7 +25,8 @@ def contrastive_search(
 
     Source: Su et al. 2022.
     """
-    check_search(model, input_ids, max_new_tokens, eos_token_id)
+    options = dict(max_new_tokens=max_new_tokens, eos_token_id=eos_token_id)
+    check_prompt(model, input_ids, one=True, **options)
     vocab = model.config.vocab_size
     expect("k", k, whole(vocab), f"a whole number of candidates, 1 to {vocab}")
     expect("alpha", alpha, between(0, 1), "a weight from 0 to 1")

@@ -28,7 +28,7 @@ def loop(
             chosen = chosen.masked_fill(done, filler)
         ids = torch.cat([ids, chosen[:, None]], dim=1)  # (batch, seq + 1)
         # Asked only now, since the token that ends a text belongs to it.
-        done = done | ended(ids, allowed, eos_token_id=eos_token_id, stop=stop)
+        done = ended(done, ids, allowed, eos_token_id=eos_token_id, stop=stop)
         yield ids, next_logits, allowed
         if done.all():
             return
@@ -93,16 +93,10 @@ def stream(
     eos_token_id: int | None = None,
     stop=(),
 ) -> Iterator[Step]:
-    """Yield the steps of ``generate`` for one text, each as soon as it is made.
-
-    Raises:
-        ValueError: as ``generate``, and for more than one row.
-    """
+    """Yield the steps of ``generate`` for one text, each as soon as it is made."""
     options = dict(rules=rules, pick=pick, max_new_tokens=max_new_tokens, stop=stop)
     options |= dict(eos_token_id=eos_token_id, attention_mask=None)
-    _check(model, input_ids, **options)
-    if len(input_ids) > 1:
-        raise ValueError(f"expected one text to stream, got {len(input_ids)} rows")
+    _check(model, input_ids, one=True, **options)
     return (_step(*state) for state in loop(model, input_ids, **options))
 
 
@@ -112,11 +106,11 @@ def _step(ids, next_logits, allowed) -> Step:
     return Step(token, after[token].item(), before, after)
 
 
-def _check(model, input_ids, *, rules, pick, stop, **prompt) -> None:
-    check_prompt(model, input_ids, **prompt)
+def _check(model, input_ids, *, rules, pick, stop, **options) -> None:
+    check_prompt(model, input_ids, **options)
     check_functions("rules", rules)
     check_functions("stop", stop)
     if not callable(pick):
         raise TypeError(f"pick is {pick!r}, expected greedy or sample(seed)")
-    if stop and prompt["eos_token_id"] is None and len(input_ids) > 1:
+    if stop and options["eos_token_id"] is None and len(input_ids) > 1:
         check_end(model, model.config.eos_token_id)  # fills up the rows that ended

@@ -1,7 +1,7 @@
 """A model that reads on: what it has read is kept, and only new tokens are computed.
 
-The one place that knows the two kinds of model: the engine of ``helpers.gpt2`` and
-the causal language models of transformers. Decoding does not care which it has.
+The one place that knows both kinds of model: the engine of ``helpers.gpt2``, and the
+causal language models of transformers.
 """
 
 import torch

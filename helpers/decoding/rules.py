@@ -4,8 +4,8 @@ A rule is a function ``(input_ids, next_logits) -> next_logits`` with ``input_id
 (batch, seq), the prompt included, and ``next_logits`` (batch, vocab). That is the
 signature of a ``LogitsProcessor`` of transformers, so these rules can be given to
 ``model.generate(logits_processor=[...])``, and the library's to ``helpers.decoding``.
-A token that a rule forbids gets the logit −∞, so its probability is exactly 0.
-All raise ValueError for a value out of range.
+A forbidden token gets the logit −∞, so its probability is exactly 0. All raise
+ValueError for a value out of range.
 """
 
 import math
@@ -36,8 +36,7 @@ def temperature(t: float) -> Rule:
 def top_k(k: int) -> Rule:
     """Keep the ``k`` largest logits, and whatever ties with the smallest of them.
 
-    More than the vocabulary is an error where the rule is applied.
-    Source: Fan et al. 2018.
+    More than the vocabulary is refused on use. Source: Fan et al. 2018.
     """
     expect("k", k, whole(), "a whole number from 1 to the vocabulary's size")
 
@@ -46,7 +45,7 @@ def top_k(k: int) -> Rule:
         vocab = logits.shape[-1]
         expect("k", k, whole(vocab), f"at most the vocabulary's {vocab} tokens")
         least = logits.topk(k).values[:, -1:]  # (batch, 1)
-        return _keep(logits, logits >= least)
+        return logits.masked_fill(logits < least, FORBIDDEN)
 
     return rule
 
@@ -54,10 +53,9 @@ def top_k(k: int) -> Rule:
 def top_p(p: float) -> Rule:
     """Keep the fewest likeliest tokens whose probabilities reach ``p`` together.
 
-    The token that crosses the threshold is kept, so at least ``p`` remains.
-    Source: Holtzman et al. 2020, "nucleus".
+    The token that crosses ``p`` is kept. Source: Holtzman et al. 2020, "nucleus".
     """
-    expect("p", p, _share, "a probability in (0, 1]")
+    expect("p", p, lambda p: 0 < p <= 1, "a probability in (0, 1]")
 
     def rule(input_ids, logits):
         check_logits(logits)
@@ -67,7 +65,7 @@ def top_p(p: float) -> Rule:
         # probabilities are added up first, as the library does: none is rounded away.
         needed = rest > 1 - p  # (batch, vocab), in that order
         needed[:, -1] = True  # the likeliest always is
-        return _keep(logits, needed.scatter(1, order, needed))
+        return logits.masked_fill(~needed.scatter(1, order, needed), FORBIDDEN)
 
     return rule
 
@@ -77,12 +75,13 @@ def min_p(p: float) -> Rule:
 
     Source: Nguyen et al. 2024.
     """
-    expect("p", p, _share, "a share of the largest probability, in (0, 1]")
+    expect("p", p, lambda p: 0 < p <= 1, "a share of the largest, in (0, 1]")
 
     def rule(input_ids, logits):
         check_logits(logits)
         probs = logits.softmax(dim=-1)  # (batch, vocab)
-        return _keep(logits, probs >= p * probs.amax(dim=-1, keepdim=True))
+        least = p * probs.amax(dim=-1, keepdim=True)  # (batch, 1)
+        return logits.masked_fill(probs < least, FORBIDDEN)
 
     return rule
 
@@ -104,7 +103,7 @@ def typical_p(p: float) -> Rule:
         last = (mass < p).sum(dim=-1, keepdim=True)  # (batch, 1): it crosses p
         # Where rounding leaves all the mass below p, the last token has to do.
         farthest = rising.gather(-1, last.clamp(max=logits.shape[-1] - 1))
-        return _keep(logits, distance <= farthest)
+        return logits.masked_fill(distance > farthest, FORBIDDEN)
 
     return rule
 
@@ -148,24 +147,12 @@ def no_repeat_ngram(n: int) -> Rule:
 
 
 def apply(rules, input_ids: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-    """Return what the rules, in their order, make of the logits (batch, vocab).
-
-    Raises TypeError for a rule that does not return logits of the same shape.
-    """
+    """Return what the rules make of logits (batch, vocab); TypeError for no logits."""
     allowed = logits.clone() if rules else logits  # a rule may write into its own
     for rule in rules:
         allowed = rule(input_ids, allowed)
         check_returned("a rule", allowed, logits.shape, FLOATS, "logits")
     return allowed
-
-
-def _share(value: float) -> bool:
-    return 0 < value <= 1
-
-
-def _keep(logits: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
-    """Forbid all tokens but those that are True in ``kept`` (batch, vocab)."""
-    return logits.masked_fill(~kept, FORBIDDEN)
 
 
 def _check_ids(input_ids: torch.Tensor, logits: torch.Tensor) -> None:

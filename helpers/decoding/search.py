@@ -66,11 +66,10 @@ def beam_search(
     Raises ValueError and TypeError as ``generate``, and for more than one row.
     Source: the choices where texts end are those of transformers' ``generate``.
     """
-    check_search(model, input_ids, max_new_tokens, eos_token_id)
-    check_functions("rules", rules)
-    options = dict(num_beams=num_beams, max_new_tokens=max_new_tokens, rules=rules)
-    options |= dict(length_penalty=length_penalty, early_stopping=early_stopping)
-    search = _BeamSearch(eos_token_id=eos_token_id, **options)
+    options = dict(max_new_tokens=max_new_tokens, eos_token_id=eos_token_id)
+    check_prompt(model, input_ids, one=True, **options)
+    options |= dict(num_beams=num_beams, early_stopping=early_stopping, rules=rules)
+    search = _BeamSearch(length_penalty=length_penalty, **options)
     search.check(model.config.vocab_size, num_return_sequences)
     texts = search.run(model, input_ids)
     # Copies can be trained on; what was made in inference mode cannot.
@@ -121,8 +120,9 @@ class _BeamSearch:
 
     def retire(self, grown: Beams) -> tuple[Beams, list[Hypothesis]]:
         """Return the beams that go on, and the hypotheses that end here."""
-        ends = ended(grown.ids, None, eos_token_id=self.eos_token_id, stop=())
-        ends |= grown.length == self.max_new_tokens  # (2 * num_beams,)
+        last = grown.length == self.max_new_tokens
+        ends = torch.full_like(grown.totals, last, dtype=torch.bool)
+        ends = ended(ends, grown.ids, eos_token_id=self.eos_token_id)
         # An end behind the best num_beams counts no more than another token there.
         ending = (ends & (grown.totals > FORBIDDEN))[: self.num_beams].nonzero()
         scores = [(i, self.score(grown.totals[i], grown.length)) for i in ending[:, 0]]
@@ -153,15 +153,8 @@ class _BeamSearch:
         expect("num_return_sequences", returned, whole(self.num_beams), wanted)
         wanted = "a number from -10 to 10; 0 compares sums, 1 means"
         expect("length_penalty", self.length_penalty, between(-10, 10), wanted)
+        check_functions("rules", self.rules)
         early = self.early_stopping
         if not isinstance(early, bool) and early != "never":
             wanted = 'expected True, False or "never"'
             raise ValueError(f"early_stopping is {early!r}, {wanted}")
-
-
-def check_search(model, input_ids, max_new_tokens, eos_token_id) -> None:
-    """Raise ValueError for what a search cannot go on from, such as two texts."""
-    options = {"max_new_tokens": max_new_tokens, "eos_token_id": eos_token_id}
-    check_prompt(model, input_ids, **options)
-    if len(input_ids) != 1:
-        raise ValueError(f"expected one text to search from, got {len(input_ids)} rows")

@@ -41,7 +41,7 @@ class Attention(nn.Module):
         """Let each position gather from those it may see: (batch, seq, d_model)."""
         batch, seq, d_model = x.shape
         split = self.c_attn(x).view(batch, seq, 3, self.heads, d_model // self.heads)
-        query, key, value = split.permute(2, 0, 3, 1, 4)  # (batch, head, seq, d_head)
+        query, key, value = split.permute(2, 0, 3, 1, 4).unbind()  # (…, seq, d_head)
         if cache is not None:
             key, value = cache.append(layer, key, value)  # (…, cached + seq, d_head)
             query = query.to(key.dtype)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers.generation import logits_process as library
 
-from helpers.decoding import generate, sample
+from helpers.decoding import generate
 from helpers.decoding.rules import (
     apply,
     min_p,
@@ -104,13 +104,6 @@ def test_order_of_rules_is_the_given_one_and_matters():
     assert (cold > -INF).sum() < (warm > -INF).sum()  # a smaller nucleus
 
 
-def test_short_text_has_no_ngrams_to_repeat():
-    logits = torch.randn(2, VOCAB)
-    for length in (1, 2):
-        ids = torch.zeros(2, length, dtype=torch.long)
-        assert torch.equal(no_repeat_ngram(3)(ids, logits), logits)
-
-
 def test_top_p_keeps_at_least_p_and_top_k_keeps_ties():
     probs = torch.tensor([[0.5, 0.3, 0.15, 0.05]])
     kept = top_p(0.7)(None, probs.log()) > -INF
@@ -161,7 +154,7 @@ BAD = [
         (0, 2.0, True, "5", None),
     ),
     (top_p, "a probability in (0, 1]", (0, 1.1, math.nan, True)),
-    (min_p, "a share of the largest probability, in (0, 1]", (0, 1.1, math.nan)),
+    (min_p, "a share of the largest, in (0, 1]", (0, 1.1, math.nan)),
     (typical_p, "a probability in (0, 1)", (0, 1, 1.0, math.nan, False)),
     (
         repetition_penalty,
@@ -261,10 +254,3 @@ def test_logits_without_a_choice_name_their_row(value, kind):
 def test_rule_that_does_not_return_logits_is_refused(rule, came):
     with pytest.raises(TypeError, match=f"^a rule returned {re.escape(came)}$"):
         apply([rule], None, torch.zeros(2, VOCAB))
-
-
-def test_sampling_after_a_rule_draws_what_the_rule_allows():
-    logits = torch.randn(1, VOCAB).expand(5000, VOCAB)
-    allowed = top_k(3)(None, logits)
-    drawn = sample(0)(allowed)
-    assert set(drawn.tolist()) == set(logits[0].topk(3).indices.tolist())

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from helpers.cli.bench import mean_loss
 from helpers.decoding import beam_search, generate
-from helpers.gpt2 import GPT2, Cache, fast, pack, quantize
+from helpers.gpt2 import GPT2, Cache, pack, quantize
 from helpers.gpt2.fast import Int8Matrix, to_int8
 from helpers.models import load_model
 from helpers.worlds import FRESH, load_world
@@ -74,11 +74,6 @@ def test_packed_pocket_writes_and_searches_the_same(pocket):
     wanted = beam_search(engine, prompt, **how)[0]
     assert found.ids.equal(wanted.ids)
     assert found.score == pytest.approx(wanted.score, abs=1e-4)
-
-
-def test_without_onednn_the_engine_stays_as_it_is(engine, monkeypatch):
-    monkeypatch.setattr(fast, "supported", lambda engine: False)
-    assert pack(engine) is engine
 
 
 def test_embeddings_and_norms_are_shared(engine):
