@@ -47,8 +47,9 @@ class Attention(nn.Module):
             query = query.to(key.dtype)
         # One query may see all that is cached; more without a mask begin a text.
         causal = mask is None and seq > 1
-        options = {"attn_mask": mask, "is_causal": causal}
-        y = F.scaled_dot_product_attention(query, key, value, **options)
+        y = F.scaled_dot_product_attention(
+            query, key, value, attn_mask=mask, is_causal=causal
+        )  # (batch, head, seq, d_head)
         y = y.to(x.dtype).transpose(1, 2)  # (batch, seq, head, d_head)
         return self.c_proj(y.reshape(batch, seq, d_model))
 
