@@ -159,10 +159,10 @@ class World:
         for role, known in remembered(live):
             if role in self.grammar.roles.get(word.lower(), ()):
                 return _mistaken(word, here, role[1], known, "".join(before))
+        if {word.lower(), likeliest.lower()} == {"a", "an"}:
+            return f"agreement: {here}, it must be '{likeliest}'"
         if not self._could_write(piece, live):
             return f"grammar: '{word}' cannot follow '{context}', '{likeliest}' could"
-        if word.lower() in ("a", "an"):
-            return f"agreement: {here}, it must be '{likeliest}'"
         return f"memory: {here}, where another word than before must stand"
 
     def _could_write(self, piece: str, live: Live) -> bool:
