@@ -10,6 +10,7 @@ from helpers.tokens import END
 from helpers.tokens import pretokenise as words
 from helpers.worlds import tasks
 from helpers.worlds.execution import check_many
+from helpers.worlds.items import forecast, step
 from helpers.worlds.mean import Mean, mean, ratio
 from helpers.worlds.memory import Exchange, exchanges, memories
 from helpers.worlds.show import show_story
@@ -17,5 +18,13 @@ from helpers.worlds.tasks import RECALL, TASKS, list_prompt
 from helpers.worlds.world import FRESH, PythonWorld, Slip, World, load_world
 
 __all__ = ["END", "FRESH", "RECALL", "TASKS", "Exchange", "Mean", "PythonWorld", "Slip"]
-__all__ += ["World", "check_many", "exchanges", "list_prompt", "load_world", "mean"]
-__all__ += ["memories", "ratio", "show_story", "tasks", "words"]
+__all__ += [
+    "World",
+    "check_many",
+    "exchanges",
+    "forecast",
+    "list_prompt",
+    "load_world",
+    "mean",
+]
+__all__ += ["memories", "ratio", "show_story", "step", "tasks", "words"]

@@ -1,0 +1,159 @@
+"""Targets: what may follow each beginning of a document, and how often.
+
+GPT-2 was trained on words: after each beginning, the one that somebody wrote. Here the
+world that wrote a document is known, and with it all words that may follow, so the
+target can be the *truth*: each next token with its exact probability. The objective is
+the same, since in the mean over all documents words come as often as their
+probabilities say; only the noise of the draw is gone.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from helpers.tokens import END
+from helpers.tokens import pretokenise as words
+from helpers.worlds import forecast, load_world, step
+
+
+class Document(NamedTuple):
+    """Ids, and for each but the last the tokens that may come next, one after other."""
+
+    ids: np.ndarray  # (seq,)
+    counts: np.ndarray  # (seq - 1,), how many tokens may follow each id
+    tokens: np.ndarray  # (entries,), which; entries = counts.sum()
+    probs: np.ndarray  # (entries,), how likely
+
+    def cut(self, start: int, stop: int) -> "Document":
+        """Return the ids from ``start`` to ``stop`` with what may follow them."""
+        ends = np.concatenate([[0], self.counts.cumsum()])
+        stop = min(stop, len(self.ids))
+        part = slice(ends[start], ends[stop - 1])
+        counts = self.counts[start : stop - 1]
+        return Document(
+            self.ids[start:stop], counts, self.tokens[part], self.probs[part]
+        )
+
+
+def join(documents: list[Document]) -> Document:
+    """Return documents one after the other; the end token between two stands once."""
+    first, *others = documents
+    ids = [first.ids, *(document.ids[1:] for document in others)]
+    rest = zip(*(document[1:] for document in documents), strict=True)
+    return Document(np.concatenate(ids), *map(np.concatenate, rest))
+
+
+class WordTargets:
+    """Documents whose targets are the words that stand there, as GPT-2 had them."""
+
+    def __init__(self, tokenizer, shares: Mapping[str, float]):
+        self.tokenizer, self.end = tokenizer, tokenizer.eos_token_id
+
+    def read(self, text: str) -> Document:
+        """Return the document of a text, the end token before and after it."""
+        ids = np.array([self.end, *self.tokenizer(text)["input_ids"], self.end])
+        ones = np.ones(len(ids) - 1)
+        return _compact(ids, ones, ids[1:], ones)
+
+
+class TrueTargets:
+    """Documents whose targets are the exact distributions of the worlds they are from.
+
+    ``shares`` says how many of the documents are each world's: at the beginning of a
+    document any of them may follow.
+    """
+
+    def __init__(self, tokenizer, shares: Mapping[str, float]):
+        self.tokenizer, self.pieces = tokenizer, {END: (tokenizer.eos_token_id,)}
+        self.start = {}  # of all worlds at once
+        for name, share in shares.items():
+            for state, weight in load_world(name).start.items():
+                self.start[state] = share * weight
+
+    def read(self, text: str) -> Document:
+        """Return the document of a text, the end token before and after it."""
+        ids, counts, tokens, probs = [*self._ids(END)], [], [], []
+        live = self.start
+        for word in [*words(text), END]:
+            shares = forecast(live)
+            following = {self._ids(w): p for w, p in shares.items()}
+            for i, token in enumerate(self._ids(word)):
+                here = dict.fromkeys((piece[i] for piece in following), 0.0)
+                for piece, p in following.items():
+                    here[piece[i]] += p
+                total = sum(here.values())
+                ids.append(token)
+                counts.append(len(here))
+                tokens += here
+                probs += [p / total for p in here.values()]
+                # A word of several tokens: those that begin like it remain.
+                following = {
+                    piece: p
+                    for piece, p in following.items()
+                    if piece[i] == token and len(piece) > i + 1
+                }
+            after = step(live, word)[word]
+            live = {state: weight / shares[word] for state, weight in after.items()}
+        return _compact(ids, counts, tokens, probs)
+
+    def _ids(self, word: str) -> tuple[int, ...]:
+        if word not in self.pieces:
+            self.pieces[word] = tuple(self.tokenizer(word)["input_ids"])
+        return self.pieces[word]
+
+
+TARGETS = {"truth": TrueTargets, "words": WordTargets}
+
+
+def _compact(ids, counts, tokens, probs) -> Document:
+    """Keep many documents in little memory."""
+    ids, tokens = np.array(ids, np.int32), np.array(tokens, np.int32)
+    return Document(
+        ids, np.array(counts, np.int32), tokens, np.array(probs, np.float32)
+    )
+
+
+class Batch(NamedTuple):
+    """Rows of documents, padded, and their targets; ``places`` count along the rows."""
+
+    input_ids: torch.Tensor  # (batch, seq)
+    used: torch.Tensor  # (batch * seq,), 1 where there is a target, else 0
+    places: torch.Tensor  # (entries,), for each entry its place in the flattened batch
+    tokens: torch.Tensor  # (entries,)
+    probs: torch.Tensor  # (entries,)
+
+    def to(self, device) -> "Batch":
+        """Move all tensors to a device."""
+        return Batch(*(tensor.to(device) for tensor in self))
+
+
+def collate(rows: list[Document], end: int) -> Batch:
+    """Pad rows on the right with the end token, which no target asks for there."""
+    width = max(len(row.ids) for row in rows)
+    ids = np.full((len(rows), width), end)
+    used = np.zeros((len(rows), width), np.float32)
+    places = []
+    for i, row in enumerate(rows):
+        ids[i, : len(row.ids)] = row.ids
+        used[i, : len(row.counts)] = 1
+        places.append(np.repeat(i * width + np.arange(len(row.counts)), row.counts))
+    tokens = np.concatenate([row.tokens for row in rows]).astype(np.int64)
+    probs = np.concatenate([row.probs for row in rows])
+    arrays = ids, used.flatten(), np.concatenate(places), tokens, probs
+    return Batch(*map(torch.from_numpy, arrays))
+
+
+def losses(logits: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the cross-entropy with the targets, and how much of it must remain.
+
+    Both are means over the places, in nats; ``logits`` are (batch, seq, vocab). What
+    must remain is the targets' own entropy; the difference is the divergence (KL).
+    """
+    logits = logits.float().flatten(0, 1)  # (batch * seq, vocab)
+    said = logits.flatten()[batch.places * logits.shape[1] + batch.tokens]  # (entries,)
+    whole = (logits.logsumexp(-1) * batch.used).sum()
+    entropy = -(batch.probs * batch.probs.log()).sum()
+    places = batch.used.sum()
+    return (whole - (batch.probs * said).sum()) / places, entropy / places
