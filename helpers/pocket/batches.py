@@ -79,7 +79,7 @@ def batches(
         pool = [doc for ago in AGAIN if ago < len(kept) for doc in kept[ago]]
         choose.shuffle(pool)
         several = round(len(pool) * packed)
-        rows = [doc.cut(choose.random() < bare, CONTEXT) for doc in pool[several:]]
+        rows = [doc.cut(int(choose.random() < bare), CONTEXT) for doc in pool[several:]]
         made = [[]]
         for row in sorted(rows, key=lambda row: len(row.ids)):
             if made[-1] and (len(made[-1]) + 1) * len(row.ids) > size():

@@ -28,7 +28,8 @@ def measure_floor(model, tokenizer, n: int) -> dict:
     """Return perplexity beside the entropy floor, per world, with standard errors."""
     rows = {name: {} for name in SHARES}
     for name, row in rows.items():
-        gap = gap_to_floor(model, tokenizer, load_world(name), n, seed=FRESH)
+        world, share = load_world(name), SHARES[name]
+        gap = gap_to_floor(model, tokenizer, world, n, share=share, seed=FRESH)
         for kind, nats in zip(("perplexity", "floor", "ratio"), gap, strict=True):
             value = math.exp(nats.value)
             row |= {kind: value, f"{kind}_error": value * nats.error}

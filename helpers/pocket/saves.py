@@ -15,7 +15,8 @@ from helpers.options import UsageError
 LOG = "training.json"
 FILES = {"config.json", "generation_config.json", "model.safetensors", "SHA256SUMS"}
 FILES |= {"tokenizer.json", "tokenizer_config.json"}  # what else a save writes
-NEW_LOG = {"tokens": 0, "steps": 0, "seconds": 0, "runs": [], "history": []}
+NEW_LOG = {"tokens": 0, "steps": 0, "chunks": 0, "seconds": 0}
+NEW_LOG |= {"runs": [], "history": []}
 UNFINISHED, COMPLETE = ".unfinished-save", ".complete-save"
 
 
