@@ -1,7 +1,6 @@
 """`python -m helpers generate`: continue a text, printed as it is made."""
 
 import argparse
-import os
 import random
 import re
 import sys
@@ -40,12 +39,12 @@ def add_options(parser: Parser) -> None:
 
 def check_options(options: argparse.Namespace) -> None:
     """Raise UsageError for what makes no sense, or does nothing."""
-    options.prompt = readable("the prompt", options.prompt)
-    options.stop = options.stop and readable("--stop", options.stop)
     texts = {"--stop": options.stop, "--model": options.model}
     for name, text in {"the prompt": options.prompt.strip(), **texts}.items():
         if text == "":
             raise UsageError(f"{name} is empty")
+        if text and re.search("[\ud800-\udfff]", text):  # bytes that are no character
+            raise UsageError(f"{name} is not UTF-8: {ascii(text):.60}")
     for name in [*NUMBERS, "stop"]:
         if wrong := complaint(name, getattr(options, name)):
             raise UsageError(f"{flag(name)} {wrong}")
@@ -56,15 +55,6 @@ def check_options(options: argparse.Namespace) -> None:
     if options.seed != "random" and not (number and int(options.seed) < SEEDS):
         wanted = f"`random` or a whole number from 0 to {SEEDS - 1}"
         raise UsageError(f"--seed is {options.seed!r:.40}, expected {wanted}")
-
-
-def readable(what: str, text: str) -> str:
-    """Return a text as it was typed, for UTF-8 that this system could not read."""
-    try:
-        lost = re.search("[\ud800-\udfff]", text)
-        return os.fsencode(text).decode() if lost else text
-    except UnicodeError:
-        raise UsageError(f"{what} is not UTF-8: {ascii(text):.60}") from None
 
 
 def flag(name: str) -> str:

@@ -180,7 +180,6 @@ def _explain(name: str, error: Exception) -> str:
     kind = type(error).__name__.lower()
     fault = "does not answer" if "timeout" in kind else "cannot be reached"
     fault = "may not be asked (HF_HUB_OFFLINE)" if "offline" in kind else fault
-    line = (
-        f"{shown} is not on this computer, and the hub ({constants.ENDPOINT}) {fault}"
-    )
-    return f"{line}: go online once, or use COURSE_MODEL=pocket, or give a folder"
+    hub = f"the hub ({constants.ENDPOINT}) {fault}"
+    todo = "go online once, or use COURSE_MODEL=pocket, or give a folder"
+    return f"{shown} is not on this computer, and {hub}: {todo}"

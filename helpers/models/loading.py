@@ -1,6 +1,5 @@
 """Load a GPT-2: the course's pocket model, one from the hub, or a folder of yours."""
 
-import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -90,8 +89,7 @@ def pick_device(device: str | torch.device | None = None) -> torch.device:
     Raises ModelError for a device that this computer does not have.
     """
     if device is None:
-        cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-        device = "cuda" if cuda else "mps" if mps else "cpu"
+        device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
     try:
         torch.ones(1, device=device).sum().item()
     except (RuntimeError, AssertionError, NotImplementedError):
@@ -104,8 +102,6 @@ def _read(name: str, folder: Path) -> tuple[GPT2LMHeadModel, PreTrainedTokenizer
     local = {"local_files_only": True}
     with _reading(name, folder, hub.CONFIG):
         config = GPT2Config.from_pretrained(folder, **local)
-        if config.n_head < 1 or not 0 < config.layer_norm_epsilon < 1:
-            raise ValueError("n_head below 1, or layer_norm_epsilon not in (0, 1)")
     with _reading(name, folder, hub.TOKENIZER):
         tokenizer = AutoTokenizer.from_pretrained(folder, config=config, **local)
         if tokenizer.eos_token_id is None:
@@ -113,7 +109,8 @@ def _read(name: str, folder: Path) -> tuple[GPT2LMHeadModel, PreTrainedTokenizer
         if (tokens := len(tokenizer)) > config.vocab_size:
             raise ValueError(f"{tokens} tokens, the model knows {config.vocab_size}")
     with _reading(name, folder, hub.WEIGHTS):
-        _check_size(folder, hub.weight_files(name, folder), config)
+        for file in hub.weight_files(name, folder):
+            _check_floats(folder / file)
         options = {"config": config, "dtype": torch.float32, "use_safetensors": True}
         options |= {"output_loading_info": True, "ignore_mismatched_sizes": True}
         model, report = GPT2LMHeadModel.from_pretrained(folder, **options, **local)
@@ -124,18 +121,13 @@ def _read(name: str, folder: Path) -> tuple[GPT2LMHeadModel, PreTrainedTokenizer
     return model, tokenizer
 
 
-def _check_size(folder: Path, files: list[str], config: GPT2Config) -> None:
-    """Raise ValueError, before a model is built, for far too few weights, or ints."""
-    stored, count = 0, count_parameters(config)
-    for file in files:
-        (folder / file).open("rb").close()  # safetensors would say "no such file"
-        with safe_open(folder / file, "pt") as weights:
-            for part in map(weights.get_slice, weights.keys()):
-                stored += math.prod(part.get_shape())
-                if len(part.get_shape()) == 2 and part.get_dtype() not in FLOATS:
-                    raise ValueError(f"weights are {part.get_dtype()}, expected floats")
-    if count > 2 * stored:
-        raise ValueError(f"{stored:,} numbers for {count:,} parameters of the config")
+def _check_floats(file: Path) -> None:
+    """Raise ValueError for matrices of integers, which quantised models have."""
+    file.open("rb").close()  # of what may not be read safetensors says "no such file"
+    with safe_open(file, "pt") as weights:
+        for part in map(weights.get_slice, weights.keys()):
+            if len(part.get_shape()) == 2 and part.get_dtype() not in FLOATS:
+                raise ValueError(f"weights are {part.get_dtype()}, expected floats")
 
 
 def _check_fit(report: dict) -> None:

@@ -31,22 +31,13 @@ def command(root):
         (["A", "-x"], "unrecognized arguments: -x" + DASH),
         (["A", "--strategy", "best"], "argument --strategy: invalid choice: 'best' ("),
         (["A", "--k", "2.5"], "argument --k: invalid int value: '2.5' (see "),
-        (
-            ["A", "--temperature", "1e-38"],
-            "--temperature is 1e-38, expected a number f",
-        ),
+        (["A", "--temperature", "1e-38"], "--temperature is 1e-38, expected a numb"),
         (["A", "--repetition-penalty", "1e-40"], "--repetition-penalty is 1e-40, exp"),
         (["A", "--length-penalty", "-1e3"], "--length-penalty is -1000.0, expected a"),
         (["A", "--length-penalty", "-inf"], "--length-penalty is -inf, expected a nu"),
         (["A", "--top-p", "nan"], "--top-p is nan, expected a number from 0.0001 to 1"),
-        (
-            ["A", "--top-k", "5"],
-            "--top-k does nothing with --strategy top_p: leave one",
-        ),
-        (
-            ["A", "--strategy", "beam", "--stop", "."],
-            "--stop does nothing with --strat",
-        ),
+        (["A", "--top-k", "5"], "--top-k does nothing with --strategy top_p: leave o"),
+        (["A", "--strategy", "beam", "--stop", "."], "--stop does nothing with --str"),
         (["A", "--seed", "4294967296"], "--seed is '4294967296', expected `random` or"),
         (["A", "--seed", "9" * 9999], "--seed is '99999"),
         (["A", "--seed", "-1"], "--seed is '-1', expected `random` or a whole number"),
@@ -117,10 +108,7 @@ def test_what_is_printed_is_what_generate_text_returns(words, capsys):
     [
         (["--strategy", "top_k", "--top-k", "4097"], "k is 4097, expected at most the"),
         (["--strategy", "beam", "--num-beams", "2049"], "num_beams is 2049, expected"),
-        (
-            ["--max-new-tokens", "512"],
-            "2 tokens of prompt and 512 new ones, but the mo",
-        ),
+        (["--max-new-tokens", "512"], "2 tokens of prompt and 512 new ones, but th"),
         (["--model", "no/such/model"], "there is no folder and no model on the hub n"),
         (["--model", "~nouser/x"], "'~nouser/x' cannot be read or stored ("),
     ],
@@ -168,16 +156,10 @@ def test_text_appears_while_it_is_made_and_is_a_story(command):
     ("settings", "out"),
     [
         ({"PYTHONIOENCODING": "cp1252"}, b"na\xefve ? fox"),
-        (
-            {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-            b"na?ve ? fox",
-        ),
         ({"PYTHONIOENCODING": "utf-8"}, "naïve 🦊 fox".encode()),
     ],
 )
 def test_what_a_pipe_cannot_show_is_replaced(command, settings, out):
-    if "LC_ALL" in settings and not str(command[0]).isascii():
-        pytest.skip("Python in an ASCII locale cannot name this folder")
     words = [*command, "naïve 🦊 fox", "--max-new-tokens", "1"]
     answer = subprocess.run(words, capture_output=True, env=OWN_PYTHON | settings)
     assert (answer.returncode, answer.stderr) == (0, b"")

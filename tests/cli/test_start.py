@@ -24,12 +24,8 @@ def launch(root):
 
     def launch():
         command = [sys.executable, str(root / "helpers"), "start", "--no-browser"]
-        pipe = subprocess.PIPE
-        servers.append(
-            subprocess.Popen(
-                command, stdout=pipe, stderr=pipe, text=True, env=OWN_PYTHON
-            )
-        )
+        heard = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        servers.append(subprocess.Popen(command, env=OWN_PYTHON, **heard))
         return servers[-1]
 
     yield launch
@@ -56,11 +52,12 @@ def test_two_starts_at_once_serve_this_computer_only_and_ask_for_no_news(launch)
         assert server.stderr.read() == "\nJupyterLab has stopped.\n"
 
 
-def test_port_that_is_taken_is_refused_by_name():
+def test_port_that_cannot_be_had_is_refused_by_name():
     with socket.create_server((start.HOST, 0)) as server:
         port = str(server.getsockname()[1])
-        with pytest.raises(UsageError, match=f"^port {port} is taken: choose another"):
-            parse("start", ["--port", port])
+        for wrong in (port, "99999"):
+            with pytest.raises(UsageError, match=f"^port {wrong} cannot be had: ch"):
+                parse("start", ["--port", wrong])
     assert parse("start", ["--port", port]).port == int(port)
 
 
