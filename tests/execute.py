@@ -25,9 +25,8 @@ def execute(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     kept = {key: notebook.metadata[key] for key in ("kernelspec", "language_info")}
     folder = {"metadata": {"path": str(path.parent)}}
-    client = NotebookClient(
-        notebook, timeout=600, kernel_name="python3", resources=folder
-    )
+    how = {"timeout": 600, "kernel_name": "python3", "resources": folder}
+    client = NotebookClient(notebook, **how)
     env = variables(oldest=True)  # the lane in which outputs are compared
     paths = os.pathsep.join([str(ROOT), env["PYTHONPATH"]])
     client.execute(env={**env, "PYTHONPATH": paths})

@@ -11,7 +11,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,6 +35,7 @@ PLACES = (50, 500)  # tokens read before the ones that are timed
 AFTER = 8  # tokens timed there
 BYTES = {"float32": 4, "bfloat16": 2, "int8": 1}  # the engine's kinds of weights
 Row = dict[str, str]  # one line of the table, by column
+Rows = Iterator[tuple[str, Row]]
 
 
 class Times(NamedTuple):
@@ -68,13 +69,6 @@ def row(theirs: Times, ours: Times, tokens: int = 1, limit="", note="") -> Row:
     return columns | {"of limit": limit, "": note}
 
 
-def engines(model) -> dict[str, GPT2]:
-    """Return the engine for each kind of weights."""
-    engine = GPT2.from_hf(model)
-    half = GPT2.from_hf(model, dtype=torch.bfloat16)
-    return dict(zip(BYTES, (pack(engine), pack(half), quantize(engine)), strict=True))
-
-
 def mean_loss(engine: GPT2, tokenizer, texts: list[str]) -> float:
     """Return the loss per token, in nats, of whole documents."""
     losses, tokens = document_losses(engine, tokenizer, texts)
@@ -101,9 +95,9 @@ def beside_library(model, ids, run: Callable, options, beams: int = 1) -> list[T
     return take_turns([library, run], options.repeats, options.tokens)
 
 
-def greedy_rows(model, kinds: dict, notes: dict, peers: dict, options) -> dict:
-    """Return a row for each batch and kind."""
-    rows, config = {}, model.config
+def greedy_rows(model, kinds: dict, notes: dict, peers: dict, options) -> Rows:
+    """Yield a row for each batch and kind."""
+    config = model.config
     # Each step reads all weights but the positions'.
     weights = count_parameters(config) - config.n_positions * config.n_embd
     writers = {kind: partial(generate, engine) for kind, engine in kinds.items()}
@@ -116,32 +110,30 @@ def greedy_rows(model, kinds: dict, notes: dict, peers: dict, options) -> dict:
                 reading = [torch.ones(size // 4).sum]  # all that memory, all threads
                 least = take_turns(reading, options.repeats, 1)[0].least
                 limit = f"{100 * least / times[1].least:.0f} %"
-            name = f"batch {batch}, {kind}"
-            rows[name] = row(*times, batch, limit, notes.get(kind, ""))
-    return rows
+            note = notes.get(kind, "")
+            yield f"batch {batch}, {kind}", row(*times, batch, limit, note)
 
 
-def beam_rows(model, engine: GPT2, options) -> dict[str, Row]:
-    """Return a row for each number of beams; a step makes one token for each beam."""
-    rows, ids = {}, random_ids(model, 1, PROMPT)
+def beam_rows(model, engine: GPT2, options) -> Rows:
+    """Yield a row for each number of beams; a step makes one token for each beam."""
+    ids = random_ids(model, 1, PROMPT)
     for beams in (4, 8):
         how = {"num_beams": beams, "max_new_tokens": options.tokens}
         run = partial(beam_search, engine, ids, **how)
-        rows[f"{beams} beams"] = row(*beside_library(model, ids, run, options, beams))
-    return rows
+        times = beside_library(model, ids, run, options, beams)
+        yield f"{beams} beams", row(*times)
 
 
-def length_rows(model, engine: GPT2, options) -> dict[str, Row]:
-    """Return a row for each place: the next tokens after so many were read."""
-    rows, first, ids = {}, None, random_ids(model, 1, model.config.n_positions)
+def length_rows(model, engine: GPT2, options) -> Rows:
+    """Yield a row for each place: the next tokens after so many were read."""
+    first, ids = None, random_ids(model, 1, model.config.n_positions)
     for place in PLACES:
         if place + 1 + AFTER <= model.config.n_positions:
             pair = [partial(seconds_after, one, ids, place) for one in (model, engine)]
             theirs, ours = take_turns(pair, options.repeats, AFTER)
-            first = first or ours
-            note = f"cost {100 * (ours.least / first.least - 1):+.0f} %" if rows else ""
-            rows[f"after {place} tokens"] = row(theirs, ours, note=note)
-    return rows
+            note = f"cost {100 * (ours.least / first - 1):+.0f} %" if first else ""
+            first = first or ours.least
+            yield f"after {place} tokens", row(theirs, ours, note=note)
 
 
 @torch.inference_mode()
@@ -164,14 +156,16 @@ def random_ids(model, batch: int, seq: int) -> torch.Tensor:
 
 def measure(title: str, model, tokenizer, options) -> str:
     """Return the table of one model; without a tokenizer its weights are random."""
-    kinds = engines(model)
+    engine, half = GPT2.from_hf(model), GPT2.from_hf(model, dtype=torch.bfloat16)
+    engines = pack(engine), pack(half), quantize(engine)
+    kinds = dict(zip(BYTES, engines, strict=True))
     said = notes(kinds, tokenizer, options.texts)
     with tempfile.TemporaryDirectory() as folder:
         peers = ctranslate2(model, Path(folder)) if options.peers else {}
-        rows = greedy_rows(model, kinds, said, peers, options)
+        rows = dict(greedy_rows(model, kinds, said, peers, options))
         del peers  # their files go with the folder
-    rows |= beam_rows(model, kinds["float32"], options)
-    rows |= length_rows(model, kinds["float32"], options)
+    for more in (beam_rows, length_rows):
+        rows |= more(model, kinds["float32"], options)
     table = DataFrame.from_dict(rows, orient="index").rename_axis(columns="tokens/s")
     head = f"{title}, {model.num_parameters() / 1e6:.0f} M parameters"
     return f"{head}\n{table.to_string()}"

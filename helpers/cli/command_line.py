@@ -45,11 +45,7 @@ def main(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("\nStopped. The same command starts again.", file=sys.stderr)
         return 130
-    except Exception as problem:
-        models = sys.modules.get("helpers.models")  # too heavy to be imported for this
-        model_error = models.ModelError if models else UsageError
-        if not isinstance(problem, (UsageError, OSError, model_error)):
-            raise
+    except (UsageError, OSError) as problem:
         if isinstance(problem, OSError):  # or Python complains once more at its end
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(problem, BrokenPipeError):  # whoever read it has seen enough

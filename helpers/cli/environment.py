@@ -10,6 +10,7 @@ import contextlib
 import errno
 import hashlib
 import importlib.util
+import itertools
 import json
 import os
 import shutil
@@ -68,7 +69,9 @@ def install(root: Path, names: Sequence[str], *, gpu: bool) -> None:
             "name, or activate it and set COURSE_NO_VENV=1; then the same command again"
         )
     if "version" in stamp and version_of(python_of(venv)) != stamp["version"]:
-        report(f"The Python of .venv is gone: what was there is now in {aside(venv)}")
+        places = (root / f".venv-old-{number}" for number in itertools.count(1))
+        old = venv.rename(next(place for place in places if not place.exists()))
+        report(f"The Python of .venv is gone: what was there is now in {old.name}")
         stamp = {}
     needed = NEEDED["more" if LEARNERS in stamp else "cuda" if gpu else "cpu"]
     free = shutil.disk_usage(root).free / 1e9
@@ -126,12 +129,6 @@ def make(venv: Path) -> dict:
     place = venv / library / "site-packages"
     (place / "course.pth").write_text(os.path.relpath(venv.parent, place), "ascii")
     return {"version": version}
-
-
-def aside(venv: Path) -> str:
-    """Rename the environment; return its new name."""
-    names = (venv.with_name(f".venv-old-{number}") for number in range(1, 1000))
-    return venv.rename(next(name for name in names if not name.exists())).name
 
 
 def version_of(python: Path, *, seconds: float = 20) -> str | None:

@@ -4,7 +4,6 @@ import argparse
 import random
 import re
 import sys
-from collections.abc import Iterator
 
 from helpers.options import (
     NUMBERS,
@@ -71,26 +70,21 @@ def run(options: argparse.Namespace) -> None:
     """Continue the prompt and print the text while it is made."""
     from transformers.utils import logging  # here: options are read outside `.venv`
 
+    from helpers.decoding import generate_text, stream_text
+
     logging.set_verbosity_error()
     if options.seed == "random":
         options.seed = random.randrange(SEEDS)
         print(f"--seed {options.seed}", file=sys.stderr)
+    how = {name: getattr(options, name) for name in taken(options.strategy)}
+    how |= {"strategy": options.strategy, "model": options.model}
     try:
-        pieces = write(options)
+        if options.strategy in SEARCHES:  # nothing to be shown before the end
+            return show(generate_text(options.prompt, **how) + "\n")
+        pieces = stream_text(options.prompt, seed=int(options.seed), **how)
         show(options.prompt + next(pieces, ""))  # most mistakes show at the first step
         for piece in pieces:
             show(piece)
         show("\n")
     except ValueError as error:  # a ModelError, or logits that are not numbers
         raise UsageError(error) from None
-
-
-def write(options: argparse.Namespace) -> Iterator[str]:
-    """Return the continuation: bit by bit, or at once where a search makes it."""
-    from helpers.decoding import generate_text, stream_text
-
-    how = {name: getattr(options, name) for name in taken(options.strategy)}
-    how |= {"strategy": options.strategy, "model": options.model}
-    if options.strategy not in SEARCHES:
-        return stream_text(options.prompt, seed=int(options.seed), **how)
-    return iter([generate_text(options.prompt, **how).removeprefix(options.prompt)])

@@ -57,14 +57,20 @@ def load_model(
     in place of the one that was asked for.
     """
     name = str(name or os.environ.get("COURSE_MODEL") or "pocket")
-    target = pick_device(device)
+    if device is None:
+        device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
+    try:
+        torch.ones(1, device=device).sum().item()
+    except (RuntimeError, AssertionError, NotImplementedError):
+        line = f"device {str(device)!r} cannot be used here: leave it out, or use 'cpu'"
+        raise ModelError(line) from None
     model, tokenizer = _read(name, find_folder(name))
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     model.loss_type = "ForCausalLM"  # or the library warns at the first loss
     model.name_or_path = tokenizer.name_or_path = name  # not where it lies on this disk
-    return model.to(target), tokenizer
+    return model.to(device), tokenizer
 
 
 def sizes() -> list[Size]:
@@ -81,21 +87,6 @@ def sizes() -> list[Size]:
 def count_parameters(config: GPT2Config) -> int:
     """Number of parameters of the GPT-2 that `config` describes, a tied head once."""
     return sum(parameters(config).values())
-
-
-def pick_device(device: str | torch.device | None = None) -> torch.device:
-    """The device asked for, or the best one there is: CUDA, MPS, CPU.
-
-    Raises ModelError for a device that this computer does not have.
-    """
-    if device is None:
-        device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
-    try:
-        torch.ones(1, device=device).sum().item()
-    except (RuntimeError, AssertionError, NotImplementedError):
-        line = f"device {str(device)!r} cannot be used here: leave it out, or use 'cpu'"
-        raise ModelError(line) from None
-    return torch.device(device)
 
 
 def _read(name: str, folder: Path) -> tuple[GPT2LMHeadModel, PreTrainedTokenizerBase]:

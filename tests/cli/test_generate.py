@@ -10,16 +10,12 @@ import pytest
 from helpers.cli import command_line, generate
 from helpers.cli.command_line import main
 from helpers.decoding import engine, generate_text
-from helpers.options import NUMBERS, STRATEGIES, UsageError, taken
+from helpers.options import UsageError, taken
 from helpers.worlds import load_world
+from tests.cli.waiting import COURSE, run
 
-OWN_PYTHON = {**os.environ, "COURSE_NO_VENV": "1"}
+GENERATE = [*COURSE, "generate"]
 DASH = "; put -- before a prompt that begins with - (see python -m helpers "
-
-
-@pytest.fixture
-def command(root):
-    return [sys.executable, str(root / "helpers"), "generate"]
 
 
 @pytest.mark.parametrize(
@@ -65,19 +61,8 @@ def test_options_are_read_without_torch(root):
         "import sys; from helpers.cli.command_line import parse; "
         "parse('generate', ['A', '--top-p', '0.5']); print('torch' in sys.modules)"
     )
-    words = [sys.executable, "-c", code]
-    answer = subprocess.run(words, capture_output=True, text=True, cwd=root)
-    assert answer.stdout == "False\n", answer.stderr
-
-
-def test_help_tells_each_default(capsys):
-    with pytest.raises(SystemExit):
-        options("--help")
-    said = " ".join(capsys.readouterr().out.split())
-    for strategy, defaults in STRATEGIES.items():
-        for name, value in defaults.items():
-            assert re.search(rf"{NUMBERS[name].about} \(with [^)]*\b{strategy}\b", said)
-            assert f": {value})" in said
+    answer = run(sys.executable, "-c", code, PYTHONPATH=str(root))
+    assert answer.stdout == b"False\n", answer.stderr
 
 
 @pytest.mark.parametrize(
@@ -144,34 +129,21 @@ def test_control_characters_never_reach_a_terminal(capsys):
     assert capsys.readouterr().out == "\\x1b[31m\tred\n\\x9b0m\\x1e\\x7f naïve 🦊"
 
 
-def test_text_appears_while_it_is_made_and_is_a_story(command):
-    words = [*command, "Once upon a time", "--model", "pocket"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, env=OWN_PYTHON) as process:
+def test_text_appears_while_it_is_made_and_is_a_story(monkeypatch):
+    monkeypatch.setenv("COURSE_NO_VENV", "1")
+    words = [*GENERATE, "Once upon a time", "--model", "pocket"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
         pieces = list(iter(lambda: os.read(process.stdout.fileno(), 1000), b""))
     assert len(pieces) > 10 and pieces[0].startswith(b"Once upon a time")
     assert load_world("stories").first_error(b"".join(pieces).decode().strip()) is None
 
 
 @pytest.mark.parametrize(
-    ("settings", "out"),
-    [
-        ({"PYTHONIOENCODING": "cp1252"}, b"na\xefve ? fox"),
-        ({"PYTHONIOENCODING": "utf-8"}, "naïve 🦊 fox".encode()),
-    ],
+    ("code", "out"),
+    [("cp1252", b"na\xefve ? fox"), ("utf-8", "naïve 🦊 fox".encode())],
 )
-def test_what_a_pipe_cannot_show_is_replaced(command, settings, out):
-    words = [*command, "naïve 🦊 fox", "--max-new-tokens", "1"]
-    answer = subprocess.run(words, capture_output=True, env=OWN_PYTHON | settings)
+def test_what_a_pipe_cannot_show_is_replaced(code, out):
+    words = [*GENERATE, "naïve 🦊 fox", "--max-new-tokens", "1"]
+    answer = run(*words, PYTHONIOENCODING=code)
     assert (answer.returncode, answer.stderr) == (0, b"")
     assert answer.stdout.startswith(out)
-
-
-@pytest.mark.skipif(
-    not os.path.exists("/dev/full"), reason="this system has no full disk"
-)
-def test_a_full_disk_is_one_line(command):
-    with open("/dev/full", "w") as full:
-        words = [*command, "A", "--max-new-tokens", "3"]
-        answer = subprocess.run(words, stdout=full, stderr=-1, env=OWN_PYTHON)
-    line = b"python -m helpers: [Errno 28] No space left on device\n"
-    assert (answer.returncode, answer.stderr) == (2, line)

@@ -1,11 +1,9 @@
 """JupyterLab as `start` runs it: its port, its silence, where it writes."""
 
-import os
 import re
 import signal
 import socket
 import subprocess
-import sys
 import urllib.request
 
 import pytest
@@ -13,19 +11,18 @@ import pytest
 from helpers.cli import start
 from helpers.cli.command_line import parse
 from helpers.options import UsageError
-
-OWN_PYTHON = {**os.environ, "COURSE_NO_VENV": "1"}
+from tests.cli.waiting import COURSE
 
 
 @pytest.fixture
-def launch(root):
+def launch(monkeypatch):
     """A function that starts a server; all end with the test."""
-    servers = []
+    servers, command = [], [*COURSE, "start", "--no-browser"]
+    monkeypatch.setenv("COURSE_NO_VENV", "1")
 
     def launch():
-        command = [sys.executable, str(root / "helpers"), "start", "--no-browser"]
         heard = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        servers.append(subprocess.Popen(command, env=OWN_PYTHON, **heard))
+        servers.append(subprocess.Popen(command, **heard))
         return servers[-1]
 
     yield launch

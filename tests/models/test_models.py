@@ -8,8 +8,8 @@ import shutil
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import huggingface_hub.file_download
 import pytest
@@ -94,16 +94,22 @@ def same_weights(one, other):
     return all(a == b and torch.equal(x, y) for (a, x), (b, y) in pairs)
 
 
-def edit_config(folder, **changes):
-    path = folder / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+def config(**changes):
+    def spoil(folder):
+        path = folder / "config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+    return spoil
 
 
-def edit_weights(folder, change):
-    weights = load_file(folder / WEIGHTS)
-    changed = change(weights)
-    changed = changed if isinstance(changed, dict) else weights
-    save_file(changed, folder / WEIGHTS, {"format": "pt"})
+def weights(change):
+    def spoil(folder):
+        old = load_file(folder / WEIGHTS)
+        new = change(old)
+        new = new if isinstance(new, dict) else old  # changed in place
+        save_file(new, folder / WEIGHTS, {"format": "pt"})
+
+    return spoil
 
 
 # What is loaded
@@ -122,26 +128,26 @@ def test_folder_gives_an_evaluating_float32_model_with_a_pad_token(tiny, capfd):
 
 
 def test_bfloat16_on_disk_is_float32_in_memory(folder):
-    edit_weights(folder, lambda weights: {n: w.bfloat16() for n, w in weights.items()})
+    weights(lambda old: {name: w.bfloat16() for name, w in old.items()})(folder)
     model, _ = load_model(folder)
     assert {weight.dtype for weight in model.parameters()} == {torch.float32}
 
 
 def test_files_as_the_hub_has_them_load_the_same(tiny, folder):
     """There: no prefix, no head, and constants that older versions saved."""
-    stored = load_file(folder / WEIGHTS)
-    weights = {k.removeprefix("transformer."): v for k, v in stored.items()}
-    assert "wte.weight" in weights and "lm_head.weight" not in weights
+    old = load_file(folder / WEIGHTS)
+    there = {k.removeprefix("transformer."): v for k, v in old.items()}
+    assert "wte.weight" in there and "lm_head.weight" not in there
     for layer in range(2):
-        weights[f"h.{layer}.attn.bias"] = torch.ones(1, 1, 32, 32).tril()
-        weights[f"h.{layer}.attn.masked_bias"] = torch.tensor(-1e4)
-    save_file(weights, folder / WEIGHTS, {"format": "pt"})
+        there[f"h.{layer}.attn.bias"] = torch.ones(1, 1, 32, 32).tril()
+        there[f"h.{layer}.attn.masked_bias"] = torch.tensor(-1e4)
+    save_file(there, folder / WEIGHTS, {"format": "pt"})
     assert same_weights(load_model(folder)[0], load_model(tiny)[0])
 
 
 def test_a_pad_token_of_its_own_is_kept(folder):
-    config = {"pad_token": "!", "eos_token": "<|endoftext|>"}
-    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    tokens = {"pad_token": "!", "eos_token": "<|endoftext|>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(tokens))
     model, tokenizer = load_model(folder)
     assert tokenizer.pad_token == "!"
     assert model.generation_config.pad_token_id == tokenizer.pad_token_id != 256
@@ -195,14 +201,6 @@ def test_formula_counts_what_a_model_has(shape):
 
 def write(file, content):
     return lambda folder: (folder / file).write_bytes(content)
-
-
-def config(**changes):
-    return partial(edit_config, **changes)
-
-
-def weights(change):
-    return partial(edit_weights, change=change)
 
 
 def cut(file, end):
@@ -286,7 +284,7 @@ def test_pickled_weights_are_refused(folder):
 
 
 def test_another_kind_of_model(folder):
-    edit_config(folder, model_type="llama")
+    config(model_type="llama")(folder)
     end = f"and the course needs a 'gpt2': {KNOWN} or another GPT-2"
     assert line(folder) == f"'{folder}' is a model of type 'llama', {end}"
 
@@ -298,31 +296,27 @@ def test_a_damaged_pocket_model_can_be_restored(folder, monkeypatch):
     assert line("pocket") == f"{folder} has no config.json: {mend}"
 
 
-def refuse(path, *options, **named):
-    raise PermissionError(13, "Permission denied")
-
-
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
         ("~nouser/x", "Could not determine home directory"),
         ("x/" + "y" * 5000, "[Errno 36] File name too long"),
-        ("forbidden", "[Errno 13] Permission denied"),
     ],
 )
-def test_a_folder_that_cannot_be_looked_at(monkeypatch, name, reason):
-    looked = Path.is_dir
-    guarded = {True: refuse, False: looked}
-    monkeypatch.setattr(Path, "is_dir", lambda p: guarded[p.name == "forbidden"](p))
+def test_a_folder_that_cannot_be_looked_at(name, reason):
     said = line(name)
     assert said.startswith(f"'{name[:40]}") and len(said) < 400
     assert f" cannot be read or stored ({reason}" in said
 
 
 def test_weights_that_may_not_be_read_are_not_called_missing(folder, monkeypatch):
-    guarded = {True: refuse, False: Path.open}
-    choose = lambda path, *a, **b: guarded[path.name == WEIGHTS](path, *a, **b)  # noqa: E731
-    monkeypatch.setattr(Path, "open", choose)
+    def refuse(path, *_, **__):
+        if path.name == WEIGHTS:
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *_, **__)
+
+    opened = Path.open
+    monkeypatch.setattr(Path, "open", refuse)
     where = f"{folder / WEIGHTS} cannot be used"
     assert line(folder) == f"{where} ([Errno 13] Permission denied): {SAVE}"
 
@@ -413,20 +407,13 @@ def test_hub_hangs(cache, monkeypatch, tiny, fault):
 
 def test_hub_stops_in_the_middle(cache, monkeypatch, tiny):
     monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.1)
-    monkeypatch.setattr(huggingface_hub.file_download, "time", NoSleep)
+    real = {name: getattr(time, name) for name in ("monotonic", "perf_counter", "time")}
+    no_sleep = SimpleNamespace(**real, sleep=print)  # of a second between two tries
+    monkeypatch.setattr(huggingface_hub.file_download, "time", no_sleep)
     with hub_of(monkeypatch, {"gpt2": tiny}, "half files") as hub:
         assert line("gpt2") == absent(hub.url, "does not answer")
         hub.fault = None
         assert load_model("gpt2")[0].config.n_embd == 16
-
-
-class NoSleep:
-    """Stands in for the time module: the library waits a second between its tries."""
-
-    monotonic, perf_counter, time = time.monotonic, time.perf_counter, time.time
-
-    def sleep(self):
-        """Do not."""
 
 
 def test_damaged_on_the_way_is_refused_and_not_kept(cache, monkeypatch, tiny):
@@ -474,12 +461,12 @@ def test_unknown_name(cache, monkeypatch, tiny, name, guess):
 
 
 def test_what_is_no_gpt2_is_seen_before_weights_are_fetched(cache, monkeypatch, folder):
-    edit_config(folder, model_type="llama")
+    config(model_type="llama")(folder)
     no = "'ann/old' has no {} on the hub{}: " + KNOWN
     with hub_of(monkeypatch, {"ann/old": folder}) as hub:
         assert line("ann/old").startswith("'ann/old' is a model of type 'llama', and")
         assert not any("safetensors" in request for request in hub.requests)
-        edit_config(folder, model_type="gpt2")
+        config(model_type="gpt2")(folder)
         shutil.rmtree(cache)
         (folder / WEIGHTS).rename(folder / "pytorch_model.bin")
         assert line("ann/old") == no.format(WEIGHTS, PICKLES)
@@ -503,22 +490,17 @@ for name in sys.argv[1:]:
 """
 
 
-def test_fresh_processes(tmp_path):
-    with serve({"gpt2": POCKET}) as hub:
-        place = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path)}
-        assert fresh("gpt2", **place) == ["gpt2"]
-        hub.fault = "silent"
-        answer = absent(hub.url, "does not answer").replace("gpt2", "gpt2-medium")
-        assert fresh("gpt2", "gpt2-medium", **place) == ["gpt2", answer]
-
-
-def fresh(*names, **settings):
-    """What a new process says that loads these models, one after the other."""
+def test_fresh_process(tmp_path):
     ours = ("HF_", "TRANSFORMERS_")
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
-    variables = inherited | {"NO_PROXY": "127.0.0.1"} | settings
-    command = [sys.executable, "-c", SCRIPT, *names]
-    where = {"cwd": POCKET.parent.parent, "env": variables}
-    done = subprocess.run(command, capture_output=True, text=True, **where)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+    settings = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
+    command = [sys.executable, "-c", SCRIPT, "gpt2", "no/model"]
+    with serve({"gpt2": POCKET}) as hub:
+        settings |= {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path)}
+        settings |= {
+            "NO_PROXY": "127.0.0.1",
+            "PYTHONPATH": str(helpers.models.hub.ROOT),
+        }
+        done = subprocess.run(command, capture_output=True, text=True, env=settings)
+    loaded, refused = done.stdout.splitlines()
+    assert loaded == "gpt2"
+    assert refused.startswith("there is no folder and no model on the hub named 'no/mo")
