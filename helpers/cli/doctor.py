@@ -58,9 +58,7 @@ def look_at_packages(root: Path) -> str:
     places = [str(place) for place in places]
     lines = (root / LEARNERS).read_text("utf-8").splitlines()
     pins = [line.split("==") for line in lines if "==" in line]
-    wrong = [trouble(name, pin, places) for name, pin in pins]
-    wrong = [text for text in wrong if text]
-    if wrong:
+    if wrong := [text for pin in pins if (text := trouble(*pin, places))]:
         raise UsageError(f"{'; '.join(wrong[:3])} ({len(wrong)} in all)")
     return f"{len(pins)} as tested, with all their files"
 

@@ -30,6 +30,7 @@ else:
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LEARNERS, TESTS = "requirements.txt", "requirements-test.txt"
+GPU = "install the PyTorch with CUDA"  # --gpu's help
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 NEEDED = {"cpu": 2.5, "cuda": 9, "more": 1}  # GB free, to install
 GONE = (errno.ENOENT, errno.ENOTDIR, errno.ENOEXEC)

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from helpers.cli.command_line import become
-from helpers.cli.environment import ROOT
+from helpers.cli.environment import GPU, ROOT
 from helpers.options import UsageError
 
 FIRST_PAGE = "notebooks/day01_loading.ipynb"
@@ -20,8 +20,7 @@ HOST = "127.0.0.1"
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what `start` takes."""
-    gpu = "install the PyTorch with CUDA"
-    parser.add_argument("--gpu", action="store_true", help=gpu)
+    parser.add_argument("--gpu", action="store_true", help=GPU)
     parser.add_argument("--no-browser", action="store_true")
     parser.add_argument("--port", type=int, help="default: 8888 or the next free")
 

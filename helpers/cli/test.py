@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-from helpers.cli.environment import ROOT
+from helpers.cli.environment import GPU, ROOT
 from helpers.options import UsageError
 
 LANES = ("oldest", "own")
@@ -21,8 +21,7 @@ TAKES_A_WORD = {"-k", "-m", "-p", "-n", "-c", "-o", "-W", "-r"}
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what `test` takes beside pytest's own options."""
-    gpu = "install the PyTorch with CUDA"
-    parser.add_argument("--gpu", action="store_true", help=gpu)
+    parser.add_argument("--gpu", action="store_true", help=GPU)
     parser.add_argument("--lane", choices=LANES, help="one arithmetic only")
 
 

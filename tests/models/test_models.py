@@ -408,7 +408,7 @@ def test_hub_hangs(cache, monkeypatch, tiny, fault):
 def test_hub_stops_in_the_middle(cache, monkeypatch, tiny):
     monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.1)
     real = {name: getattr(time, name) for name in ("monotonic", "perf_counter", "time")}
-    no_sleep = SimpleNamespace(**real, sleep=print)  # of a second between two tries
+    no_sleep = SimpleNamespace(**real, sleep=lambda seconds: None)  # between tries
     monkeypatch.setattr(huggingface_hub.file_download, "time", no_sleep)
     with hub_of(monkeypatch, {"gpt2": tiny}, "half files") as hub:
         assert line("gpt2") == absent(hub.url, "does not answer")
