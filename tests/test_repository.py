@@ -22,13 +22,13 @@ ADDRESS = re.compile(
     r"(?:github\.com|githubusercontent\.com|/github|/gh)/([\w.-]+)/gpt2"
 )
 PINNED = ("requirements.txt", "requirements-test.txt")
-each_notebook = pytest.mark.parametrize(
-    "path", NOTEBOOKS, ids=lambda path: str(path.relative_to(ROOT))
-)
 
 
 def relative(path):
     return str(path.relative_to(ROOT))
+
+
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=relative)
 
 
 def files():
@@ -127,23 +127,16 @@ def test_addresses_name_one_owner():
     assert len(owners) == 1, owners
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=relative)
-def test_links_of_documents_lead_to_files(path):
-    check_links(path.read_text("utf-8"), path.parent)
-
-
-@each_notebook
-def test_links_of_notebooks_lead_to_files(path):
-    text = "\n".join("".join(cell["source"]) for cell in cells(path, "markdown"))
-    check_links(text, path.parent)
-
-
-def check_links(text, folder):
+@pytest.mark.parametrize("path", [*DOCUMENTS, *NOTEBOOKS], ids=relative)
+def test_links_lead_to_files(path):
+    text = path.read_text("utf-8")
+    if path in NOTEBOOKS:
+        text = "\n".join("".join(cell["source"]) for cell in cells(path, "markdown"))
     text = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.S)
     links = re.findall(r"\]\(([^()\s]+)\)|(?:src|href)=\"([^\"]+)\"", text)
     for link in (markdown or html for markdown, html in links):
         if not re.match(r"[a-z]+:|#|//", link):
-            place = folder / link.split("#")[0].split("?")[0]
+            place = path.parent / link.split("#")[0].split("?")[0]
             assert place.exists(), f"{link} leads nowhere"
 
 

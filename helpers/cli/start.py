@@ -16,6 +16,7 @@ from helpers.options import UsageError
 
 FIRST_PAGE = "notebooks/day01_loading.ipynb"
 HOST = "127.0.0.1"
+TAKEN = "port {} cannot be had: choose another with --port, or leave it out ({})"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -30,8 +31,7 @@ def check_options(options: argparse.Namespace) -> None:
     try:
         socket.create_server((HOST, options.port or 0)).close()
     except (OSError, OverflowError) as error:
-        todo = f"choose another with --port, or leave it out ({error})"
-        raise UsageError(f"port {options.port} cannot be had: {todo}") from None
+        raise UsageError(TAKEN.format(options.port, error)) from None
 
 
 def run(options: argparse.Namespace) -> int | None:
@@ -56,8 +56,9 @@ def run(options: argparse.Namespace) -> int | None:
     except SystemExit:
         if announced:
             raise
-        # Lost in the meantime: the same again takes the next one, or says so.
-        return become([sys.executable, *sys.orig_argv[1:]], dict(os.environ))
+        if options.port:
+            raise UsageError(TAKEN.format(options.port, "lost just now")) from None
+        return become([sys.executable, *sys.orig_argv[1:]], dict(os.environ))  # again
     print("\nJupyterLab has stopped.", file=sys.stderr)
 
 

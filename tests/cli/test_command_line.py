@@ -49,22 +49,20 @@ def test_own_python_without_the_packages_is_one_line(capsys, monkeypatch):
     assert "this Python lacks no_such_package" in capsys.readouterr().err
 
 
-def test_control_c_is_one_line_and_status_130(capsys, monkeypatch):
-    def interrupted(argv):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(command_line, "run", interrupted)
-    assert main(["start"]) == 130
-    assert capsys.readouterr().err == "\nStopped. The same command starts again.\n"
-
-
-def test_model_that_cannot_be_had_is_one_line(capsys, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (KeyboardInterrupt(), 130, "\nStopped. The same command starts again.\n"),
+        (ModelError("no such model"), 2, "python -m helpers: no such model\n"),
+    ],
+)
+def test_what_ends_a_command_is_one_line(error, status, line, capsys, monkeypatch):
     def fail(argv):
-        raise ModelError("no such model")
+        raise error
 
     monkeypatch.setattr(command_line, "run", fail)
-    assert main([]) == 2
-    assert capsys.readouterr().err == "python -m helpers: no such model\n"
+    assert main(["start"]) == status
+    assert capsys.readouterr().err == line
 
 
 @pytest.mark.parametrize("name", command_line.COMMANDS)
