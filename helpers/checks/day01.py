@@ -9,16 +9,13 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from helpers.checks.common import exercise
 
-__all__ = ["day01_copies", "day01_count", "day01_shape", "day01_shared"]
-
 
 def _copies(parameters, gib, dtype, unit=2**30, size=None, cut=floor):
     return cut(gib * unit / (parameters * (size or dtype.itemsize)))
 
 
 day01_copies = exercise(
-    "day01_copies",
-    """copies_that_fit(parameters, gib, dtype): whole copies of a model that fit.""",
+    "copies_that_fit(parameters, gib, dtype): whole copies of a model that fit.",
     cases=[(124_439_808, 8, dtype) for dtype in (torch.float32, torch.bfloat16)]
     + [(2**28, 1, torch.float32), (2**28, 1, torch.int8), (2**28, 4, torch.float64)]
     + [(1_557_611_200, 2, torch.float32), (7_087_872, 24, torch.float32)],
@@ -70,9 +67,8 @@ def _shape_hint(case, shape, answer):
 
 FEW, WIDE, DEEP = _config(n_layer=1), _config(n_inner=20), _config(n_layer=11)
 day01_shape = exercise(
-    "day01_shape",
-    """weight_shape(name, config): the shape of a weight, a tuple.""",
-    cases=lambda _: [
+    "weight_shape(name, config): the shape of a weight, a tuple.",
+    cases=lambda: [
         (name, config)  # few of the deep model: an answer may build it each time
         for config, part in ((FEW, ""), (WIDE, "1.mlp"), (DEEP, "10.attn.c_attn"))
         for name in _shapes(config)
@@ -107,8 +103,7 @@ def _count_hint(case, right, answer):
 
 
 day01_count = exercise(
-    "day01_count",
-    """count_by_hand(config): the number of parameters of a GPT-2, a whole number.""",
+    "count_by_hand(config): the number of parameters of a GPT-2, a whole number.",
     cases=[(_config(),), (_config(n_layer=5, n_head=6),), (_config(n_positions=33),)],
     hint=_count_hint,
     right=_count,
@@ -147,9 +142,8 @@ def _sharing(blocks):
 
 HEAD = {"transformer.wte.weight", "lm_head.weight"}
 day01_shared = exercise(
-    "day01_shared",
-    """shared_weights(model): the set of the names that share memory with another.""",
-    cases=lambda _: [(_sharing(blocks),) for blocks in range(4)],
+    "shared_weights(model): the set of the names that share memory with another.",
+    cases=lambda: [(_sharing(blocks),) for blocks in range(4)],
     right=_shared,
     wrong={
         "nothing was found. Two traps: state_dict() wraps every tensor anew, so `is` "

@@ -6,8 +6,6 @@ from itertools import pairwise, permutations
 
 from helpers.checks.common import exercise
 
-__all__ = ["day02_count_pairs", "day02_encode", "day02_merge", "day02_pad"]
-
 
 def _pairs(words, pairs=pairwise, before=1):
     counts = {}
@@ -22,8 +20,7 @@ def _counting(pairs):
 
 
 day02_count_pairs = exercise(
-    "day02_count_pairs",
-    """my_count_pairs(words): {pair: count} of {tuple of symbols: its count}.""",
+    "my_count_pairs(words): {pair: count} of {tuple of symbols: its count}.",
     cases=[({("a", "b"): 3},), ({("a", "b"): 3, ("a", "b", "c"): 2},)]
     + [({("a", "a", "a"): 1},), ({("th", "e"): 1, ("e",): 4},)]
     + [({("a", "bc"): 1, ("ab", "c"): 2, ("b", "a"): 2},)],
@@ -67,8 +64,7 @@ def _merge_hint(case, right, answer):
 
 
 day02_merge = exercise(
-    "day02_merge",
-    """my_merge(symbols, pair): a new list in which the pair is joined everywhere.""",
+    "my_merge(symbols, pair): a new list in which the pair is joined everywhere.",
     cases=[(list(text), ("a", "b")) for text in ("abab", "ba", "abc", "a")]
     + [(list("aaaaa"), ("a", "a")), (["ab", "c", "ab", "cd", "d"], ("b", "c"))]
     + [(["ab", "c", "a", "bc"], ("a", "bc")), (["a", "xa", "b", "y"], ("a", "b"))],
@@ -106,8 +102,7 @@ def _longest_token(word, merges):
 PAIRS = [("a", "b"), ("b", "c"), ("c", "a")]
 LATER = [("a", "bc"), ("bc", "a"), ("c", "ab")]  # what they join was joined before
 day02_encode = exercise(
-    "day02_encode",
-    """my_encode(word, merges): its tokens, the first learned merge going first.""",
+    "my_encode(word, merges): its tokens, the first learned merge going first.",
     cases=[("aaa", [("a", "a")]), ("abab", PAIRS[:1]), ("abc", PAIRS[:2])]
     + [("abc", PAIRS[1::-1]), ("bcab", PAIRS), ("cabcab", [PAIRS[0], LATER[2]])]
     + [(w, [*p, *LATER]) for w in ("abcacbabc", "xyz") for p in permutations(PAIRS)],
@@ -147,8 +142,7 @@ def _pad_hint(case, right, answer):
 
 
 day02_pad = exercise(
-    "day02_pad",
-    """my_pad(rows, pad_id): input_ids and attention_mask, padded on the right.""",
+    "my_pad(rows, pad_id): input_ids and attention_mask, padded on the right.",
     cases=[([[5, 6, 7], [8]], 0), ([[9, 5], [9], [6, 9, 9]], 9), ([[3], [0, 2]], 7)],
     fresh=True,
     hint=_pad_hint,

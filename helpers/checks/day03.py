@@ -9,12 +9,6 @@ from torch.nn import functional as F
 from helpers.checks import values
 from helpers.checks.common import exercise
 
-__all__ = [
-    "day03_causal_weights",
-    "day03_loss",
-    "day03_softmax",
-    "day03_word_probability",
-]
 INF = math.inf
 GENERATOR = torch.Generator().manual_seed(3)
 
@@ -48,7 +42,6 @@ def _softmax_hint(case, probs, answer):
 
 ROWS = [[1000, 999], [0, -1]], [[400, 0, -400]], [[0, -INF]], [[-1000, 999]]
 day03_softmax = exercise(
-    "day03_softmax",
     "softmax(logits) over the last axis of (…, vocab), for large and small logits too.",
     cases=[(_random(*shape),) for shape in ((3, 5), (2, 3, 4), (5,), (4, 4))]
     + [(torch.Tensor(rows),) for rows in ROWS],
@@ -85,7 +78,6 @@ def _causal_hint(case, weights, answer):
 ZEROS = torch.tensor([[-1.0, 0, 0, 0], [1, -1, 0, 0], [1, 0, -1, 0], [1, 1, 1, 0]])
 AHEAD, LOW = torch.ones(3, 3).triu(1) * 1e30, torch.full((3, 3), -1e30)
 day03_causal_weights = exercise(
-    "day03_causal_weights",
     "causal_weights(scores): (T, T) attention scores to causal attention weights.",
     cases=[(s,) for s in (_random(5, 5), ZEROS, AHEAD, LOW, torch.ones(1, 1))],
     hint=_causal_hint,
@@ -125,7 +117,6 @@ FULL = [[1, 4, 0, 6, 2, 3], [5, 5, 1, 3, 2, 4]]
 ENDS = [[1, 4, 0, 6, 2, 3], [5, 5, 1, 0, -100, -100]]
 STARTS = [[-100, -100, 0, 6, 2, 3], [5, -100, 1, 0, 2, -100]]
 day03_loss = exercise(
-    "day03_loss",
     "loss(logits, labels): the mean of -log P(label), shifted, -100 left out.",
     cases=[(LOGITS, torch.tensor(labels)) for labels in (FULL, ENDS, STARTS)],
     hint=_loss_hint,
@@ -155,7 +146,6 @@ def _word(logits, input_ids, n, lag=1, dim=-1, join=torch.prod):
 
 
 day03_word_probability = exercise(
-    "day03_word_probability",
     "word_probability(logits, input_ids, n): P(last n tokens | those before them).",
     cases=[(_random(6, 9), torch.tensor([4, 0, 7, 2, 8, 5]), n) for n in (2, 1, 4)],
     same=partial(values.same, atol=1e-9),

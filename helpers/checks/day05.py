@@ -10,21 +10,13 @@ import torch
 from helpers.checks.common import exercise, expect
 from helpers.checks.values import same
 
-__all__ = [
-    "day05_beam_search",
-    "day05_best_text",
-    "day05_repetition_penalty",
-    "day05_score",
-]
-
 
 def _score(log_probs, length_penalty):
     return sum(log_probs) / len(log_probs) ** length_penalty
 
 
 day05_score = exercise(
-    "day05_score",
-    """score(log_probs, length_penalty): their sum / their number ** length_penalty.""",
+    "score(log_probs, length_penalty): their sum / their number ** length_penalty.",
     cases=[([-0.5, -2.0, -0.25, -1.0], power) for power in (2.0, 1.0, 0.0, -1.0, 0.5)],
     each=True,
     right=_score,
@@ -61,8 +53,7 @@ def _penalise_each(input_ids, next_logits, r):
 IDS = torch.tensor([[3, 1, 3, 5], [2, 5, 5, 4]])
 LOGITS = torch.tensor([[2, -1.5, 3, 4, -0.5, 0.5, 1], [-2, 1, 2.5, -3, -0.5, -4, 2]])
 day05_repetition_penalty = exercise(
-    "day05_repetition_penalty",
-    """penalise(input_ids, next_logits, r): new logits, the seen tokens marked down.""",
+    "penalise(input_ids, next_logits, r): new logits, the seen tokens marked down.",
     cases=[(IDS, LOGITS, r) for r in (1.5, 1.0, 0.8)],
     right=_penalise,
     wrong={
@@ -142,8 +133,7 @@ def _likeliest(next_probs, start, steps, beams=5**4, show=math.exp):
 
 
 day05_best_text = exercise(
-    "day05_best_text",
-    """best_text(next_probs, start, steps): the likeliest text and its probability.""",
+    "best_text(next_probs, start, steps): the likeliest text and its probability.",
     cases=[(4,), (1,)],
     call=lambda best_text, steps: _ask(best_text, _hidden, steps, steps),
     same=partial(same, atol=1e-9),
@@ -171,8 +161,7 @@ OPEN = TORN | {
     "run": {".": 0.83, "cat": 0.17},
 }
 day05_beam_search = exercise(
-    "day05_beam_search",
-    """search(next_probs, start, num_beams, max_steps, length_penalty): text, score.""",
+    "search(next_probs, start, num_beams, max_steps, length_penalty): text, score.",
     cases=[*product((OPEN, TORN), (2, 1, 3), (4, 2), (1.0, 0.0, 2.0))],
     call=lambda answer, model, *given: _ask(answer, model, given[1], *given),
     right=_search(),

@@ -7,8 +7,6 @@ import torch
 
 from helpers.checks.common import exercise
 
-__all__ = ["day07_attention", "day07_cut", "day07_mean_ablated", "day07_previous"]
-
 
 def _causal(scores):
     return scores.masked_fill(torch.ones_like(scores).triu(1).bool(), -math.inf)
@@ -33,8 +31,7 @@ def _share(odds):
 LUCK = torch.Generator().manual_seed(7)
 STEEP = torch.full((5, 4), 100.0), (1.5 * torch.arange(5) - 150).expand(4, 5).T
 day07_attention = exercise(
-    "day07_attention",
-    """attend(q, k): causal attention weights, two (seq, d) to (seq, seq).""",
+    "attend(q, k): causal attention weights, two (seq, d) to (seq, seq).",
     cases=[
         tuple(torch.randn(2, seq, d, generator=LUCK)) for seq, d in ((5, 4), (3, 16))
     ]
@@ -67,8 +64,7 @@ def _favourites(weights):
 
 
 day07_previous = exercise(
-    "day07_previous",
-    """score(weights): mean weight on the token before, (…, seq, seq) to (…).""",
+    "score(weights): mean weight on the token before, (…, seq, seq) to (…).",
     cases=[(_weights(2 * torch.randn(2, 3, n, n, generator=LUCK)),) for n in (6, 4)],
     right=lambda weights: _back(weights).mean(-1),
     wrong={
@@ -98,8 +94,7 @@ def _ablate(merged, n_head, head, put=lambda part: part.mean((0, 1)), place=_pla
 
 MERGED = torch.randn(2, 3, 12, generator=LUCK) + torch.arange(12)
 day07_mean_ablated = exercise(
-    "day07_mean_ablated",
-    """ablated(merged, n_head, head): a head's slice replaced by its mean.""",
+    "ablated(merged, n_head, head): a head's slice replaced by its mean.",
     cases=[(MERGED, n_head, head) for n_head, head in ((3, 1), (4, 3), (2, 0))],
     right=_ablate,
     wrong={
@@ -129,8 +124,7 @@ def _cut(weights, values, query, key):
 WEIGHTS = _weights(torch.randn(5, 5, generator=LUCK))
 VALUES = torch.randn(5, 3, generator=LUCK)
 day07_cut = exercise(
-    "day07_cut",
-    """without(weights, values, query, key): what is gathered with one line cut.""",
+    "without(weights, values, query, key): what is gathered with one line cut.",
     cases=[(WEIGHTS, VALUES, *line) for line in ((3, 1), (4, 0), (2, 2))],
     right=_cut,
     wrong={
