@@ -36,14 +36,6 @@ def _nucleus_loop(probs, p):
     return left / mass
 
 
-def _until_reached(probs, p):
-    left = torch.zeros_like(probs)
-    while left.sum() < p:
-        token = (probs - left).argmax()
-        left[token] = probs[token]
-    return left / left.sum()
-
-
 def _min_p(z, p):
     probs = z.softmax(dim=-1)
     return torch.where(probs >= p * probs.amax(dim=-1, keepdim=True), z, -math.inf)
@@ -57,30 +49,19 @@ def _counted(texts):
 
 
 WRONG = {
-    "day06_draw": [
-        (
-            "below u",
-            lambda q, u: int((q.cumsum(0) < u).sum()),
-            "probability is 0: > u, not >= u",
-        ),
-        ("off the end", _ends, "the last token that has a probability, not 4"),
-        ("last of all", lambda q, u: min(_ends(q, u), len(q) - 1), "not 3"),
-        ("an axis", lambda q, u: torch.tensor([_ends(q, u)]), "of shape (1,)"),
-        ("P", lambda q, u: q[_bisected(q, u)], "expected a whole number, got a number"),
-        ("for ever", _stepping, "had not ended after 4 seconds"),
-    ],
-    "day06_top_p": [
-        ("for ever", _until_reached, "had not ended after 4 seconds"),
-    ],
-    "day06_min_p": [
-        ("in place", lambda z, p: z.copy_(_min_p(z, p)), "logits was changed in place"),
-        ("a mask", lambda z, p: _min_p(z, p).isfinite(), "of True and False"),
-        ("low", lambda z, p: _min_p(z, p).clamp(min=-1e9), "expected"),
-        ("overflows", lambda z, p: _min_p(z.exp().log(), p), "expected"),
-    ],
-    "day06_distinct": [
-        ("-1 pairs", lambda x: 7 / sum(len(t) - 1 for t in x), "expected"),
-    ],
+    "day06_draw": {
+        "probability is 0: > u, not >= u": lambda q, u: int((q.cumsum(0) < u).sum()),
+        "the last token that has a probability, not 4": _ends,
+        "not 3": lambda q, u: min(_ends(q, u), len(q) - 1),
+        "of shape (1,)": lambda q, u: torch.tensor([_ends(q, u)]),
+        "had not ended after 4 seconds": _stepping,
+    },
+    "day06_min_p": {
+        "logits was changed in place": lambda z, p: z.copy_(_min_p(z, p)),
+        "of True and False": lambda z, p: _min_p(z, p).isfinite(),
+        "expected": lambda z, p: _min_p(z, p).clamp(min=-1e9),
+    },
+    "day06_distinct": {"expected": lambda x: 7 / sum(len(t) - 1 for t in x)},
 }
 
 RIGHT = {

@@ -42,21 +42,19 @@ def _cut_scores(weights, values, query, key):
 
 
 WRONG = {
-    "day07_attention": [
-        ("in place", lambda q, k: _looped(q.div_(2), k), "q was changed in place"),
-        ("one row", lambda q, k: _looped(q, k)[-1], "of shape (5, 5), got"),
-    ],
-    "day07_previous": [
-        ("averages the heads", lambda w: _previous(w).mean(1), "of shape (2, 3), got"),
-    ],
-    "day07_mean_ablated": [
-        ("in place", _ablated_in_place, "merged was changed in place"),
-        ("all heads", lambda x, n, h: x.mean((0, 1)).expand_as(x), "expected"),
-    ],
-    "day07_cut": [
-        ("cuts before the softmax", _cut_scores, "sum to 1 again"),
-        ("cuts nothing", lambda w, v, q, k: w @ v, "expected"),
-    ],
+    "day07_attention": {
+        "q was changed in place": lambda q, k: _looped(q.div_(2), k),
+        "of shape (5, 5), got": lambda q, k: _looped(q, k)[-1],
+    },
+    "day07_previous": {"of shape (2, 3), got": lambda w: _previous(w).mean(1)},
+    "day07_mean_ablated": {
+        "merged was changed in place": _ablated_in_place,
+        "expected": lambda x, n, h: x.mean((0, 1)).expand_as(x),
+    },
+    "day07_cut": {
+        "sum to 1 again": _cut_scores,
+        "expected": lambda w, v, q, k: w @ v,
+    },
 }
 
 RIGHT = {
