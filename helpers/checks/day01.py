@@ -44,12 +44,8 @@ def _built(config: str) -> dict[str, tuple]:
     return {name: tuple(weight.shape) for name, weight in model.named_parameters()}
 
 
-def _shapes(config):
-    return _built(config.to_json_string())
-
-
 def _shape(name, config):
-    return _shapes(config)[name]
+    return _built(config.to_json_string())[name]
 
 
 def _shape_hint(case, shape, answer):
@@ -71,7 +67,7 @@ day01_shape = exercise(
     cases=lambda: [
         (name, config)  # few of the deep model: an answer may build it each time
         for config, part in ((FEW, ""), (WIDE, "1.mlp"), (DEEP, "10.attn.c_attn"))
-        for name in _shapes(config)
+        for name in _built(config.to_json_string())
         if part in name
     ],
     each=True,
@@ -81,19 +77,18 @@ day01_shape = exercise(
         "the axes are swapped: an embedding is (rows, d_model), and GPT-2 stores "
         "(in, out), unlike torch's nn.Linear": lambda x, c: _shape(x, c)[::-1],
         "n_inner is given: 4 * n_embd holds for None": lambda x, c: _shape(x, DEEP),
-        "query, key and value lie side by side in one weight, which is 3 * n_embd "
-        "wide": lambda x, c: _shape(x.replace("c_attn.w", "c_proj.w"), c),
         "(3) is a number, a tuple of one is (3,)": lambda x, c: _shape(x, c)[0],
     },
 )
 
 
-def _count(config):
-    return sum(map(prod, _shapes(config).values()))
+def _count(config, excess=lambda config: 0):
+    shapes = _built(config.to_json_string()).values()
+    return sum(map(prod, shapes)) + excess(config) * config.n_embd
 
 
 def _plus(excess):
-    return lambda config: _count(config) + excess(config) * config.n_embd
+    return partial(_count, excess=excess)
 
 
 def _count_hint(case, right, answer):

@@ -124,8 +124,8 @@ def _fill(row, longest, pad, way=1):
     return (row[::way] + [pad] * (longest - len(row)))[::way]
 
 
-def _pad(rows, pad_id, token=1, pad=0, way=1):
-    longest = max(map(len, rows))
+def _pad(rows, pad_id, token=1, pad=0, way=1, most=max):
+    longest = most(map(len, rows))
     ids = [_fill(row, longest, pad_id, way) for row in rows]
     return ids, [_fill([token] * len(row), longest, pad, way) for row in rows]
 
@@ -135,20 +135,14 @@ def _mask_by_id(rows, pad_id):
     return ids, [[int(i != pad_id) for i in row] for row in ids]
 
 
-def _pad_hint(case, right, answer):
-    longest = all(len(row) == len(right[0][0]) for row in answer[0])
-    first = "pad to the longest row, which need not be the first: expected"
-    return None if longest else f"{first} {right[0]}, got {answer[0]}"
-
-
 day02_pad = exercise(
     "my_pad(rows, pad_id): input_ids and attention_mask, padded on the right.",
     cases=[([[5, 6, 7], [8]], 0), ([[9, 5], [9], [6, 9, 9]], 9), ([[3], [0, 2]], 7)],
     fresh=True,
-    hint=_pad_hint,
     right=_pad,
     wrong={
         "you padded on the left: the pads go on the right": partial(_pad, way=-1),
+        "pad to the longest row, which need not be the first": partial(_pad, most=next),
         "the mask is upside down: 1 is a token": partial(_pad, token=0, pad=1),
         "the pad's id may be a token of the text too, as <|endoftext|> is for GPT-2: "
         "the mask comes from the lengths, not from the ids": _mask_by_id,

@@ -90,12 +90,8 @@ def _forbid(logits, where):
     return logits.masked_fill(where, -math.inf)
 
 
-def _top(logits):
-    return logits.amax(dim=-1, keepdim=True)
-
-
 def _min_p(logits, p, forbidden=-math.inf):
-    return logits.masked_fill(logits < _top(logits) + math.log(p), forbidden)
+    return logits.masked_fill(logits < logits.amax(-1, True) + math.log(p), forbidden)
 
 
 LOGITS = torch.tensor([[0.6, 0.3, -1.2, 0.8, -0.3], [-2.5, 1.4, -3.1, 0.4, -0.5]])
@@ -109,9 +105,9 @@ day06_min_p = exercise(
         "the largest of the whole batch was taken: the likeliest token must be that of "
         "each row": lambda z, p: _forbid(z, z < z.max() + math.log(p)),
         "logits have no scale, so shares of the largest logit mean nothing: compare "
-        "probabilities, or add log p": lambda z, p: _forbid(z, z < p * _top(z)),
+        "probabilities, or add log p": lambda z, p: _forbid(z, z < p * z.amax(1, True)),
         "a token that is exactly p times as probable stays: less than that is "
-        "forbidden": lambda z, p: _forbid(z, z <= _top(z) + math.log(p)),
+        "forbidden": lambda z, p: _forbid(z, z <= z.amax(-1, True) + math.log(p)),
         "0 forbids nothing, as exp(0) is 1: put -inf": lambda z, p: _min_p(z, p, 0),
     },
 )

@@ -93,10 +93,6 @@ def _thirds(z, heads):
     return [_split(third, heads) for third in z.chunk(3, dim=-1)]
 
 
-def _heads_first(z, heads):
-    return _split(z, heads).chunk(3, dim=-1)
-
-
 _gelu = partial(F.gelu, approximate="tanh")
 _attend = partial(F.scaled_dot_product_attention, is_causal=True)
 
@@ -142,7 +138,7 @@ day08_mend = exercise(
     hint=lambda *_: "something is still wrong: what does try_out(mended) say?",
     right=_mend,
     wrong={
-        CUT: partial(_mend, cut=_heads_first),
+        CUT: partial(_mend, cut=lambda z, n: _split(z, n).chunk(3, dim=-1)),
         STREAM: partial(_mend, sum_=lambda x, y: y),
         "still wrong: which of its two forms the GELU has": partial(_mend, bend=F.gelu),
         f"{STREAM}, and more": partial(_mend, sum_=lambda x, y: y, bend=F.gelu),
