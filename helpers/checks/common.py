@@ -17,7 +17,7 @@ import torch
 
 from helpers.checks import values
 from helpers.checks.running import Ended, Mistake, error_line, expect, in_time, name_of
-from helpers.checks.values import difference, form, parts, short
+from helpers.checks.values import difference, form, short
 
 
 class _Outcome(NamedTuple):
@@ -38,7 +38,6 @@ def exercise(
     same: Callable = values.same,
     hint: Callable | None = None,
     each: bool = False,
-    fresh: bool = False,
 ) -> Callable[[Callable], str]:
     """Return the check of an exercise: it takes an answer and returns one line.
 
@@ -48,7 +47,7 @@ def exercise(
     first function of ``wrong`` that does in all cases what the answer does gives the
     message (``each``: in the first case that is wrong; the cases are questions of their
     own); without one, ``hint(case, expected, value or error)`` may, else the smallest
-    case is shown. ``fresh``: nothing that was given may come back itself.
+    case is shown. No list that was given may be changed, or come back itself.
 
     Under COURSE_STRICT=1 a check raises ``AssertionError`` unless it says *correct*.
     """
@@ -91,10 +90,8 @@ def exercise(
                 expect(values.same(after, given), changed)
         bad = [row for row in tried if differs(*row[1:])]
         if not bad:
-            if fresh and any(_shares(one.value, one.args) for _, one, _ in tried):
-                return (
-                    "what you were given came back itself: make new lists and tensors"
-                )
+            if any(_lists(one.value) & _lists(one.args) for _, one, _ in tried):
+                return "what you were given came back itself: make new lists"
             return "correct"
         for message, function in wrong.items():
             rows = bad[:1] if each else tried
@@ -126,5 +123,9 @@ def exercise(
     return check
 
 
-def _shares(value, args: tuple) -> bool:
-    return bool(set(map(id, parts(value))) & set(map(id, parts(args))))
+def _lists(value) -> set[int]:
+    """Return the ids of the lists in a value, itself included."""
+    if not isinstance(value, (list, tuple)):
+        return set()
+    own = {id(value)} if isinstance(value, list) else set()
+    return own.union(*map(_lists, value))

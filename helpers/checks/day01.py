@@ -106,7 +106,7 @@ day01_count = exercise(
         "the head is the embedding again: count once": _plus(lambda c: c.vocab_size),
         "the position embedding is missing": _plus(lambda c: -c.n_positions),
         "50257 and 1024 are gpt2's own: vocab_size and n_positions vary": _plus(
-            lambda config: 51281 - config.vocab_size - config.n_positions
+            lambda c: 51281 - c.vocab_size - c.n_positions
         ),
         "one more norm, ln_f, comes after the last block": _plus(lambda config: -2),
         "every matrix of a block has a bias": _plus(lambda c: -9 * c.n_layer),

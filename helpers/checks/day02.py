@@ -68,7 +68,6 @@ day02_merge = exercise(
     cases=[(list(text), ("a", "b")) for text in ("abab", "ba", "abc", "a")]
     + [(list("aaaaa"), ("a", "a")), (["ab", "c", "ab", "cd", "d"], ("b", "c"))]
     + [(["ab", "c", "a", "bc"], ("a", "bc")), (["a", "xa", "b", "y"], ("a", "b"))],
-    fresh=True,
     hint=_merge_hint,
     right=_merge,
     wrong={
@@ -138,7 +137,6 @@ def _mask_by_id(rows, pad_id):
 day02_pad = exercise(
     "my_pad(rows, pad_id): input_ids and attention_mask, padded on the right.",
     cases=[([[5, 6, 7], [8]], 0), ([[9, 5], [9], [6, 9, 9]], 9), ([[3], [0, 2]], 7)],
-    fresh=True,
     right=_pad,
     wrong={
         "you padded on the left: the pads go on the right": partial(_pad, way=-1),

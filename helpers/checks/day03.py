@@ -10,11 +10,8 @@ from helpers.checks import values
 from helpers.checks.common import exercise
 
 INF = math.inf
-GENERATOR = torch.Generator().manual_seed(3)
-
-
-def _random(*shape):
-    return 2 * torch.randn(shape, generator=GENERATOR)
+LUCK = torch.Generator().manual_seed(3)
+_random = partial(torch.normal, 0.0, 2.0, generator=LUCK)
 
 
 def share(odds):
@@ -36,7 +33,7 @@ def _softmax_hint(case, probs, answer):
 ROWS = [[1000, 999], [0, -1]], [[400, 0, -400]], [[0, -INF]], [[-1000, 999]]
 day03_softmax = exercise(
     "softmax(logits) over the last axis of (…, vocab), for large and small logits too.",
-    cases=[(_random(*shape),) for shape in ((3, 5), (2, 3, 4), (5,), (4, 4))]
+    cases=[(_random(shape),) for shape in ((3, 5), (2, 3, 4), (5,), (4, 4))]
     + [(torch.Tensor(rows),) for rows in ROWS],
     hint=_softmax_hint,
     right=lambda logits: logits.double().softmax(-1),
@@ -76,7 +73,7 @@ ZEROS = torch.tensor([[-1.0, 0, 0, 0], [1, -1, 0, 0], [1, 0, -1, 0], [1, 1, 1, 0
 AHEAD, LOW = torch.ones(3, 3).triu(1) * 1e30, torch.full((3, 3), -1e30)
 day03_causal_weights = exercise(
     "causal_weights(scores): (T, T) attention scores to causal attention weights.",
-    cases=[(s,) for s in (_random(5, 5), ZEROS, AHEAD, LOW, torch.ones(1, 1))],
+    cases=[(s,) for s in (_random((5, 5)), ZEROS, AHEAD, LOW, torch.ones(1, 1))],
     hint=_causal_hint,
     right=masked,
     wrong={
@@ -103,7 +100,7 @@ def _loss(logits, labels, read=HEAD, said=TAIL, **options):
     return F.cross_entropy(rows, labels[:, said].flatten(), **options)
 
 
-LOGITS = _random(2, 6, 7)
+LOGITS = _random((2, 6, 7))
 FULL = [[1, 4, 0, 6, 2, 3], [5, 5, 1, 3, 2, 4]]
 ENDS = [[1, 4, 0, 6, 2, 3], [5, 5, 1, 0, -100, -100]]
 STARTS = [[-100, -100, 0, 6, 2, 3], [5, -100, 1, 0, 2, -100]]
@@ -142,7 +139,7 @@ def _word(logits, input_ids, n, lag=1, dim=-1, join=torch.prod):
 
 day03_word_probability = exercise(
     "word_probability(logits, input_ids, n): P(last n tokens | those before them).",
-    cases=[(_random(6, 9), torch.tensor([4, 0, 7, 2, 8, 5]), n) for n in (2, 1, 4)],
+    cases=[(_random((6, 9)), torch.tensor([4, 0, 7, 2, 8, 5]), n) for n in (2, 1, 4)],
     same=partial(values.same, atol=1e-9),
     right=_word,
     wrong={

@@ -28,16 +28,9 @@ def _row(ids, what):
     return ids[0].tolist()
 
 
-class _Memory:
-    def __init__(self, ids):
-        self.ids = ids
-
-    length = property(lambda self: len(self.ids))
-
-
 def _watch(loop, prompt, new, number, cached=False):
     """Run a loop; return the text, and what the model was given to read."""
-    asked, cache = [], _Memory(prompt[:number])
+    asked, cache = [], SimpleNamespace(ids=prompt[:number], length=number)
 
     def read(input_ids, given=None):
         asked.append(_row(input_ids, "what the model reads, whole numbers"))
@@ -45,6 +38,7 @@ def _watch(loop, prompt, new, number, cached=False):
         expect(len(asked) <= new + 3, "the loop does not stop at max_new_tokens")
         expect(not cached or given is cache, "read with the cache that you were given")
         cache.ids = cache.ids + asked[-1]
+        cache.length = len(cache.ids)
         seen = enumerate(cache.ids if cached else asked[-1], 2)
         logits = torch.full((1, EOS + 3), -2.0)  # all below 0, the largest by little
         logits[0, sum(place * token for place, token in seen) % 17 % 12] = -1

@@ -115,7 +115,7 @@ day07_cut = exercise(
         "they have": lambda w, v, q, k: share(_zeroed(w, q, k)) @ v,
         "nobody gets anything from key now": lambda w, v, q, k: w @ _zeroed(v, k),
         "the query gathers nothing now": lambda w, v, q, k: _zeroed(w, q) @ v,
-        "only in the query's row": lambda w, v, q, k: w @ v - w[q, k] * v[k],
+        "only the query's row has the line": lambda w, v, q, k: w @ v - w[q, k] * v[k],
         "return all rows, not the query's": lambda w, v, q, k: _zeroed(w, q, k)[q] @ v,
     },
 )

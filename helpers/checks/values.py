@@ -90,15 +90,6 @@ def same(value, expected, *, atol: float = 1e-5) -> bool:
     return bool(kind(value) == kind(expected) and value == expected)
 
 
-def parts(value) -> Iterator:
-    """Yield a value's lists, dicts, sets and tensors, itself included."""
-    if isinstance(value, (list, dict, set, torch.Tensor)):
-        yield value
-    if isinstance(value, (dict, list, tuple)):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from parts(item)
-
-
 def difference(expected, value) -> str:
     """Show what was expected and what came, with as many digits as tell them apart."""
     expected, value, place = plain(expected), plain(value), ""

@@ -17,9 +17,8 @@ TABLES = [
     for name in EXERCISES
     for message, function in getattr(checks, name).wrong.items()
 ]
-BANKS = sorted((Path(__file__).parent / "wrong_answers").glob("day*.py"))
 WRONG, RIGHT = {}, {}
-for path in BANKS:
+for path in sorted((Path(__file__).parent / "wrong_answers").glob("day*.py")):
     bank = runpy.run_path(str(path))
     WRONG |= bank["WRONG"]
     RIGHT |= bank["RIGHT"]

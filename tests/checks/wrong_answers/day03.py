@@ -26,15 +26,6 @@ def _shifted(logits, labels, **options):
     return F.cross_entropy(logits[:, :-1].mT, labels[:, 1:], **options)
 
 
-def _slow_loss(logits, labels):
-    losses = []
-    for row, targets in zip(logits, labels.tolist(), strict=True):
-        for t, target in enumerate(targets[1:]):
-            if target != -100:
-                losses.append(math.log(row[t].exp().sum()) - row[t, target].item())
-    return sum(losses) / len(losses)
-
-
 def _steps(logits, input_ids, n):
     places = range(len(input_ids) - n, len(input_ids))
     return [logits[t - 1].softmax(-1)[input_ids[t]].item() for t in places]
@@ -78,7 +69,6 @@ RIGHT = {
     ],
     "day03_loss": [
         _shifted,
-        _slow_loss,
         lambda z, y: F.cross_entropy(z.mT, F.pad(y, (0, 1), value=-100)[:, 1:]),
     ],
     "day03_word_probability": [

@@ -18,14 +18,6 @@ def _ends(probs, u):
     return int((probs.cumsum(0) <= u).sum())
 
 
-def _stepping(probs, u):
-    total, token = 0.0, -1
-    while total <= u:
-        token += 1
-        total += probs[token].item() if token < len(probs) else 0.0
-    return token
-
-
 def _nucleus_loop(probs, p):
     left, mass = torch.zeros(len(probs), dtype=torch.float64), 0.0
     for token in sorted(range(len(probs)), key=lambda i: -probs[i]):
@@ -54,7 +46,6 @@ WRONG = {
         "the last token that has a probability, not 4": _ends,
         "not 3": lambda q, u: min(_ends(q, u), len(q) - 1),
         "of shape (1,)": lambda q, u: torch.tensor([_ends(q, u)]),
-        "had not ended after 4 seconds": _stepping,
     },
     "day06_min_p": {
         "logits was changed in place": lambda z, p: z.copy_(_min_p(z, p)),
