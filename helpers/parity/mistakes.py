@@ -122,9 +122,9 @@ masked
     x | there is no causal mask: a query must not see keys after it
     x * every.tril() | masked scores are set to 0, which has weight: set them to -inf
     hide(x, every.tril(), -10) | masked scores are set to -10, which has weight
-    hide(x, every.tril(1)) | the mask is one off: a query sees the next token too
-    hide(x, every.tril(-1)) | the mask is one off: a query must see its own token
-    hide(x, every.tril(-1), -1e9) | the mask is one off: a query must see its own token
+    hide(x, every.tril(1)) | the mask is off by one: a query sees the next token too
+    hide(x, every.tril(-1)) | the mask is off by one: a query must see its own token
+    x - 1e9 * every.triu() | the mask is off by one: a query must see its own token
     hide(x, every.triu()) | the mask is the wrong way round: it shows what comes after
     hide(x, every.triu(1)) | the mask is upside down: it hides what it must show
     hide(x, every.triu(1), -1e9) | the mask is upside down: it hides what it must show
