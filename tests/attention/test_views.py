@@ -10,7 +10,6 @@ import torch
 
 from helpers.attention import attentions, show_heads, show_model, show_neurons
 from helpers.attention.pages import View, page
-from helpers.models import load_model
 
 NASTY = "</script><!--<script> \"quotes\" & 'more' 🙂\n\\u003c <b>bold</b> // HACK: {"
 NEURONS = ("attn", "queries", "keys")
@@ -35,11 +34,6 @@ class Tags(HTMLParser):
     def handle_data(self, data):
         if self.within:
             self.scripts.append(data)
-
-
-@pytest.fixture(scope="module")
-def pocket():
-    return load_model("pocket", device="cpu")
 
 
 def data_of(view):
