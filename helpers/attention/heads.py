@@ -29,8 +29,7 @@ def head_scores(
     Args:
         model: a GPT-2 of transformers.
         input_ids: (batch, 1 + 2 length): one token, others, and these again.
-        places: from which tokens of the second copy the heads look, counted from 0
-            to length - 1; None: from all of them.
+        places: the tokens of the second copy that look, from 0; None: all of them.
         seed: draws them, 16 texts of 32 tokens twice.
 
     Source: Olsson et al. 2022, "In-context Learning and Induction Heads". Raises
@@ -71,11 +70,10 @@ class HeadScores(NamedTuple):
 
 def repeated_ids(config, *, length: int, batch: int, seed: int) -> torch.Tensor:
     """Return the end token, random tokens, and these again: (batch, 1 + 2 length)."""
-    context, vocab = config.n_positions, config.vocab_size
-    most = min((context - 1) // 2, vocab - 1)
+    most = min((config.n_positions - 1) // 2, config.vocab_size - 1)
     expect("length", length, whole(most, least=3), f"3 to {most} for this model")
     expect("batch", batch, whole(4096), "a whole number up to 4096")
-    chances = torch.ones(batch, vocab)
+    chances = torch.ones(batch, config.vocab_size)
     chances[:, config.eos_token_id] = 0
     # (batch, length); no token comes twice, so that each has one place to be found
     once = chances.multinomial(length, generator=seeded(seed))

@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from helpers.attention.ablation import ablate, gathered
 from helpers.attention.costs import Texts, cost, read, recall_texts, story_texts
 from helpers.attention.effects import Lines, extremes, line_effects
 from helpers.attention.hooks import change_heads
@@ -17,11 +16,6 @@ from helpers.worlds.world import FRESH, load_world
 from tests.random_models import random_ids
 
 
-@pytest.fixture(scope="module")
-def world():
-    return load_world("stories")
-
-
 def test_a_cost_is_a_paired_difference():
     before = torch.tensor([1.0, 5.0, math.nan, 9.0])  # NaN: a text without a place
     mean, error = cost(before, torch.tensor([2.0, 5.0, 7.0, 11.0]))
@@ -29,8 +23,8 @@ def test_a_cost_is_a_paired_difference():
     assert error == pytest.approx(1 / math.sqrt(3))  # not that of 1, 5 and 9
 
 
-def test_losses_are_the_library_s_and_pads_change_nothing(pocket, world):
-    model, tokenizer = pocket
+def test_losses_are_the_library_s_and_pads_change_nothing(pocket):
+    (model, tokenizer), world = pocket, load_world("stories")
     texts = story_texts(tokenizer, world, [FRESH, FRESH + 1])
     found = read(GPT2.from_hf(model), texts)
     for row, seed in enumerate((FRESH, FRESH + 1)):
@@ -62,17 +56,6 @@ def test_the_last_value_of_a_list_is_its_only_place(pocket):
         assert texts.ids[seed][texts.places[seed]].item() == answer[0]
 
 
-def test_the_means_can_be_gathered_once(library):
-    ids = random_ids(library, 3, 9)
-    engine = GPT2.from_hf(library)
-    known = gathered(engine, ids)
-    logits = []
-    for reference in (ids, known):
-        with torch.no_grad(), ablate(engine, [(1, 2)], how="mean", reference=reference):
-            logits.append(engine(ids))
-    assert torch.equal(*logits)
-
-
 def test_effects_are_those_of_cutting_line_by_line(library):
     ids = random_ids(library, 1, 7)
     lines = line_effects(library, ids)
@@ -96,15 +79,9 @@ def test_effects_are_those_of_cutting_line_by_line(library):
 def test_a_length_is_that_of_what_reaches_the_stream(library):
     ids = random_ids(library, 1, 5)
     lines = line_effects(library, ids)
-    outward = library.transformer.h[1].attn.c_proj
-    inputs = []
-    hook = library.transformer.h[1].attn.c_attn.register_forward_hook(
-        lambda part, args, output: inputs.append(output)
-    )
-    library(ids)
-    hook.remove()
-    value = inputs[0][0, :, 64:].unflatten(-1, (4, 8))[2, 3]  # token 2, head 3
-    wanted = (value @ outward.weight[24:32]).norm().item()
+    value = projections(library, ids)[2][1, 0, 3, 2]  # layer 1, head 3, token 2
+    outward = library.transformer.h[1].attn.c_proj.weight[24:32]
+    wanted = (value @ outward).norm().item()
     assert lines.lengths[1, 3, 2].item() == pytest.approx(wanted, rel=1e-4)
 
 
