@@ -117,7 +117,6 @@ def test_log_probs_equal_one_step_at_a_time(model, tokenizer):
         ("Tom", "my", "'my' is not one new word after 'Tom'"),
         ("Tom ", "had", "'had' is not one new word after ' '"),
         ("Tom", " had a", "' had a' is not one new word after 'Tom'"),
-        ("Tom", "\ud800", "character 0, '.ud800', is half of a pair"),
         ("Tom", 1, "expected a text, got int"),
         ("\udfff", " a", "character 0, '.udfff', is half of a pair"),
         (None, " a", "expected a text, got NoneType"),
@@ -135,9 +134,7 @@ def test_texts_too_long_or_too_short_are_refused(model, tokenizer):
         sequence_log_probs(model, document_ids(tokenizer, ""))
 
 
-@pytest.mark.parametrize(
-    "ids", [None, [[1, 2]], torch.zeros(1, 2), torch.ones(1, 2) > 0, torch.zeros(0, 3)]
-)
+@pytest.mark.parametrize("ids", [None, [[1, 2]], torch.zeros(1, 2), torch.ones(2) > 0])
 def test_what_is_no_ids_is_refused(model, ids):
     with pytest.raises(ValueError, match="expected input_ids"):
         sequence_log_probs(model, ids)
