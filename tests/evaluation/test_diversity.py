@@ -70,14 +70,6 @@ def test_self_bleu_of_copies_and_of_strangers():
     assert self_bleu(["one two three four", "five six seven eight"]) == 0
 
 
-@pytest.mark.parametrize("n", [1, 2, 3])
-def test_distinct_n_counts_different_ngrams_of_all_texts(n):
-    for seed in range(20):
-        texts = [*random_texts(seed, 4), " a b c"]
-        every = [gram for text in texts for gram in ngrams(text, n)]
-        assert distinct_n(texts, n) == len(set(every)) / len(every)
-
-
 def test_distinct_n_by_hand():
     assert distinct_n(["a b a b"], 1) == 3 / 4  # "a", " b", " a"
     assert distinct_n([" a b", " b a", " a b"], 2) == 2 / 3
@@ -89,7 +81,6 @@ def test_distinct_n_by_hand():
     [
         (lambda: distinct_n(["a b"], 0), "n is 0, expected a whole number from 1"),
         (lambda: distinct_n(["a b"], 3), "every text is shorter than 3 words: lower n"),
-        (lambda: distinct_n([], 3), "expected 1 texts or more, got 0"),
         (lambda: distinct_n("a b", 1), "expected a list of texts, got one string: put"),
         (lambda: self_bleu(["a b"]), "expected 2 texts or more, got 1"),
         (lambda: self_bleu(["a", ""]), "text 1 is empty: leave it out"),

@@ -61,13 +61,11 @@ def test_samples_depend_on_the_seed_alone(pocket):
     ("call", "message"),
     [
         (lambda *m: document_losses(*m, []), r"expected a list of texts, got \[\]"),
-        (lambda *m: document_losses(*m, "Tom"), "expected a list of texts, got 'Tom'"),
         (lambda *m: document_losses(*m, [None]), "expected a text, got NoneType"),
         (lambda *m: document_losses(*m, ["a"], batch_size=-1), "batch_size is -1, exp"),
-        (lambda *m: document_losses(*m, ["a b" * 600]), "the model reads at most 512"),
         (lambda *m: gap_to_floor(*m, None, 0), "n is 0, expected a whole number from"),
         (lambda *m: sample_texts(*m, 0), "n is 0, expected a whole number from 1"),
-        (lambda *m: sample_texts(*m, 2, prompts=[]), r"expected a list of texts, got"),
+        (lambda *m: sample_texts(*m, 2, prompts="ab"), "expected a list of texts, got"),
         (lambda *m: sample_texts(*m, 1, prompts=["a b" * 600]), "model reads at most"),
     ],
 )

@@ -38,9 +38,9 @@ def test_stories_end_before_the_end_token_and_heat_changes_them(engine, world):
 
 def test_the_verdict_counts_words_up_to_the_first_slip(world):
     story = world.sample(FRESH)
-    n = len(words(story))
-    assert frontier.judge(world, story) == Verdict(n, n, None)
     pieces = words(story)
+    n = len(pieces)
+    assert frontier.judge(world, story) == Verdict(n, n, None)
     slipped = "".join([*pieces[:9], " zebraphone", *pieces[10:]])
     assert frontier.judge(world, slipped)[:2] == (n, 9)
     assert frontier.judge(world, "".join(pieces[:20])) == Verdict(20, 20, "ending")
@@ -62,9 +62,6 @@ def test_silence_is_neither_diverse_nor_alike():
     verdicts = [Verdict(1, 1, None)] * 2
     point = frontier.measure(["Once", "There"], verdicts, ["Once", "There"], group=2)
     assert point.distinct.value == 0 and point.self_bleu.value == 1
-
-
-def test_too_few_stories_for_a_group_are_refused():
     with pytest.raises(ValueError, match="2 stories make no group of 8: write more"):
         frontier.measure(["a", "b"], [Verdict(1, 1, None)] * 2, ["", ""])
 
