@@ -9,6 +9,7 @@ matplotlib.use("Agg")
 from helpers.evaluation.frontier import Point
 from helpers.plots import day01, day03, day04, day05, day06, day07, day08
 from helpers.plots.style import label, spread
+from helpers.plots.training import loss_curve
 from helpers.worlds import Mean
 
 SQUARE = torch.tensor([[1.0, 0.0, 0.0], [0.4, 0.6, 0.0], [0.01, 0.09, 0.9]])
@@ -87,10 +88,9 @@ def test_histogram_shares_sum_to_nearly_all():
 
 def test_bars_pair_the_likeliest_words_of_either_and_others_come_last():
     truth, model = {" kite": 0.7, "(others)": 0.3}, {" kite": 0.2, " drum": 0.1}
-    ax = day03.next_word_bars(truth, model, top=3, title="A title")
+    ax = day03.next_word_bars(truth, model, top=3)
     assert rows_of(ax) == ["·kite", "·drum", "(others)"]
     assert widths(ax) == [0.7, 0.0, 0.3, 0.2, 0.1, 0.0]
-    assert ax.get_title(loc="left") == "A title"
 
 
 def test_work_maps_show_what_was_read_at_each_step():
@@ -144,6 +144,8 @@ def test_lines_are_named_at_their_ends_without_overlap():
     for ax in (repeated, day06.right_lines(lines, risk=0.5)):
         low, high = (text.get_position()[1] for text in ax.texts[:2])
         assert written(ax)[:2] == ["one", "two"] and high - low >= 0.005
+    ax = loss_curve([[1, 2e6, 3.0], [2, 4e6, 2.0]], floor=1.0)
+    assert ax.lines[0].get_xdata().tolist() == [2, 4]  # millions
 
 
 def test_panels_show_before_and_after_and_count_what_is_left():
