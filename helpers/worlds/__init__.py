@@ -1,10 +1,9 @@
 """Worlds: little languages whose exact probabilities are known.
 
 ``data/worlds/README.md`` describes how a world is written. Read ``world`` first;
-behind it ``templates`` (that text taken apart), ``grammar`` (compiled), ``items``,
-``derivations`` (all ways in which a text may have been written); ``mean`` (± of a
-mean). ``tasks``, ``memory``, and ``execution`` with its ``cage``, ask questions of
-particular worlds.
+behind it ``templates`` (that text taken apart), ``grammar`` (compiled), ``items`` (and
+all ways in which they write a text); ``mean`` (± of a mean). ``tasks``, ``memory``,
+and ``execution`` with its ``cage``, ask questions of particular worlds.
 """
 
 from helpers.tokens import END

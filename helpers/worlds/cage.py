@@ -29,6 +29,9 @@ gettimeofday 96 169, futex 202 98, getdents64 217 61, clock_gettime 228 113,
 clock_nanosleep 230 115, exit_group 231 94, newfstatat 262 79, getrandom 318 278,
 statx 332 291
 """
+HARMLESS = ("import", "compile", "exec", "marshal.", "object.", "code.", "time.")
+HARMLESS += ("function.", "builtins.", "sys.", "gc.", "array.", "cpython.", "pickle.")
+HARMLESS += ("os.listdir", "os.scandir")  # audit events
 MACHINES = {"x86_64": (1, 0xC000003E, 257), "aarch64": (2, 0xC00000B7, 56)}
 
 
@@ -71,14 +74,12 @@ def examples(tree: ast.Module) -> list[list[tuple]]:
     nodes = [node for node in ast.walk(tree) if isinstance(node, kinds)]
     docs = []
     for text in filter(None, map(ast.get_docstring, nodes)):
-        found = doctest.DocTestParser().get_examples(text)
-        rows = [(e.source, e.want, e.exc_msg, _flags(e)) for e in found]
-        docs.append([row for row in rows if not row[-1] & doctest.SKIP])
+        docs.append([])
+        for e in doctest.DocTestParser().get_examples(text):
+            options = sum(flag for flag, on in e.options.items() if on)
+            if not options & doctest.SKIP:
+                docs[-1].append((e.source, e.want, e.exc_msg, options))
     return docs
-
-
-def _flags(example: doctest.Example) -> int:
-    return sum(flag for flag, on in example.options.items() if on)
 
 
 def outcome(code, mode: str, names: dict) -> tuple[str, str | None]:
@@ -139,12 +140,9 @@ def confine() -> None:
 
 def refuse(event: str, arguments: tuple) -> None:
     """Audit hook: a clear word, and care for the careless where there is no filter."""
-    harmless = ("import", "compile", "exec", "marshal.", "object.", "code.", "time.")
-    inner = ("function.", "builtins.", "sys.", "gc.", "array.", "cpython.", "pickle.")
-    listing = ("os.listdir", "os.scandir")
     module = event == "open" and str(arguments[0]).endswith((".py", ".pyc"))
     reads = module and arguments[1] in ("r", "rb")
-    if not (reads or event.startswith(harmless + inner + listing)):
+    if not (reads or event.startswith(HARMLESS)):
         raise PermissionError(f"{event} is not allowed here")
 
 

@@ -34,6 +34,7 @@ CAGE = Path(__file__).with_name("cage.py")
 SECONDS = 2.0  # wall clock, for one text
 START_UP = 60.0  # seconds the interpreter may take to start
 LINE = 10**7  # bytes of one answer
+WINDOWS = {k: v for k, v in os.environ.items() if k == "SYSTEMROOT"}  # must have it
 CRASH = (0, "doctest: it crashed or ended the interpreter")
 
 Error = tuple[int, str]  # character offset and reason
@@ -52,8 +53,8 @@ def first_error(text: str, *, seconds: float = SECONDS) -> Error | None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         process = _start(text, seconds, folder)
         try:
-            target = partial(_pump, process.stdout, lines)
-            threading.Thread(target=target, daemon=True).start()
+            given = (process.stdout, lines)
+            threading.Thread(target=_pump, args=given, daemon=True).start()
             if lines.get(timeout=START_UP).strip() != b'"ready"':
                 raise RuntimeError(f"{sys.executable} did not start to run doctests")
             return _verdict(text, _answers(lines, seconds))
@@ -99,7 +100,6 @@ def _verdict(text: str, answers: Iterator) -> Error | None:
 
 def _start(text: str, seconds: float, folder: str) -> subprocess.Popen:
     """Start the other process: its text on standard input, nothing else of ours."""
-    system = {k: os.environ[k] for k in ("SYSTEMROOT",) if k in os.environ}  # Windows
     with tempfile.TemporaryFile("w+") as request:  # a pipe could fill, and block us
         json.dump((text, seconds), request)
         request.seek(0)
@@ -109,7 +109,7 @@ def _start(text: str, seconds: float, folder: str) -> subprocess.Popen:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=folder,
-            env=system | dict.fromkeys(("HOME", "TMPDIR", "TEMP"), folder),
+            env={**dict.fromkeys(("HOME", "TMPDIR", "TEMP"), folder), **WINDOWS},
             start_new_session=True,
         )
 
@@ -131,9 +131,8 @@ def _answers(lines: queue.Queue, seconds: float) -> Iterator:
 
 def _end(process: subprocess.Popen) -> None:
     """Kill the process with its group, and free what it held."""
-    if hasattr(os, "killpg"):
-        with contextlib.suppress(OSError):
-            os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(OSError, AttributeError):  # Windows has no groups
+        os.killpg(process.pid, signal.SIGKILL)
     process.kill()
     process.wait()
 

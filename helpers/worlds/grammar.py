@@ -13,14 +13,9 @@ RESERVED = {"words", "groups", "columns", "zipf", "weight", "repeat"}
 
 
 class Grammar:
-    """A world's classes, variables and rules, compiled.
+    """The tables ``classes``, ``variables`` and ``rules`` of a world, compiled.
 
-    Args:
-        spec: the parsed TOML; its keys are ``classes``, ``variables`` and ``rules``.
-
-    Raises:
-        ValueError: for a malformed template, a name that is not defined, or a rule
-            that calls itself.
+    Raises ValueError for what is malformed or not defined, or a rule that calls itself.
     """
 
     def __init__(self, spec: dict):
@@ -35,16 +30,17 @@ class Grammar:
 
     def _read_variables(self, declared: dict[str, str], classes: dict) -> dict:
         index = {name: i for i, name in enumerate(declared)}
-        split = {n: [p.strip() for p in d.split("~")] for n, d in declared.items()}
+        kinds = {n: [p.strip() for p in d.partition("~")] for n, d in declared.items()}
         variables = {}
-        for name, (kind, *like) in split.items():
-            _expect_name(f"variable {name} is of class", kind, self.classes)
-            for other in like:
-                _expect_name(f"variable {name} is like", other, index)
-            rivals = [index[n] for n in split if split[n][0] == kind and n != name]
-            rivals = () if classes[kind].get("repeat") else tuple(rivals)
-            like = index[like[0]] if like else None
-            variables[name] = Variable(kind, index[name], rivals, like)
+        for name, (kind, _, like) in kinds.items():
+            rivals = [index[n] for n in kinds if kinds[n][0] == kind and n != name]
+            try:
+                rivals = () if classes[kind].get("repeat") else tuple(rivals)
+                group = index[like] if like else None
+            except KeyError as error:
+                what = f"variable {name} = {declared[name]!r}"
+                raise ValueError(f"{what}: {error} is not there") from None
+            variables[name] = Variable(kind, index[name], rivals, group)
         return variables
 
     def _call(self, call: str, lead: str, local: dict[str, str]) -> Choice:
@@ -94,7 +90,7 @@ class Grammar:
         self.vocabulary.update(piece.strip() for piece in pieces)
         return pieces
 
-    def _slot(self, slot: str, lead: str, local: dict) -> Slot | Expression:
+    def _slot(self, slot: str, lead: str, local: dict) -> Choice | Slot | Expression:
         if slot.startswith("="):
             bound = self.variables.items()
             known = {name: (v.index, self.classes[v.kind]) for name, v in bound}
@@ -103,34 +99,27 @@ class Grammar:
         match = SLOT.fullmatch(slot)
         if not match:
             raise ValueError(f"{{{slot}}} is not a slot: write {{a toy}} or {{^A.he}}")
-        mark, article, name, attribute = match.groups()
-        name = local.get(name, name)
-        variable = self.variables.get(name, Variable(name))
-        if variable.kind not in self.classes:
-            what = f"{variable.kind} is neither a variable nor a class"
-            raise ValueError(f"{{{slot}}}: {what}")
-        entries, role = (
-            self.classes[variable.kind],
-            (variable.kind, attribute or "word"),
-        )
-        forms = []
+        mark, article, name, attribute = match.groups(default="")
+        name, attribute = local.get(name, name), attribute or "word"
+        variable = self.variables.get(name)
+        kind = variable.kind if variable else name
+        if kind not in self.classes:
+            raise ValueError(f"{{{slot}}}: {kind} is neither a variable nor a class")
+        entries, role, forms, shown = self.classes[kind], (kind, attribute), [], []
         for entry in entries:
-            spellings = self._spellings(slot, entry, role)
-            texts = [lead + _written(s, mark, article) for s in spellings]
-            texts = [""] if mark == "!" else texts
-            forms.append([Seq(self._literal(text)) for text in texts])
-        return Slot(entries, forms, variable, role)
-
-    def _spellings(self, slot: str, entry: "Entry", role: tuple[str, str]) -> list[str]:
-        """Return the spellings of an entry's attribute, and remember their role."""
-        kind, attribute = role
-        if attribute not in entry.attributes:
-            word = entry.attributes["word"]
-            raise ValueError(f"{{{slot}}}: {word} ({kind}) has no {attribute}")
-        spellings = [s.strip() for s in entry.attributes[attribute].split("/")]
-        for spelling in spellings:  # for messages about errors
-            self.roles.setdefault(words(spelling)[0].lower(), set()).add(role)
-        return spellings
+            if attribute not in entry.attributes:
+                word = entry.attributes["word"]
+                raise ValueError(f"{{{slot}}}: {word} ({kind}) has no {attribute}")
+            spellings = [s.strip() for s in entry.attributes[attribute].split("/")]
+            for spelling in spellings:  # for messages about errors
+                self.roles.setdefault(words(spelling)[0].lower(), set()).add(role)
+            texts = [_written(spelling, mark, article) for spelling in spellings]
+            options = [(1, Seq(self._literal(lead + t if t else ""))) for t in texts]
+            forms.append(options[0][1] if len(options) == 1 else Seq([Choice(options)]))
+            shown.append(texts[0])
+        if variable is None:
+            return Choice([(e.weight, f) for e, f in zip(entries, forms, strict=True)])
+        return Slot(variable, entries, forms, shown, role)
 
 
 class Entry(NamedTuple):
@@ -151,30 +140,23 @@ def read_class(name: str, spec: dict) -> list[Entry]:
     for number, group in enumerate(spec.get("groups", [spec])):
         merged = {**spec, **group}
         shared = {k: v for k, v in merged.items() if k not in RESERVED}
-        rows = [{**shared, **row} for row in _rows(group, merged.get("columns"))]
-        if not rows:
-            raise ValueError(f"class {name} has a group without words")
+        rows = _rows(group["words"], merged.get("columns", ["word"]))
         zipf, weight = merged.get("zipf", 0), group.get("weight", 1.0)
-        if zipf < 0 or weight <= 0:
-            what = f"zipf {zipf} and weight {weight}, expected zipf >= 0 and weight > 0"
-            raise ValueError(f"class {name} has {what}")
+        if not rows or zipf < 0 or weight <= 0:
+            what = f"a group of {len(rows)} words, zipf {zipf} and weight {weight}"
+            wanted = "words, zipf >= 0 and weight > 0"
+            raise ValueError(f"class {name} has {what}, expected {wanted}")
         raw = [1 / (rank + zipf) if zipf else 1.0 for rank in range(1, len(rows) + 1)]
         scale = weight / sum(raw)
-        entries += [Entry(r, w * scale, number) for r, w in zip(rows, raw, strict=True)]
+        for row, share in zip(rows, raw, strict=True):
+            entries.append(Entry({**shared, **row}, share * scale, number))
     return entries
 
 
-def _expect_name(said: str, name: str, names) -> None:
-    if name not in names:
-        raise ValueError(f"{said} {name}, which is not there")
-
-
-def _rows(group: dict, columns: list[str] | None) -> list[dict[str, str]]:
-    if columns is None:
-        cells = re.split(r"[,\n]", group["words"])
-        return [{"word": word.strip()} for word in cells if word.strip()]
-    lines = [line for line in group["words"].splitlines() if line.strip()]
-    rows = [[cell.strip() for cell in line.split("|")] for line in lines]
+def _rows(text: str, columns: list[str]) -> list[dict[str, str]]:
+    """Read a table with a row a line, or words that commas may separate too."""
+    lines = re.split(r"\n" if len(columns) > 1 else r"[,\n]", text)
+    rows = [[c.strip() for c in line.split("|")] for line in lines if line.strip()]
     for row in rows:
         if len(row) != len(columns):
             raise ValueError(f"{row} has {len(row)} cells, expected {columns}")
@@ -184,19 +166,20 @@ def _rows(group: dict, columns: list[str] | None) -> list[dict[str, str]]:
 def _read_rule(head: str, body: str | list[str]) -> tuple[str, tuple[list, list]]:
     """Return a rule's name, and its parameters with its weighted options."""
     name, *parameters = head.split()
-    texts = body
+    texts, strip = body, str
     if isinstance(body, str):  # one option a line; in a list, spaces are kept
         texts = [line.strip() for line in body.splitlines() if line.strip()]
+        strip = str.strip
     if not texts:
         raise ValueError(f"rule {name} has no options")
-    weighted = [split_weight(text) for text in texts]
-    if isinstance(body, str):
-        weighted = [(weight, text.strip()) for weight, text in weighted]
-    return name, (parameters, [(weight, parse(text)) for weight, text in weighted])
+    weighted = map(split_weight, texts)
+    return name, (parameters, [(w, parse(strip(text))) for w, text in weighted])
 
 
-def _written(spelling: str, mark: str, article: str | None) -> str:
-    """Return a word with its article, by its sound, and with a capital."""
+def _written(spelling: str, mark: str, article: str) -> str:
+    """Return a word with its article, by its sound, and with a capital; or nothing."""
+    if mark == "!":
+        return ""
     before = "" if not article else "an " if VOWEL.match(spelling) else "a "
     text = before + spelling
     return text[0].upper() + text[1:] if mark == "^" else text

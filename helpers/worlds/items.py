@@ -1,20 +1,29 @@
-"""Items: what a text of a world is made of, with exact weights.
+"""Items: what a text of a world is made of, and all ways in which they write it.
 
 A sequence (``Seq``) holds words, which are plain strings, and three kinds of item that
 become sequences when their turn comes: a ``Choice`` between sequences, a ``Slot`` for
-a word of a class, an ``Expression`` over remembered numbers. *Bindings* are what is
-remembered: for each variable the index of its entry, or None.
+a word of a class, an ``Expression`` over remembered numbers. ``draw`` gives one of the
+sequences that an item may become; ``expand`` yields all of them or, given a word, those
+that can begin with it. *Bindings* are what is remembered: for each variable the index
+of its entry, or None.
+
+A *state* is what is still to be written, as frames ``(items, index, rest)``, with the
+bindings made so far; the live derivations of a text are states with their weights. To
+read a word is to ``step`` all of them and to keep those that can write it.
 """
 
 from bisect import bisect
-from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate, groupby
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from itertools import accumulate
 from typing import NamedTuple
 
+from helpers.tokens import END
 from helpers.tokens import pretokenise as words
 
 Uniform = Callable[[], float]  # draws from 0 to 1
 Way = tuple[float, "Seq", tuple]  # probability, sequence, bindings after it
+Live = dict[tuple[tuple, tuple], float]  # {(frames, bindings): weight}
 
 
 class Seq(tuple):
@@ -23,36 +32,15 @@ class Seq(tuple):
     __hash__ = object.__hash__
     __eq__ = object.__eq__
 
-    def __init__(self, items):
-        self.backwards = []  # for a stack, neighbouring words joined
-        for is_word, run in groupby(items, _is_word):
-            parts = [*run]
-            self.backwards += ["".join(parts)] if is_word else parts
-        self.backwards.reverse()
-
     @property
     def first(self) -> frozenset | None:
         """The words it can begin with; None where that depends on the bindings."""
         if not self:
             return None
-        return frozenset([self[0]]) if _is_word(self[0]) else self[0].first
+        return frozenset(self[:1]) if isinstance(self[0], str) else self[0].first
 
 
-def _is_word(item) -> bool:
-    return type(item) is str
-
-
-class Item:
-    """What becomes a sequence: by ``draw`` one of them, by ``expand`` all of them."""
-
-    first: frozenset | None = None  # as of a sequence
-    options: Sequence[Seq] = ()  # what it may become, whatever is remembered
-
-    def recall(self, bindings: tuple) -> tuple[tuple[str, str], str] | None:
-        """Return (class and attribute, word) of what memory puts here, if it does."""
-
-
-class Choice(Item):
+class Choice:
     """One of several sequences, each with its weight."""
 
     def __init__(self, weighted: list[tuple[float, Seq]]):
@@ -69,7 +57,7 @@ class Choice(Item):
         return self.options[bisect(self.cumulative, uniform())]
 
     def expand(self, bindings: tuple, word: str | None) -> Iterator[Way]:
-        """Yield the options; with ``word``, those that can begin with it."""
+        """Yield the options."""
         for p, option, first in self.ways:
             if word is None or first is None or word in first:
                 yield p, option, bindings
@@ -79,97 +67,72 @@ class Variable(NamedTuple):
     """What remembers a member of a class; numbers are those of bindings."""
 
     kind: str  # the class
-    index: int | None = None  # its own; None remembers nothing
-    rivals: tuple[int, ...] = ()  # those that must hold other members
-    like: int | None = None  # the one whose group it must share
+    index: int  # its own
+    rivals: tuple[int, ...]  # those that must hold other members
+    like: int | None  # the one whose group it must share
 
 
-class Slot(Item):
-    """A place for a member of a class: a remembered one, or a fresh draw.
+class Slot:
+    """A place for what a variable holds: an entry of a class, chosen at first use.
 
-    Args:
-        entries: the members of the class.
-        forms: for each of them, its spellings here, all equally likely.
-        variable: what remembers it.
-        role: the class and the attribute that stand here.
+    ``forms`` says what each entry writes here, ``shown`` what messages call that;
+    ``role`` is the class and the attribute that stand here.
     """
 
-    def __init__(self, entries, forms: list[list[Seq]], variable: Variable, role):
-        self.entries, self.forms, self.role = entries, forms, role
-        _, self.index, self.rivals, self.like = variable
+    def __init__(self, variable: Variable, entries, forms: list[Seq], shown, role):
+        self.variable, self.entries, self.forms = variable, entries, forms
+        self.shown, self.role = shown, role
         self.cumulative = [*accumulate(entry.weight for entry in entries)]
-        self.ways = [(i, 1 / len(s), form) for i, s in enumerate(forms) for form in s]
-        self.silent = [way for way in self.ways if not way[2]]
-        self.starting: dict[str, list] = {}  # the others, by their first word
-        for way in self.ways:
-            if way[2]:
-                self.starting.setdefault(way[2][0], []).append(way)
-        self.first = None if self.silent else frozenset(self.starting)
+        self.firsts = [form.first for form in forms]
+        self.first = None if None in self.firsts else frozenset().union(*self.firsts)
 
     def draw(self, bindings: list, uniform: Uniform) -> Seq:
         """Write the remembered entry, or choose one and remember it."""
-        i = None if self.index is None else bindings[self.index]
-        if i is None:
-            i = self._choose(bindings, uniform)
-        if self.index is not None:
-            bindings[self.index] = i
-        spelt = self.forms[i]
-        return spelt[0 if len(spelt) == 1 else int(uniform() * len(spelt))]
+        index = self.variable.index
+        while bindings[index] is None:
+            i = bisect(self.cumulative, uniform() * self.cumulative[-1])
+            if self._admits(i, bindings):
+                bindings[index] = i
+            elif not any(self._admits(i, bindings) for i in range(len(self.entries))):
+                some = ", ".join(entry.attributes["word"] for entry in self.entries[:3])
+                raise ValueError(
+                    f"too few words of the class with {some}: none is left"
+                )
+        return self.forms[bindings[index]]
 
     def expand(self, bindings: tuple, word: str | None) -> Iterator[Way]:
-        """Yield what may stand here; with ``word``, what can begin with it."""
-        index = self.index
-        if index is not None and bindings[index] is not None:
-            spelt = self.forms[bindings[index]]
-            for form in spelt:
-                yield 1 / len(spelt), form, bindings
+        """Yield what may stand here."""
+        index = self.variable.index
+        if bindings[index] is not None:
+            yield 1.0, self.forms[bindings[index]], bindings
             return
-        ways = self.ways if word is None else self.starting.get(word, []) + self.silent
-        total = self.cumulative[-1]
-        if ways and (self.rivals or self.like is not None):
-            total = sum(self.entries[i].weight for i in self._admitted(bindings))
-            ways = [way for way in ways if self._admits(way[0], bindings)]
-        for i, share, form in ways:
-            after = bindings
-            if index is not None:
+        admitted = [i for i in range(len(self.entries)) if self._admits(i, bindings)]
+        total = sum(self.entries[i].weight for i in admitted)
+        for i in admitted:
+            if word is None or self.firsts[i] is None or word in self.firsts[i]:
                 after = (*bindings[:index], i, *bindings[index + 1 :])
-            yield self.entries[i].weight / total * share, form, after
+                yield self.entries[i].weight / total, self.forms[i], after
 
     def recall(self, bindings: tuple) -> tuple[tuple[str, str], str] | None:
-        """Return its role and the remembered word, if there is one."""
-        i = None if self.index is None else bindings[self.index]
-        word = "" if i is None else "".join(self.forms[i][0]).strip()
-        return (self.role, word) if word else None
-
-    def _choose(self, bindings: list, uniform: Uniform) -> int:
-        """Draw until an entry may stand here."""
-        i = bisect(self.cumulative, uniform() * self.cumulative[-1])
-        if not self._admits(i, bindings) and not self._admitted(bindings):
-            some = ", ".join(entry.attributes["word"] for entry in self.entries[:3])
-            raise ValueError(f"too few words of the class with {some}: none is left")
-        while not self._admits(i, bindings):
-            i = bisect(self.cumulative, uniform() * self.cumulative[-1])
-        return i
-
-    def _admitted(self, bindings) -> list[int]:
-        return [i for i in range(len(self.entries)) if self._admits(i, bindings)]
+        """Return its role and the word that memory puts here, if it does."""
+        i = bindings[self.variable.index]
+        return (self.role, self.shown[i]) if i is not None and self.shown[i] else None
 
     def _admits(self, i: int, bindings) -> bool:
         """Whether entry ``i`` may be chosen, given what is remembered."""
-        if any(bindings[rival] == i for rival in self.rivals):
-            return False
-        like = None if self.like is None else bindings[self.like]
-        return like is None or self.entries[like].group == self.entries[i].group
+        like = None if self.variable.like is None else bindings[self.variable.like]
+        alike = like is None or self.entries[like].group == self.entries[i].group
+        return alike and all(bindings[rival] != i for rival in self.variable.rivals)
 
 
-class Expression(Item):
+class Expression:
     """A value computed from what is remembered, such as ``{=x + k}``.
 
-    Args:
-        source: a Python expression.
-        lead: a space that belongs to it, or nothing.
-        names: {name that it may use: (index of its binding, its entries)}.
+    ``lead`` is a space that belongs to it, or nothing; ``names`` gives for each name
+    that it may use the index of its binding, and its entries.
     """
+
+    first = None
 
     def __init__(self, source: str, lead: str, names: dict[str, tuple]):
         self.source, self.lead = source, lead
@@ -183,10 +146,9 @@ class Expression(Item):
         """Write the value."""
         values = {}
         for name, (index, entries) in self.names.items():
-            if bindings[index] is None:
-                raise ValueError(f"{{={self.source}}}: write {{!{name}}} before it")
-            word = entries[bindings[index]].attributes["word"]
-            values[name] = int(word) if word.lstrip("-").isdigit() else word
+            if bindings[index] is not None:
+                word = entries[bindings[index]].attributes["word"]
+                values[name] = int(word) if word.lstrip("-").isdigit() else word
         try:
             return Seq(words(self.lead + str(eval(self.code, dict(values)))))
         except Exception as error:  # an expression may raise anything
@@ -195,3 +157,49 @@ class Expression(Item):
     def expand(self, bindings: tuple, word: str | None) -> Iterator[Way]:
         """Yield the value."""
         yield 1.0, self.draw(bindings), bindings
+
+
+def step(live: Live, word: str | None = None) -> dict[str, Live]:
+    """Let every live derivation write one word; return {word: live derivations}.
+
+    With ``word``, derivations that cannot write it are dropped early.
+    """
+    after: dict[str, Live] = defaultdict(lambda: defaultdict(float))
+    todo = [(weight, frames, bound) for (frames, bound), weight in live.items()]
+    while todo:
+        weight, frames, bound = todo.pop()
+        item, rest = _next_item(frames)
+        if not isinstance(item, str):
+            for p, seq, binding in item.expand(bound, word):
+                todo.append((weight * p, (seq, 0, rest) if seq else rest, binding))
+        elif word is None or item == word:
+            after[item][rest, bound] += weight
+    return after
+
+
+def remembered(live: Live) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield (class and attribute, word) of what could come next from memory."""
+    todo = list(live)
+    while todo:
+        frames, bound = todo.pop()
+        item, rest = _next_item(frames)
+        if isinstance(item, Choice):
+            todo += [((way, 0, rest) if way else rest, bound) for way in item.options]
+        elif isinstance(item, Slot) and (memory := item.recall(bound)):
+            yield memory
+
+
+def expected_words(live: Live) -> dict[str, float]:
+    """Return the distribution of the next word, likeliest first."""
+    after = {word: sum(states.values()) for word, states in step(live).items()}
+    total = sum(after.values())
+    ordered = sorted(after.items(), key=lambda item: (-item[1], item[0]))
+    return {word: weight / total for word, weight in ordered}
+
+
+def _next_item(frames: tuple) -> tuple:
+    """Return what is to be written next, and the frames after it."""
+    if not frames:
+        return END, ()
+    items, i, rest = frames
+    return items[i], (items, i + 1, rest) if i + 1 < len(items) else rest

@@ -16,8 +16,7 @@ class Mean(NamedTuple):
 def mean(values: Iterable[float]) -> Mean:
     """Return the mean of independent values; truths count as 1 and 0.
 
-    Raises:
-        ValueError: for no values.
+    Raises ValueError for no values, as ``ratio`` does.
     """
     values = [float(value) for value in values]
     if not values:
@@ -31,13 +30,9 @@ def ratio(totals: Sequence[float], sizes: Sequence[float]) -> Mean:
 
     Long texts weigh more, so this is not the mean of the texts' own ratios. The error
     is that of the delta method: residuals ``total - ratio * size``, over the mean size.
-
-    Raises:
-        ValueError: for no values.
     """
     if not totals:
         raise ValueError("no values to take the ratio of")
-    n, value = len(totals), sum(totals) / sum(sizes)
+    value = sum(totals) / sum(sizes)
     residuals = [t - value * s for t, s in zip(totals, sizes, strict=True)]
-    variance = sum(r * r for r in residuals) / max(n - 1, 1)
-    return Mean(value, math.sqrt(variance / n) / (sum(sizes) / n))
+    return Mean(value, mean(residuals).error / fmean(sizes))

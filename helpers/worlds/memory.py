@@ -44,9 +44,9 @@ def exchanges(
 ) -> Iterator[Exchange]:
     """Find places that memory settles, where another word could have been said.
 
-    Both words are one token and no name, so that the two texts have equal lengths.
-    Searched are the first ``longest`` words of the texts of these seeds; more than
-    ``gap`` words lie between the mention and the place.
+    Both words are one token and no name, so that the texts are of equal length. Of
+    each seed's text the first ``longest`` words are searched; more than ``gap`` words
+    lie between the mention and the place.
     """
     for seed in seeds:
         pieces = words(world.sample(seed))[:longest]

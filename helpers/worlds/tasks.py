@@ -16,8 +16,6 @@ TASKS = (
     *("past", "ing", "person", "next", "previous", "name", "copy", "capital"),
     *("first", "add", "increase", "double", RECALL),
 )
-MOST = {RECALL: 8}  # shots; the longest list of the other tasks has 11 items
-FEWEST = {RECALL: 2}
 
 
 def list_prompt(
@@ -38,7 +36,7 @@ def list_prompt(
     """
     if task not in TASKS:
         raise ValueError(f"there is no task {task!r}: choose one of {', '.join(TASKS)}")
-    fewest, most = FEWEST.get(task, 0), MOST.get(task, 10)
+    fewest, most = (2, 8) if task == RECALL else (0, 10)
     if not isinstance(shots, Integral) or not fewest <= shots <= most:
         raise ValueError(f"{task} has {fewest} to {most} shots, not {shots!r}")
     rng = generator(seed)
@@ -55,10 +53,8 @@ def _items(task: str, shots: int, rng: Random) -> list[list[str]]:
     while True:
         text = _world(task).sample(rng.randrange(10**9))
         items = [item.split(": ") for item in text.split(", ")]
-        keys = [key for key, _ in items]
-        if task == RECALL and len(set(keys)) == shots:
-            return items[: shots + 1]
-        if task != RECALL and len(keys) > shots:
+        shown = len({key for key, _ in items})  # pairs of recall, before the question
+        if (shown == shots) if task == RECALL else (len(items) > shots):
             return items[: shots + 1]
 
 
@@ -66,7 +62,7 @@ def _items(task: str, shots: int, rng: Random) -> list[list[str]]:
 def _world(task: str) -> World:
     """Return the world of lists, narrowed to one task."""
     spec = load_spec("lists")
-    starts = spec["rules"]["start"].splitlines()
-    chosen = [line for line in starts if line.endswith((f" {task}>", f"<{task}>"))]
-    rules = {**spec["rules"], "start": "\n".join(chosen)}
-    return World({**spec, "rules": rules}, f"lists: {task}")
+    ends = f" {task}>", f"<{task}>"
+    starts = [s for s in spec["rules"]["start"].splitlines() if s.endswith(ends)]
+    spec["rules"]["start"] = "\n".join(starts)
+    return World(spec, f"lists: {task}")

@@ -12,8 +12,13 @@ A template is plain text with four kinds of item::
 
 import re
 
-ITEM = re.compile(r"\\(.)|\{([^{}]*)\}|<([^<>]*)>|([\[\]|])|([^\\{<\[\]|]+)", re.S)
-WEIGHT = re.compile(r"(\d+(?:\.\d+)?):")
+ITEM = re.compile(
+    r"(?P<text>(?:\\.|[^\\{<\[\]|])+)|\{(?P<slot>[^{}]*)\}|<(?P<call>[^<>]*)>"
+    r"|(?P<open>\[)|(?P<next>\|)|(?P<close>\])",
+    re.S,
+)
+ESCAPED = re.compile(r"\\(.)", re.S)
+WEIGHT = re.compile(r"(?:(\d+(?:\.\d+)?):)?(.*)", re.S)
 
 Part = tuple[str, object]  # ("text" | "slot" | "call", str) or ("choice", options)
 
@@ -22,54 +27,38 @@ def parse(template: str) -> list[Part]:
     """Take a template apart into texts, slots, calls and choices.
 
     Raises:
-        ValueError: for brackets that are never opened or closed, or nest too deep.
+        ValueError: for brackets that are never opened or closed.
     """
-    tokens = [match.groups() for match in ITEM.finditer(template)]
     if "".join(m[0] for m in ITEM.finditer(template)) != template:
         raise ValueError(f"a '{{' or '<' is never closed in: {template}")
-    try:
-        parts = _parts(tokens)
-    except RecursionError:
-        raise ValueError(f"too many brackets in brackets: {template[:40]}") from None
-    if tokens:
-        raise ValueError(f"a ']' or '|' stands outside brackets in: {template}")
-    return parts
+    levels = [[[]]]  # for the template and each open bracket, options as lists of parts
+    for match in ITEM.finditer(template):
+        kind = match.lastgroup
+        value = ESCAPED.sub(r"\1", match[kind]) if kind == "text" else match[kind]
+        if kind in ("next", "close") and len(levels) == 1:
+            raise ValueError(f"a ']' or '|' stands outside brackets in: {template}")
+        if kind == "open":
+            levels.append([[]])
+        elif kind == "next":
+            levels[-1].append([])
+        elif kind == "close":
+            options = [_weighted(option) for option in levels.pop()]
+            levels[-1][-1].append(("choice", options))
+        else:
+            levels[-1][-1].append((kind, value))
+    if len(levels) > 1:
+        raise ValueError(f"a '[' is never closed in: {template}")
+    return levels[0][0]
 
 
 def split_weight(template: str) -> tuple[float, str]:
     """Return the weight in front of an option (1 where none is given) and the rest."""
-    match = WEIGHT.match(template)
-    return (float(match[1]), template[match.end() :]) if match else (1.0, template)
+    weight, rest = WEIGHT.fullmatch(template).groups()
+    return float(weight or 1), rest
 
 
-def _parts(tokens: list) -> list[Part]:
-    """Consume tokens up to the end or to a bracket that is not ours."""
-    parts: list[Part] = []
-    while tokens and tokens[0][3] not in ("]", "|"):
-        escaped, slot, call, bracket, text = tokens.pop(0)
-        if bracket:
-            parts.append(("choice", _options(tokens)))
-        elif slot is not None:
-            parts.append(("slot", slot))
-        elif call is not None:
-            parts.append(("call", call))
-        elif parts and parts[-1][0] == "text":
-            parts[-1] = ("text", parts[-1][1] + (text or escaped))
-        else:
-            parts.append(("text", text or escaped))
-    return parts
-
-
-def _options(tokens: list) -> list[tuple[float, list[Part]]]:
-    """Consume the options of a choice and its closing bracket."""
-    options, bracket = [], "|"
-    while bracket == "|":
-        parts, weight = _parts(tokens), 1.0
-        if parts and parts[0][0] == "text":
-            weight, rest = split_weight(parts[0][1])
-            parts[:1] = [("text", rest)] if rest else []
-        options.append((weight, parts))
-        if not tokens:
-            raise ValueError("a '[' is never closed")
-        bracket = tokens.pop(0)[3]
-    return options
+def _weighted(option: list[Part]) -> tuple[float, list[Part]]:
+    if not option or option[0][0] != "text":
+        return 1.0, option
+    weight, text = split_weight(option[0][1])
+    return weight, [("text", text), *option[1:]] if text else option[1:]

@@ -1,11 +1,10 @@
-"""Worlds: little languages whose exact probabilities are known.
+"""World: a probabilistic grammar with memory, whose probabilities are exact.
 
-A world is a probabilistic grammar with memory. Its words and sentences are data
-(``data/worlds/*.toml``; ``data/worlds/README.md`` describes the format), and this
-file is the engine. A *derivation* is a stack of template items still to be written
-plus the *bindings* made so far (who the hero is, what was lost). ``sample`` walks
-one derivation; ``log_prob``, ``next_words`` and ``first_error`` step *all live
-derivations* word by word, with their weights, and forget the dead ones.
+Its words and sentences are data (``data/worlds/*.toml``, described in the README
+there), and this file is the engine. A *derivation* is a stack of template items still
+to be written plus the *bindings* made so far (who the hero is, what was lost).
+``sample`` walks one derivation; ``log_prob``, ``next_words`` and ``first_error`` step
+*all live derivations* word by word, with their weights, and forget the dead ones.
 
 A *word* here is what GPT-2's tokenizer cuts before BPE: ``" Tom"``, ``"."``.
 """
@@ -18,11 +17,11 @@ from random import Random
 from typing import NamedTuple
 
 from helpers.inputs import expect, whole
-from helpers.tokens import END
+from helpers.tokens import END, check_text
 from helpers.tokens import pretokenise as words
 from helpers.worlds import execution
-from helpers.worlds.derivations import Live, expected_words, remembered, step
 from helpers.worlds.grammar import Grammar
+from helpers.worlds.items import Live, expected_words, remembered, step
 from helpers.worlds.mean import Mean, ratio
 
 WORLDS = ("stories", "verse", "code", "lists")
@@ -31,9 +30,9 @@ FRESH = 10**9  # seeds from here on are never used for training
 
 
 class Slip(NamedTuple):
-    """Where a text leaves its world: a character offset, and why in one sentence."""
+    """Where a text leaves its world, and why in one sentence."""
 
-    position: int
+    position: int  # character offset
     reason: str
 
     @property
@@ -65,14 +64,14 @@ class World:
         """Draw one text; the same seed, from 0, gives the same text on any machine."""
         uniform = generator(seed).random
         bindings = [None] * len(self.grammar.variables)
-        stack, text = [*self.grammar.start], []
+        stack, text = [*self.grammar.start], ""
         while stack:
             item = stack.pop()
-            if type(item) is str:
-                text.append(item)
+            if isinstance(item, str):
+                text += item
             else:
-                stack += item.draw(bindings, uniform).backwards
-        return "".join(text)
+                stack += reversed(item.draw(bindings, uniform))
+        return text
 
     def log_prob(self, text: str) -> float:
         """Return the natural logarithm of the text's probability, in nats.
@@ -80,9 +79,8 @@ class World:
         If several derivations give the same text, their probabilities add up.
         A text outside the world gets -inf.
         """
-        pieces = [*_words(text), END]
-        _, probs = self._follow(pieces)
-        return sum(map(math.log, probs)) if len(probs) == len(pieces) else -math.inf
+        _, probs, rest = self._follow([*words(check_text(text)), END])
+        return -math.inf if rest else sum(map(math.log, probs))
 
     def word_probs(self, text: str) -> list[float]:
         """Return the probability of each word of a text, given the words before it.
@@ -90,10 +88,9 @@ class World:
         Raises:
             ValueError: when no text of this world begins with this one.
         """
-        pieces = _words(text)
-        _, probs = self._follow(pieces)
-        if len(probs) < len(pieces):
-            what = f"{pieces[len(probs)]!r} as word {len(probs)}"
+        _, probs, rest = self._follow(words(check_text(text)))
+        if rest:
+            what = f"{rest[0]!r} as word {len(probs)}"
             raise ValueError(f"the world {self.name} cannot write {what} of this text")
         return probs
 
@@ -103,21 +100,20 @@ class World:
         The end of the text is the word ``<|endoftext|>``. The dictionary is empty
         if no text of this world begins with the words of ``prefix``.
         """
-        pieces = _words(prefix)
+        pieces = words(check_text(prefix))
         if prefix.endswith("\n"):  # "\n\n" is one word only where a text ends in it
             pieces = words(prefix + "x")[:-1]
-        live, probs = self._follow(pieces)
-        return expected_words(live) if len(probs) == len(pieces) else {}
+        live, _, rest = self._follow(pieces)
+        return {} if rest else expected_words(live)
 
     def first_error(self, text: str) -> Slip | None:
         """Return None for a text of this world, else where it leaves it and why."""
-        pieces = [*_words(text), END]
-        live, probs = self._follow(pieces)
-        if len(probs) == len(pieces):
+        pieces = [*words(check_text(text)), END]
+        live, probs, rest = self._follow(pieces)
+        if not rest:
             return None
         before = pieces[: len(probs)]
-        reason = self._reason(pieces[len(probs)], live, before)
-        return Slip(len("".join(before)), reason)
+        return Slip(len("".join(before)), self._reason(rest[0], live, before))
 
     def entropy_floor(self, tokenizer, n: int = 500, *, seed: int = FRESH) -> Mean:
         """Estimate the least possible loss of any model, in nats per token.
@@ -130,8 +126,8 @@ class World:
         nats = [-self.log_prob(text) for text in texts]
         return ratio(nats, [len(tokenizer(text)["input_ids"]) + 1 for text in texts])
 
-    def _follow(self, pieces: list[str]) -> tuple[Live, list[float]]:
-        """Step along words, as far as possible: what lives, and each probability."""
+    def _follow(self, pieces: list[str]) -> tuple[Live, list[float], list[str]]:
+        """Step along words: what lives, each one's probability, the words left over."""
         live, probs = self._start, []
         for word in pieces:
             after = step(live, word).get(word)
@@ -139,21 +135,20 @@ class World:
                 break
             probs.append(sum(after.values()))
             live = {state: weight / probs[-1] for state, weight in after.items()}
-        return live, probs
+        return live, probs, pieces[len(probs) :]
 
     def _reason(self, piece: str, live: Live, before: list[str]) -> str:
         """Say in a sentence why ``piece`` cannot stand after ``before``."""
-        expected, grammar = expected_words(live), self.grammar
-        likeliest = next(iter(expected)).strip()
-        context, word = "".join(before[-4:]).strip(), piece.strip()
+        expected, word = [*expected_words(live)], piece.strip()
+        likeliest, context = expected[0].strip(), "".join(before[-4:]).strip()
         if piece == END:
-            stops = f"the text stops after '{context}'"
-            return f"ending: {stops}, '{likeliest}' could follow"
-        if likeliest == END and len(expected) == 1:
+            likely = f"'{likeliest}' could follow"
+            return f"ending: the text stops after '{context}', {likely}"
+        if expected == [END]:
             return f"ending: the text goes on after '{context}', where it must end"
-        if word and not word.isdigit() and word not in grammar.vocabulary:
+        if word and not word.isdigit() and word not in self.grammar.vocabulary:
             return f"spelling: '{word}' is no word of this world"
-        roles = grammar.roles.get(word.lower(), set())
+        roles = self.grammar.roles.get(word.lower(), ())
         for role, known in remembered(live):
             if role not in roles:
                 continue
@@ -171,9 +166,10 @@ class PythonWorld(World):
     def first_error(self, text: str) -> Slip | None:
         """Return None if the text parses and passes its doctests (bounded time)."""
         error = execution.first_error(text)
-        return None if error is None else Slip(*error)
+        return error and Slip(*error)
 
 
+@lru_cache
 def load_world(name: str) -> World:
     """Load one of the course's worlds: stories, verse, code or lists.
 
@@ -183,11 +179,6 @@ def load_world(name: str) -> World:
     if name not in WORLDS:
         names = ", ".join(WORLDS)
         raise ValueError(f"there is no world {name!r}: choose one of {names}")
-    return _load(name)
-
-
-@lru_cache
-def _load(name: str) -> World:
     return (PythonWorld if name == "code" else World)(load_spec(name), name)
 
 
@@ -198,17 +189,11 @@ def load_spec(name: str) -> dict[str, dict]:
         try:
             tables = tomllib.loads(path.read_text("utf-8"))
         except ValueError as error:
-            advice = "`git restore data` brings it back"
-            raise ValueError(f"{path.name} is damaged ({error}): {advice}") from None
+            what = f"{path.name} is damaged ({error})"
+            raise ValueError(f"{what}: `git restore data` brings it back") from None
         for section, table in tables.items():
             spec.setdefault(section, {}).update(table)
     return spec
-
-
-def _words(text: str) -> list[str]:
-    if not isinstance(text, str):
-        raise TypeError(f"expected a text (str), got {type(text).__name__}")
-    return words(text)
 
 
 def generator(seed: int) -> Random:

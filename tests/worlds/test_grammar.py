@@ -116,8 +116,8 @@ def test_malformed_rules(start, message):
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"A": "dog"}, "variable A is of class dog, which is not there"),
-        ({"A": "toy ~ B"}, "variable A is like B, which is not there"),
+        ({"A": "dog"}, "variable A = 'dog': 'dog' is not there"),
+        ({"A": "toy ~ B"}, "variable A = 'toy ~ B': 'B' is not there"),
     ],
 )
 def test_malformed_variables(variables, message):
@@ -128,29 +128,20 @@ def test_malformed_variables(variables, message):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ({"words": " , "}, "class c has a group without words"),
-        (
-            {"words": "a, b", "zipf": -1},
-            "class c has zipf -1 and weight 1.0, expected zipf >= 0 and weight > 0",
-        ),
-        (
-            {"groups": [{"words": "a", "weight": 0}]},
-            "class c has zipf 0 and weight 0, expected zipf >= 0 and weight > 0",
-        ),
-        (
-            {"columns": ["word", "does"], "words": "kite"},
-            "['kite'] has 1 cells, expected ['word', 'does']",
-        ),
+        ({"words": " , "}, "class c has a group of 0 words, zipf 0 and weight 1.0"),
+        ({"words": "a, b", "zipf": -1}, "class c has a group of 2 words, zipf -1 and"),
+        ({"words": "a", "weight": 0}, "class c has a group of 1 words, zipf 0 and w"),
+        ({**TOYS["toy"], "words": "kite"}, "['kite'] has 1 cells, expected ['word',"),
     ],
 )
 def test_malformed_classes(spec, message):
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
         read_class("c", spec)
 
 
 def test_what_is_used_too_early_or_too_often():
     early = world("{=x + 1}", classes=DIGITS, variables={"x": "digit"})
-    with pytest.raises(ValueError, match=r"^{=x \+ 1}: write {!x} before it"):
+    with pytest.raises(ValueError, match=r"^{=x \+ 1} with {}: name 'x' is not def"):
         early.sample(0)
     greedy = world("{A} {B} {C}", variables=dict.fromkeys("ABC", "toy"))
     with pytest.raises(ValueError, match="^too few words of the class with kite, owl"):

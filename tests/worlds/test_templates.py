@@ -44,10 +44,9 @@ def test_split_weight(template, weight, rest):
     [
         ("a {toy", "a '{' or '<' is never closed in: a {toy"),
         ("a <toy", "a '{' or '<' is never closed in: a <toy"),
-        ("a [big|small", "a '[' is never closed"),
+        ("a [big|small", "a '[' is never closed in: a [big|small"),
         ("a big] dog", "a ']' or '|' stands outside brackets in: a big] dog"),
         ("big|small", "a ']' or '|' stands outside brackets in: big|small"),
-        ("[" * 5000, f"too many brackets in brackets: {'[' * 40}"),
     ],
 )
 def test_malformed_templates(template, message):
