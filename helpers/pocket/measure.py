@@ -18,7 +18,7 @@ from helpers.pocket.batches import SHARES
 from helpers.pocket.card import write_card
 from helpers.pocket.saves import read_log, replacing
 from helpers.tokens import pretokenise as words
-from helpers.worlds import FRESH, check_many, load_world, tasks
+from helpers.worlds import FRESH, RECALL, TASKS, check_many, list_prompt, load_world
 
 ENOUGH = 500  # texts, for a card
 STRATEGIES = {"pure sampling": (), "top-p 0.9": (top_p(0.9),), "greedy": None}
@@ -71,10 +71,8 @@ def measure_lists(model, tokenizer, n: int) -> dict:
     """Return the share of right answers for each number of shots, over all tasks."""
     rows = {}
     for shots in range(9):
-        asked = [t for t in tasks.TASKS if shots >= tasks.FEWEST.get(t, 0)]
-        pairs = [
-            tasks.list_prompt(asked[i % len(asked)], shots, FRESH + i) for i in range(n)
-        ]
+        asked = [t for t in TASKS if shots >= 2 or t != RECALL]  # which needs two
+        pairs = [list_prompt(asked[i % len(asked)], shots, FRESH + i) for i in range(n)]
         prompts, answers = zip(*pairs, strict=True)
         options = {"prompts": prompts, "max_new_tokens": 6}
         texts = sample_texts(model, tokenizer, n, **options)

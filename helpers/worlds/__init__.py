@@ -8,7 +8,6 @@ and ``execution`` with its ``cage``, ask questions of particular worlds.
 
 from helpers.tokens import END
 from helpers.tokens import pretokenise as words
-from helpers.worlds import tasks
 from helpers.worlds.execution import check_many
 from helpers.worlds.mean import Mean, mean, ratio
 from helpers.worlds.memory import Exchange, exchanges, memories
@@ -17,4 +16,4 @@ from helpers.worlds.world import FRESH, PythonWorld, Slip, World, load_world
 
 __all__ = ["END", "FRESH", "RECALL", "TASKS", "Exchange", "Mean", "PythonWorld", "Slip"]
 __all__ += ["World", "check_many", "exchanges", "list_prompt", "load_world", "mean"]
-__all__ += ["memories", "ratio", "tasks", "words"]
+__all__ += ["memories", "ratio", "words"]

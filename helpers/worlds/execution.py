@@ -92,9 +92,8 @@ def _verdict(text: str, answers: Iterator) -> Error | None:
             right = exception and checker.check_output(exception, raised, flags)
             what = f"raised {_line(raised)}"
         if not right:
-            call = source.strip()
-            offset = max(text.find(f">>> {call.splitlines()[0]}"), 0)
-            return offset, f"doctest: {_line(call)} {what}"
+            offset = max(text.find(f">>> {source.splitlines()[0]}"), 0)
+            return offset, f"doctest: {_line(source)} {what}"
     return None
 
 

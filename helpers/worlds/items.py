@@ -113,11 +113,6 @@ class Slot:
                 after = (*bindings[:index], i, *bindings[index + 1 :])
                 yield self.entries[i].weight / total, self.forms[i], after
 
-    def recall(self, bindings: tuple) -> tuple[tuple[str, str], str] | None:
-        """Return its role and the word that memory puts here, if it does."""
-        i = bindings[self.variable.index]
-        return (self.role, self.shown[i]) if i is not None and self.shown[i] else None
-
     def _admits(self, i: int, bindings) -> bool:
         """Whether entry ``i`` may be chosen, given what is remembered."""
         like = None if self.variable.like is None else bindings[self.variable.like]
@@ -185,8 +180,10 @@ def remembered(live: Live) -> Iterator[tuple[tuple[str, str], str]]:
         item, rest = _next_item(frames)
         if isinstance(item, Choice):
             todo += [((way, 0, rest) if way else rest, bound) for way in item.options]
-        elif isinstance(item, Slot) and (memory := item.recall(bound)):
-            yield memory
+        elif isinstance(item, Slot):
+            known = bound[item.variable.index]
+            if known is not None and item.shown[known]:
+                yield item.role, item.shown[known]
 
 
 def expected_words(live: Live) -> dict[str, float]:

@@ -42,14 +42,9 @@ class Slip(NamedTuple):
 
 
 class World:
-    """A probabilistic grammar with memory.
+    """A probabilistic grammar with memory, from the parsed TOML of its files.
 
-    Args:
-        spec: the parsed TOML of the world.
-        name: what messages call it.
-
-    Raises:
-        ValueError: when a template is malformed or a name is not defined.
+    Raises ValueError when a template is malformed or a name is not defined.
     """
 
     def __init__(self, spec: dict, name: str = "world"):
@@ -85,8 +80,7 @@ class World:
     def word_probs(self, text: str) -> list[float]:
         """Return the probability of each word of a text, given the words before it.
 
-        Raises:
-            ValueError: when no text of this world begins with this one.
+        Raises ValueError when no text of this world begins with this one.
         """
         _, probs, rest = self._follow(words(check_text(text)))
         if rest:
@@ -142,8 +136,8 @@ class World:
         expected, word = [*expected_words(live)], piece.strip()
         likeliest, context = expected[0].strip(), "".join(before[-4:]).strip()
         if piece == END:
-            likely = f"'{likeliest}' could follow"
-            return f"ending: the text stops after '{context}', {likely}"
+            what = f"the text stops after '{context}'"
+            return f"ending: {what}, '{likeliest}' could follow"
         if expected == [END]:
             return f"ending: the text goes on after '{context}', where it must end"
         if word and not word.isdigit() and word not in self.grammar.vocabulary:
@@ -171,11 +165,7 @@ class PythonWorld(World):
 
 @lru_cache
 def load_world(name: str) -> World:
-    """Load one of the course's worlds: stories, verse, code or lists.
-
-    Raises:
-        ValueError: for any other name.
-    """
+    """Load stories, verse, code or lists; raise ValueError for any other name."""
     if name not in WORLDS:
         names = ", ".join(WORLDS)
         raise ValueError(f"there is no world {name!r}: choose one of {names}")
