@@ -8,6 +8,7 @@ context, so that every position is trained and ``<|endoftext|>`` learns to mean
 
 import random
 from collections.abc import Iterator
+from itertools import islice
 
 import torch
 
@@ -18,8 +19,8 @@ CONTEXT = 512
 SHARES = {"stories": 0.5, "code": 0.22, "lists": 0.28}  # of the documents
 
 
-def documents(tokenizer, seed: int, run: int = 0) -> Iterator[tuple[str, list[int]]]:
-    """Yield (world, ids) for ever, the end token before and after each document.
+def documents(tokenizer, seed: int, run: int = 0) -> Iterator[list[int]]:
+    """Yield the ids of documents for ever, the end token before and after each.
 
     Each ``run`` of a training that was stopped draws documents of its own. Whatever
     the seed, no document is one of those that measuring uses, from FRESH on.
@@ -32,8 +33,7 @@ def documents(tokenizer, seed: int, run: int = 0) -> Iterator[tuple[str, list[in
         seeds = [(number + i) % FRESH for i in range(len(drawn))]
         texts = [load_world(w).sample(s) for w, s in zip(drawn, seeds, strict=True)]
         number += len(drawn)
-        for world, ids in zip(drawn, tokenizer(texts)["input_ids"], strict=True):
-            yield world, [eos, *ids, eos]
+        yield from ([eos, *ids, eos] for ids in tokenizer(texts)["input_ids"])
 
 
 def batches(
@@ -46,7 +46,7 @@ def batches(
     """
     stream, choose = documents(tokenizer, seed, run), random.Random(seed)
     while True:
-        pool = sorted((next(stream)[1] for _ in range(2048)), key=len)
+        pool = sorted(islice(stream, 2048), key=len)
         made, batch = [], []
         for row in pool:
             if batch and (len(batch) + 1) * len(row) > size:
@@ -65,9 +65,9 @@ def pack(stream, rows: int) -> list[list[int]]:
     """Fill rows of the full context with whole documents, the last one cut."""
     packed = []
     for _ in range(rows):
-        row = next(stream)[1]
+        row = next(stream)
         while len(row) < CONTEXT:
-            row = row + next(stream)[1][1:]
+            row = row + next(stream)[1:]
         packed.append(row[:CONTEXT])
     return packed
 

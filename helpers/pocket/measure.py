@@ -74,11 +74,9 @@ def measure_lists(model, tokenizer, n: int) -> dict:
         asked = [t for t in TASKS if shots >= 2 or t != RECALL]  # which needs two
         pairs = [list_prompt(asked[i % len(asked)], shots, FRESH + i) for i in range(n)]
         prompts, answers = zip(*pairs, strict=True)
-        options = {"prompts": prompts, "max_new_tokens": 6}
-        texts = sample_texts(model, tokenizer, n, **options)
-        right = 0
-        for text, prompt, answer in zip(texts, prompts, answers, strict=True):
-            right += text.removeprefix(prompt).partition(",")[0] == answer
+        texts = sample_texts(model, tokenizer, n, prompts=prompts, max_new_tokens=6)
+        told = zip(texts, prompts, answers, strict=True)
+        right = sum(t.removeprefix(p).partition(",")[0] == a for t, p, a in told)
         rows[shots] = right / n
     return {"prompts": n, "accuracy": rows}
 
@@ -120,9 +118,8 @@ def main(arguments: list[str]) -> int:
     if options.write:
         with replacing(folder) as place:
             (place / "README.md").write_text(card)
-            (place / "measurements.json").write_text(
-                json.dumps(figures, indent=2) + "\n"
-            )
+            numbers = json.dumps(figures, indent=2)
+            (place / "measurements.json").write_text(f"{numbers}\n")
             floor = math.log(figures["floor"]["worlds"]["stories"]["floor"])
             loss_curve(log["history"], floor=floor).figure.savefig(place / "loss.png")
     return 0

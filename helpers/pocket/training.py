@@ -17,12 +17,12 @@ from transformers.utils import logging
 from helpers.models import load_model
 from helpers.options import Parser
 from helpers.pocket.batches import CONTEXT, SHARES, batches, collate
-from helpers.pocket.optimizers import block_matrices, learning_rate, optimizers
+from helpers.pocket.optimizers import learning_rate, optimizers
 from helpers.pocket.precision import choose_precision
 from helpers.pocket.saves import open_log, save
 from helpers.worlds import END, load_world
 
-POCKET = Path(__file__).resolve().parent.parent.parent / "data" / "pocket-gpt2"
+POCKET = Path(__file__).resolve().parents[2] / "data" / "pocket-gpt2"
 SEEDS = 100  # each has ten million documents of its own, below the measuring seeds
 
 
@@ -45,9 +45,7 @@ class Recipe:
     seed: int = 0
 
 
-def pretrain(
-    output: Path, recipe: Recipe, *, compiled: bool = False, report=print
-) -> Path:
+def pretrain(output: Path, recipe: Recipe, *, compiled=False, report=print) -> Path:
     """Train the pocket model and its tokenizer into ``output``; return the folder.
 
     ``training.json`` there keeps the recipe, the loss after every twenty steps (nats
@@ -64,20 +62,16 @@ def pretrain(
     precision, why = choose_precision(device)
     report(why)
     model, tokenizer = begin(output, recipe, log)
-    run = {
-        "first_step": log["steps"] + 1,
-        "shares": SHARES,
-        "precision": str(precision),
-    }
+    first = log["steps"]
+    run = {"first_step": first + 1, "shares": SHARES, "precision": str(precision)}
     log["runs"].append(run)
     log |= {"recipe": asdict(recipe), "torch": torch.__version__, "device": device}
     model.to(device).train()
     model.set_attn_implementation("eager")  # on short rows faster than the fused one
     forward = torch.compile(model, dynamic=True) if compiled else model
-    matrices = block_matrices(model)
     rates = {"muon": recipe.muon, "adamw": recipe.adamw}
-    stepping = optimizers(model, matrices, **rates, precision=precision)
-    start, first, losses = time.time() - log["seconds"], log["steps"], []
+    stepping = optimizers(model, **rates, precision=precision)
+    start, losses = time.time() - log["seconds"], []
     form = {"size": recipe.batch, "packed": recipe.packed, "bare": recipe.bare}
     rows = batches(tokenizer, **form, seed=recipe.seed, run=len(log["runs"]) - 1)
     for step, batch in enumerate(rows, first + 1):
@@ -85,28 +79,26 @@ def pretrain(
         scale = learning_rate(log["tokens"] / recipe.tokens, recipe.warmup)
         scale *= min(1.0, (step - first) / 40) if first else 1.0
         for optimizer, rate in zip(stepping, rates.values(), strict=True):
-            optimizer.param_groups[0]["lr"] = rate * max(scale, 1e-4)
+            for group in optimizer.param_groups:
+                group["lr"] = rate * max(scale, 1e-4)
         with torch.autocast(device, torch.bfloat16, precision == torch.bfloat16):
             loss = forward(ids.to(device), labels=labels.to(device)).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for matrix in matrices:
-            matrix.take_gradient()
         for optimizer in stepping:
             optimizer.step()
         model.zero_grad()
         losses.append(loss.item())
-        log["steps"] = step
-        log["tokens"] += int((labels[:, 1:] != -100).sum())
-        log["seconds"] = round(time.time() - start)
+        tokens = log["tokens"] + int((labels[:, 1:] != -100).sum())
+        log |= {"steps": step, "tokens": tokens, "seconds": round(time.time() - start)}
         if step % 20 == 0:
             mean = round(sum(losses) / len(losses), 4)
-            log["history"].append([step, log["tokens"], mean])
-            report(f"step {step}  {log['tokens']:,} tokens  loss {mean}")
+            log["history"].append([step, tokens, mean])
+            report(f"step {step}  {tokens:,} tokens  loss {mean}")
             losses = []
-        if step % 200 == 0 or log["tokens"] >= recipe.tokens:
+        if step % 200 == 0 or tokens >= recipe.tokens:
             save(model, tokenizer, output, log)
-        if log["tokens"] >= recipe.tokens:
+        if tokens >= recipe.tokens:
             return output
 
 
@@ -127,8 +119,12 @@ def train_tokenizer(vocab: int, *, documents: int = 30_000) -> PreTrainedTokeniz
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()
-    how = {"vocab_size": vocab - 1, "show_progress": False}
-    how |= {"initial_alphabet": pre_tokenizers.ByteLevel.alphabet()}
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    how = {
+        "vocab_size": vocab - 1,
+        "show_progress": False,
+        "initial_alphabet": alphabet,
+    }
     bpe.train_from_iterator(texts, trainers.BpeTrainer(**how))
     rest = {"model_max_length": CONTEXT, "clean_up_tokenization_spaces": False}
     rest |= dict.fromkeys(("bos_token", "eos_token", "unk_token"), END)
