@@ -26,8 +26,9 @@ def without_end(*, seed: int = 0, end_bias: float = 0, **options) -> GPT2LMHeadM
     size |= {"vocab_size": 24, "initializer_range": 0.7, "pad_token_id": 0, **options}
     model = random_model(seed=seed, **size)
     model.generation_config.eos_token_id = None
-    end = model.transformer.wte.weight[0].detach()
-    model.transformer.ln_f.bias.data += end_bias * end / end.square().sum()
+    if end_bias:
+        end = model.transformer.wte.weight[0].detach()
+        model.transformer.ln_f.bias.data = end_bias * end / end.square().sum()
     return model
 
 
