@@ -99,6 +99,7 @@ def test_the_tokenizer_gives_every_document_back(tokenizer):
 
 
 def test_rows_hold_whole_documents_or_the_full_context(tokenizer, small):
+    assert set(batches.SHARES) == {"stories", "code", "lists"}  # verse: fine-tuning
     eos = tokenizer.eos_token_id
     form = {"size": small.batch, "packed": small.packed, "bare": small.bare}
     made = batches.batches(tokenizer, **form, seed=0)
