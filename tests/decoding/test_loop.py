@@ -153,10 +153,8 @@ def test_steps_show_the_distribution_before_and_after_the_rules():
         return next_logits.div_(0.5)
 
     model, ids = random_model(), random_ids()
-    steps = stream(
-        GPT2.from_hf(model), ids, rules=[in_place], pick=sample(1), max_new_tokens=6
-    )
-    for step in steps:
+    options = {"rules": [in_place], "pick": sample(1), "max_new_tokens": 6}
+    for step in stream(GPT2.from_hf(model), ids, **options):
         with torch.no_grad():
             probs = model(ids).logits[0, -1].softmax(dim=-1)
         after = probs[:12] ** 2 / (probs[:12] ** 2).sum()
@@ -198,9 +196,8 @@ def test_generated_pairs_follow_the_exact_distribution():
     """Ten thousand texts of two tokens against P(first) P(second | first)."""
     model = random_model(seed=4, vocab_size=6, initializer_range=0.4)
     ids = torch.tensor([[1, 2]])
-    made = generate(
-        GPT2.from_hf(model), ids.expand(10_000, -1), pick=sample(0), max_new_tokens=2
-    )[:, 2:]
+    options = {"pick": sample(0), "max_new_tokens": 2}
+    made = generate(GPT2.from_hf(model), ids.expand(10_000, -1), **options)[:, 2:]
     counts = (made[:, 0] * 6 + made[:, 1]).bincount(minlength=36)
     pairs = torch.cartesian_prod(torch.arange(6), torch.arange(6))
     texts = torch.cat([ids.expand(36, -1), pairs], dim=1)
@@ -279,15 +276,11 @@ def test_stops_are_drop_in_both_ways(pocket):
     ids = torch.tensor([ids_of(tokenizer, "<|endoftext|>", "Once upon a time")])
     theirs = library.StopStringCriteria(tokenizer, ["."])
     options = {"max_new_tokens": 40}
-    made, *others = [
-        generate(model, ids, stop=[stop_string(tokenizer, ".")], **options),
-        generate(model, ids, stop=library.StoppingCriteriaList([theirs]), **options),
-        by_the_library(
-            model, ids, stopping_criteria=[stop_string(tokenizer, ".")], **options
-        ),
-        by_the_library(model, ids, stopping_criteria=[theirs], **options),
-    ]
-    assert all(torch.equal(made, other) for other in others)
+    made = generate(model, ids, stop=library.StoppingCriteriaList([theirs]), **options)
+    for stop in ([stop_string(tokenizer, ".")], [theirs]):
+        assert torch.equal(made, generate(model, ids, stop=stop, **options))
+        other = by_the_library(model, ids, stopping_criteria=stop, **options)
+        assert torch.equal(made, other)
     assert tokenizer.decode(made[0]).endswith(".")
     ends = [library.EosTokenCriteria(3)]
     same = generate(random_model(), random_ids(), stop=ends, max_new_tokens=9)
@@ -356,23 +349,11 @@ def test_stream_complains_when_it_is_called():
         stream(random_model(), ONES.expand(2, 5), max_new_tokens=3)
 
 
-@pytest.mark.parametrize("seed", ["7", 1.0, True])
-def test_sample_wants_a_seed(seed):
-    with pytest.raises(TypeError, match=f"or a Generator: not {type(seed).__name__}$"):
-        sample(seed)
-
-
 @pytest.mark.parametrize("pick", [greedy, sample(0)])
 @pytest.mark.parametrize("logits", [torch.zeros(5), torch.zeros(1, 5).long()])
 def test_pickers_refuse_what_are_no_logits(pick, logits):
     with pytest.raises(ValueError, match="^expected floating logits"):
         pick(logits)
-
-
-@pytest.mark.parametrize("text", ["", None])
-def test_string_to_stop_at_has_characters(pocket, text):
-    with pytest.raises(ValueError, match=f"^the string to stop at is {text!r}, expec"):
-        stop_string(pocket[1], text)
 
 
 def test_rules_never_write_into_the_prompt():
@@ -408,8 +389,6 @@ def test_model_in_train_mode_without_dropout_is_fine():
 def test_rows_that_stop_are_filled_with_a_token_of_the_vocabulary():
     model = random_model(eos_token_id=50256)
     never = [lambda ids, logits: torch.zeros(len(ids), dtype=torch.bool)]
-    with pytest.raises(
-        ValueError, match="^eos_token_id is 50256, expected one token's"
-    ):
+    with pytest.raises(ValueError, match="^eos_token_id is 50256, expected one tok"):
         generate(model, random_ids(rows=2), stop=never, max_new_tokens=3)
     assert generate(model, random_ids(), stop=never, max_new_tokens=3).shape == (1, 8)

@@ -1,6 +1,7 @@
 """helpers.strategies: what a beginner calls, each strategy by its name."""
 
 import math
+from functools import lru_cache
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from helpers.decoding import generate, sample, strategies, temperature, top_p
 from helpers.decoding.strategies import engine, generate_text, stream_text
 from helpers.gpt2 import GPT2
 from helpers.options import NUMBERS, STRATEGIES, taken
+from tests.random_models import random_model
 
 EOS = "<|endoftext|>"
 TEXT = "Tom had a kite. Ann had a fox 🦊. The kite flew over the fox."
@@ -27,12 +29,9 @@ def tokenizer_of(size):
 @pytest.fixture(scope="module")
 def pair():
     """A random GPT-2 whose tokens are words, letters and halves of an emoji."""
-    torch.manual_seed(0)
     tokenizer = tokenizer_of(265)
-    size = {"n_layer": 1, "n_head": 2, "n_embd": 16, "n_positions": 64}
-    end = {"bos_token_id": 0, "eos_token_id": 0, "initializer_range": 0.3}
-    config = GPT2Config(vocab_size=len(tokenizer), **size, **end)
-    return GPT2.from_hf(GPT2LMHeadModel(config).eval()), tokenizer
+    size = {"n_layer": 1, "n_head": 2, "n_embd": 16, "vocab_size": len(tokenizer)}
+    return GPT2.from_hf(random_model(**size)), tokenizer
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -76,13 +75,11 @@ ENDS = [
 
 @pytest.mark.parametrize(("strategy", "name", "end"), ENDS)
 def test_nothing_breaks_at_the_ends_of_a_range(pair, strategy, name, end):
-    options = {"max_new_tokens": 30, "repetition_penalty": 1e-4, name: end}
-    if strategy == "contrastive":
-        del options["repetition_penalty"]
+    strongest = {} if strategy == "contrastive" else {"repetition_penalty": 1e-4}
+    options = {"max_new_tokens": 30, **strongest, name: end}
     assert generate_text(PROMPT, model=pair, strategy=strategy, **options)
-    kind, step = NUMBERS[name].kind, 1 if end == NUMBERS[name].most else -1
+    beyond = end + (1 if end == NUMBERS[name].most else -1)
     with pytest.raises(ValueError, match=f"^{name} is .*, expected a "):
-        beyond = end + step if kind is int else math.nextafter(end, step * math.inf)
         generate_text(PROMPT, model=pair, strategy=strategy, **{name: beyond})
 
 
@@ -177,28 +174,22 @@ def test_text_fills_the_context_where_nothing_is_said(pair):
         generate_text(prompt * 5, **never_ends)
 
 
-def test_names_load_the_engine_once_and_follow_the_environment(monkeypatch):
-    loaded = []
-
+def test_names_load_the_engine_once_and_follow_the_environment(monkeypatch, pair):
     def load_model(name):
         loaded.append(name)
-        torch.manual_seed(0)
-        size = {"n_layer": 1, "n_head": 1, "n_embd": 2, "n_positions": 8}
-        odd = {"scale_attn_by_inverse_layer_idx": name == "odd"}
-        config = GPT2Config(vocab_size=10, eos_token_id=0, **size, **odd)
-        return GPT2LMHeadModel(config).eval(), "tokenizer"
+        odd = name == "odd"  # what the engine cannot do
+        model = random_model(scale_attn_by_inverse_layer_idx=odd)
+        return model, "tokenizer"
 
+    loaded = []
     monkeypatch.setattr(strategies, "load_model", load_model)
+    monkeypatch.setattr(strategies, "_load", lru_cache(strategies._load.__wrapped__))
     monkeypatch.delenv("COURSE_MODEL", raising=False)
-    strategies._load.cache_clear()
-    try:
-        assert engine("pocket") is engine() is engine(None)
-        assert isinstance(engine()[0], GPT2)
-        monkeypatch.setenv("COURSE_MODEL", "odd")
-        assert isinstance(engine()[0], GPT2LMHeadModel)  # what the engine cannot do
-        assert loaded == ["pocket", "odd"]
-    finally:
-        strategies._load.cache_clear()
+    assert engine("pocket") is engine() is engine(None)
+    assert isinstance(engine()[0], GPT2)
+    monkeypatch.setenv("COURSE_MODEL", "odd")
+    assert isinstance(engine()[0], GPT2LMHeadModel)
+    assert loaded == ["pocket", "odd"]
 
 
 KNOWN = "greedy, sample, top_k, top_p, min_p, typical, beam, contrastive"
