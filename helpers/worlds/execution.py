@@ -27,6 +27,7 @@ from functools import partial
 from pathlib import Path
 
 from helpers.inputs import expect
+from helpers.tokens import check_text
 
 CAGE = Path(__file__).with_name("cage.py")
 SECONDS = 2.0  # wall clock, for one text
@@ -44,8 +45,7 @@ def first_error(text: str, *, seconds: float = SECONDS) -> Error | None:
     Reasons begin with ``syntax:`` or ``doctest:``. A text of which no example is run
     fails, and so does one that runs longer than ``seconds`` (wall clock).
     """
-    if not isinstance(text, str):
-        raise TypeError(f"expected a text (str), got {type(text).__name__}")
+    check_text(text)
     expect("seconds", seconds, lambda s: s > 0, "a number above 0")
     folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
     with folder, ThreadPoolExecutor(1) as reader:

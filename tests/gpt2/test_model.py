@@ -109,16 +109,11 @@ def test_padded_rows_read_as_if_alone(model, engine, sizes):
         close(found[row, total - text.shape[1] :], logits_of(model, text)[0])
 
 
-def test_an_attention_mask_of_ones_changes_nothing(model, engine):
-    ids = random_ids(model, 2, 10)
-    found = logits_of(engine, ids, attention_mask=torch.ones_like(ids))
-    close(found, logits_of(engine, ids), within=1e-5)
-
-
 @pytest.mark.parametrize("kept", [1, 3, 10])
-def test_logits_to_keep_are_the_last_ones(model, engine, kept):
-    ids = random_ids(model, 2, 10)
-    found = logits_of(engine, ids, logits_to_keep=kept)
+def test_logits_to_keep_are_the_last_ones_and_a_mask_of_ones_is_none(engine, kept):
+    ids = random_ids(engine, 2, 10)
+    ones = torch.ones_like(ids)
+    found = logits_of(engine, ids, logits_to_keep=kept, attention_mask=ones)
     assert found.shape[1] == kept
     close(found, logits_of(engine, ids)[:, -kept:], within=1e-5)
 
@@ -237,9 +232,8 @@ def test_what_does_not_fit_in_the_cache_is_refused(small, kind):
         read(engine, cache, random_ids(small, 2, 3))
     with expected("1 rows of 5 tokens, but the cache has room for 2 rows of 6"):
         read(engine, cache, random_ids(small, 1, 1))
-    for row in (2, -1):
-        with expected(f"row {row} is outside the batch, 0 … 1"):
-            cache.select(torch.tensor([0, row]))
+    with expected("row 2 is outside the batch, 0 … 1"):
+        cache.select(torch.tensor([0, 2]))
     assert cache.length == 4  # nothing was written
     read(engine, cache, random_ids(small, 2, 2))
     with expected("room is -1, expected a whole number of tokens from 1"):

@@ -127,6 +127,9 @@ def test_training_and_measuring_never_share_a_seed(monkeypatch, tokenizer, seed,
     seeds = [call.args[0] for call in world.sample.mock_calls]
     assert len(set(seeds)) == len(seeds) >= 600
     assert min(seeds) >= 0 and max(seeds) < FRESH
+    world.reset_mock()  # another run has documents of its own
+    assert [*islice(batches.documents(tokenizer, seed, run + 1), 600)]
+    assert not set(seeds) & {call.args[0] for call in world.sample.mock_calls}
 
 
 def silent(line):
@@ -257,9 +260,3 @@ def test_a_card_needs_the_log_of_a_training(tmp_path):
 def test_one_part_is_measured_by_itself(capsys):
     assert measure.main(["lists", "--texts", "1"]) == 0
     assert list(json.loads(capsys.readouterr().out)) == ["lists"]
-
-
-def test_every_run_has_documents_of_its_own(tokenizer):
-    first, second = (batches.documents(tokenizer, 0, run) for run in (0, 1))
-    first = {tuple(ids) for ids in islice(first, 300)}
-    assert not first & {tuple(ids) for ids in islice(second, 300)}

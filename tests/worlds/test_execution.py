@@ -210,24 +210,17 @@ def test_a_text_ends_with_its_caller():
     assert not child.exists()
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds", "message"),
-    [
-        (b"x = 1", 1, "expected a text (str), got bytes"),
-        (RIGHT, 0, "seconds is 0, expected a number above 0"),
-    ],
-)
-def test_bad_input(text, seconds, message):
-    with pytest.raises((TypeError, ValueError)) as caught:
-        first_error(text, seconds=seconds)
-    assert str(caught.value) == message
+def test_bad_input():
+    with pytest.raises(ValueError, match="^expected a text, got bytes$"):
+        first_error(b"x = 1")
+    with pytest.raises(ValueError, match="^seconds is 0, expected a number above 0$"):
+        first_error(RIGHT, seconds=0)
 
 
 def test_the_world_of_code():
     world = load_world("code")
     texts = [world.sample(seed) for seed in range(100)]
-    wrong = [t for t, e in zip(texts, check_many(texts, seconds=10), strict=True) if e]
-    assert wrong == []
+    assert not any(check_many(texts, seconds=10))
     assert world.first_error(RIGHT) is None
     assert world.first_error(function("return 2")).kind == "doctest"
     assert world.first_error("def f(").kind == "syntax"

@@ -115,29 +115,26 @@ def test_tiny_next_words_follow_from_the_enumeration(tiny, truth):
 
 
 def test_outside_the_world(tiny):
-    assert tiny.log_prob("Tom had a kite") == -math.inf
-    assert tiny.log_prob("") == -math.inf
+    assert tiny.log_prob("Tom had a kite") == tiny.log_prob("") == -math.inf
     assert tiny.next_words("Nobody") == {}
     assert [*tiny.next_words("1 + 1 = 2.")] == [END]
 
 
-def test_same_seed_same_text(tiny):
-    texts = "\n".join(tiny.sample(seed) for seed in range(100))
+def test_same_seed_same_text_on_any_machine(tiny):
+    texts = "\n".join(tiny.sample(np.int64(seed)) for seed in range(100))
     digest = hashlib.sha256(texts.encode()).hexdigest()
     assert digest[:16] == "59f6c703605fa012"
 
 
-class Letters:
+def letters(text):
     """A tokenizer that makes every character a token."""
-
-    def __call__(self, text):
-        return {"input_ids": [ord(c) for c in text]}
+    return {"input_ids": [ord(character) for character in text]}
 
 
 def test_entropy_floor_is_near_the_enumerated_entropy(tiny, truth):
     nats = -sum(p * math.log(p) for p in truth.values())
     tokens = sum(p * (len(text) + 1) for text, p in truth.items())
-    floor = tiny.entropy_floor(Letters(), 4000)
+    floor = tiny.entropy_floor(letters, 4000)
     assert abs(floor.value - nats / tokens) < 3 * floor.error
     assert floor.error < 0.02 * floor.value
 
@@ -191,7 +188,7 @@ def test_what_was_introduced_is_remembered(right, wrong, reason):
         (lambda w: w.next_words(None), "expected a text, got NoneType"),
         (lambda w: w.first_error(b"a"), "expected a text, got bytes"),
         (lambda w: w.log_prob(["a"]), "expected a text, got list"),
-        (lambda w: w.entropy_floor(Letters(), 0), "n is 0, expected a whole number fr"),
+        (lambda w: w.entropy_floor(letters, 0), "n is 0, expected a whole number fr"),
         (lambda w: w.word_probs("Tom ran"), "the world tiny cannot write ' ran' as wo"),
         (lambda w: list_prompt("rhymes", 2, 0), "there is no task 'rhymes': choose on"),
         (lambda w: list_prompt("copy", 11, 0), "copy has 0 to 10 shots, not 11"),
@@ -220,10 +217,6 @@ def test_samples_differ_and_have_a_probability(name):
         assert world.log_prob(text) > -math.inf, text
         assert text == text.strip() and "".join(words(text)) == text
     assert all(World.first_error(world, text) is None for text in texts[:20])
-
-
-def test_numpy_seeds_are_seeds(tiny):
-    assert tiny.sample(np.int64(3)) == tiny.sample(3)
 
 
 @pytest.mark.parametrize("name", WORLDS)
