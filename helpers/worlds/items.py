@@ -15,7 +15,7 @@ read a word is to ``step`` all of them and to keep those that can write it.
 from bisect import bisect
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import NamedTuple
 
 from helpers.tokens import END
@@ -31,6 +31,12 @@ class Seq(tuple):
 
     __hash__ = object.__hash__
     __eq__ = object.__eq__
+
+    def __init__(self, items):
+        self.backwards = []  # for a stack, neighbouring words joined
+        for is_word, run in groupby(items, lambda item: isinstance(item, str)):
+            self.backwards += ["".join(run)] if is_word else run
+        self.backwards.reverse()
 
     @property
     def first(self) -> frozenset | None:
@@ -83,8 +89,11 @@ class Slot:
         self.variable, self.entries, self.forms = variable, entries, forms
         self.shown, self.role = shown, role
         self.cumulative = [*accumulate(entry.weight for entry in entries)]
-        self.firsts = [form.first for form in forms]
-        self.first = None if None in self.firsts else frozenset().union(*self.firsts)
+        self.starting: dict[str | None, list[int]] = {}  # forms by their first words
+        for i, form in enumerate(forms):
+            for word in (None,) if form.first is None else form.first:
+                self.starting.setdefault(word, []).append(i)
+        self.first = None if None in self.starting else frozenset(self.starting)
 
     def draw(self, bindings: list, uniform: Uniform) -> Seq:
         """Write the remembered entry, or choose one and remember it."""
@@ -106,12 +115,17 @@ class Slot:
         if bindings[index] is not None:
             yield 1.0, self.forms[bindings[index]], bindings
             return
-        admitted = [i for i in range(len(self.entries)) if self._admits(i, bindings)]
-        total = sum(self.entries[i].weight for i in admitted)
-        for i in admitted:
-            if word is None or self.firsts[i] is None or word in self.firsts[i]:
-                after = (*bindings[:index], i, *bindings[index + 1 :])
-                yield self.entries[i].weight / total, self.forms[i], after
+        every, begins = range(len(self.entries)), self.starting.get
+        some = every if word is None else begins(word, []) + begins(None, [])
+        total = self.cumulative[-1]
+        if some and (self.variable.rivals or self.variable.like is not None):
+            weights = (
+                self.entries[i].weight for i in every if self._admits(i, bindings)
+            )
+            total, some = sum(weights), [i for i in some if self._admits(i, bindings)]
+        for i in some:
+            after = (*bindings[:index], i, *bindings[index + 1 :])
+            yield self.entries[i].weight / total, self.forms[i], after
 
     def _admits(self, i: int, bindings) -> bool:
         """Whether entry ``i`` may be chosen, given what is remembered."""

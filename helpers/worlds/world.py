@@ -65,7 +65,7 @@ class World:
             if isinstance(item, str):
                 text += item
             else:
-                stack += reversed(item.draw(bindings, uniform))
+                stack += item.draw(bindings, uniform).backwards
         return text
 
     def log_prob(self, text: str) -> float:
