@@ -35,7 +35,8 @@ class Seq(tuple):
     def __init__(self, items):
         self.backwards = []  # for a stack, neighbouring words joined
         for is_word, run in groupby(items, lambda item: isinstance(item, str)):
-            self.backwards += ["".join(run)] if is_word else run
+            parts = [*run]
+            self.backwards += ["".join(parts)] if is_word else parts
         self.backwards.reverse()
 
     @property
