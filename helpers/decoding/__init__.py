@@ -24,7 +24,7 @@ from helpers.decoding.rules import (
     top_k,
     top_p,
     typical_p,
-)  # fmt: skip
+)
 from helpers.decoding.search import Hypothesis, beam_search
 from helpers.decoding.strategies import engine, generate_text, stream_text
 

@@ -15,7 +15,7 @@ from helpers.inputs import (
     check_prompt,
     expect,
     whole,
-)  # fmt: skip
+)
 
 
 class Hypothesis(NamedTuple):
