@@ -1,4 +1,4 @@
-"""Makes bare `pytest` what `python -m helpers test` runs; see helpers/cli/test.py.
+"""Makes bare `pytest` what `python -m helpers test` runs; see tests/lanes.py.
 
 With `--nbval` what notebooks show is compared, in the arithmetic of the oldest x86-64;
 without it they must run, in the machine's own. This file stands here because pytest,
@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from helpers.cli import test
+from tests import lanes
 
-os.environ.update(test.variables())  # before torch is imported, and for kernels
-runpy.run_path(str(test.ROOT / "tests" / "offline" / "sitecustomize.py"))
+os.environ.update(lanes.variables())  # before torch is imported, and for kernels
+runpy.run_path(str(lanes.ROOT / "tests" / "offline" / "sitecustomize.py"))
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # started in the background
     with contextlib.suppress(ValueError):  # only a main thread may; programs inherit it
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -28,11 +28,11 @@ def pytest_configure(config):
     """Choose the lane by --nbval; end with whoever started this run."""
     option = config.option
     strict = getattr(option, "nbval", False)
-    os.environ.update(test.OLDEST if strict else {})
+    os.environ.update(lanes.OLDEST if strict else {})
     option.nbval_lax = not strict
     option.nbval_current_env = True
     option.nbval_cell_timeout = 300
-    option.nbval_sanitize_with = str(test.ROOT / "tests" / "nbval_sanitize.cfg")
+    option.nbval_sanitize_with = str(lanes.ROOT / "tests" / "nbval_sanitize.cfg")
     if os.environ.get("COURSE_PARENT") == str(os.getppid()):
         threading.Thread(target=end_with, args=[os.getppid()], daemon=True).start()
 
@@ -47,7 +47,7 @@ def end_with(parent: int) -> None:
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The course's folder."""
-    return test.ROOT
+    return lanes.ROOT
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -26,9 +26,6 @@ pocket        how the pocket GPT-2 was made and measured
 cli           ``python -m helpers COMMAND``, a file per command
 
 Beside them: inputs (what callers give, checked), options (of the strategies, and their
-ranges), logs (what transformers says only in
-its log), widgets (explorers to play with in a notebook).
-
-Nothing is imported here, so ``import helpers`` costs nothing:
-write ``from helpers.models import load_model``.
+ranges), logs (what transformers says only in its log), widgets (explorers to play with
+in a notebook). Nothing is imported here: ``from helpers.models import load_model``.
 """

@@ -32,8 +32,6 @@ if not __package__:
     sys.path.insert(0, os.path.dirname(here))
 
 if __name__ == "__main__":
-    try:
-        from helpers.cli.command_line import main
-    except KeyboardInterrupt:
-        sys.exit(130)
+    from helpers.cli.command_line import main
+
     sys.exit(main(sys.argv[1:]))

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import ipywidgets
 import torch
+from ipywidgets import FloatSlider, IntSlider
 from matplotlib import pyplot as plt
 
 from helpers import decoding
@@ -68,16 +69,14 @@ class TokenExplorer(ipywidgets.VBox):
         expect("top", top, whole(), "a whole number from 1")
         self.model, self.tokenizer, self.input_ids = model, tokenizer, input_ids
         self.max_new_tokens, self.top = max_new_tokens, top
-        self.step = _slider("token", 1, 1, max_new_tokens)
-        self.temperature = _slider("temperature", 1.0, 0.1, 2.0, step=0.1)
-        self.top_k = _slider("top k", 0, 0, min(50, model.config.vocab_size))
-        self.top_p = _slider("top p", 1.0, 0.05, 1.0, step=0.05)
-        self.pick = ipywidgets.ToggleButtons(
-            options=["greedy", "sample"], description="pick", style=WIDE
-        )
-        self.seed = ipywidgets.BoundedIntText(
-            description="seed", min=0, max=10**6, continuous_update=False, style=WIDE
-        )
+        most = min(50, model.config.vocab_size)
+        self.step = _control(IntSlider, "token", 1, 1, max_new_tokens)
+        self.temperature = _control(FloatSlider, "temperature", 1.0, 0.1, 2.0, 0.1)
+        self.top_k = _control(IntSlider, "top k", 0, 0, most)
+        self.top_p = _control(FloatSlider, "top p", 1.0, 0.05, 1.0, 0.05)
+        options = {"options": ["greedy", "sample"], "description": "pick"}
+        self.pick = ipywidgets.ToggleButtons(**options, style=WIDE)
+        self.seed = _control(ipywidgets.BoundedIntText, "seed", 0, 0, 10**6)
         self.text, self.figure = ipywidgets.HTML(), ipywidgets.Image(format="png")
         self.settings = (self.temperature, self.top_k, self.top_p, self.pick, self.seed)
         for control in self.settings:
@@ -96,16 +95,11 @@ class TokenExplorer(ipywidgets.VBox):
             rules.append(decoding.top_k(self.top_k.value))
         rules.append(decoding.top_p(self.top_p.value))
         drawn = self.pick.value == "sample"
-        self.choices = list(
-            choices(
-                self.model,
-                self.input_ids,
-                rules=rules,
-                pick=decoding.sample(self.seed.value) if drawn else decoding.greedy,
-                max_new_tokens=self.max_new_tokens,
-                eos_token_id=self.tokenizer.eos_token_id,
-            )
-        )
+        pick = decoding.sample(self.seed.value) if drawn else decoding.greedy
+        ends = {"max_new_tokens": self.max_new_tokens}
+        ends["eos_token_id"] = self.tokenizer.eos_token_id
+        steps = choices(self.model, self.input_ids, rules=rules, pick=pick, **ends)
+        self.choices = list(steps)
         self.step.max = len(self.choices)
         self._show()
 
@@ -114,43 +108,23 @@ class TokenExplorer(ipywidgets.VBox):
         at = self.step.value - 1
         tokens = [choice.token for choice in self.choices]
         prompt = self.tokenizer.decode(self.input_ids[0])
-        before, after = (
-            html.escape(self.tokenizer.decode(part))
-            for part in (tokens[:at], tokens[at + 1 :])
-        )
-        piece = html.escape(self._name(tokens[at]))
-        was, became = (
-            scores.softmax(-1)[tokens[at]] for scores in self.choices[at][:2]
-        )
+        parts = (tokens[:at], tokens[at : at + 1], tokens[at + 1 :])
+        before, piece, after = (html.escape(self.tokenizer.decode(p)) for p in parts)
+        both = self.choices[at][:2]
+        was, became = (scores.softmax(dim=-1)[tokens[at]] for scores in both)
         self.text.value = (
             f"<p>{html.escape(prompt)}{before}<b>{piece}</b>"
             f"<span style='opacity:0.5'>{after}</span></p>"
             f"<p>Its probability: {was:.2f} before the rules, {became:.2f} after.</p>"
         )
-        axes = token_choice(
-            *self.choices[at][:2],
-            chosen=tokens[at],
-            name=self._name,
-            top=self.top,
-            title=f"Token {at + 1} of {len(tokens)}",
-        )
-        self.figure.value = _png(axes[0].figure)
-
-    def _name(self, token: int) -> str:
-        return self.tokenizer.decode([token])
+        options = {"chosen": tokens[at], "name": self.tokenizer.decode, "top": self.top}
+        title = f"Token {at + 1} of {len(tokens)}"
+        self.figure.value = _png(token_choice(*both, title=title, **options)[0].figure)
 
 
-def _slider(name: str, value, least, most, *, step=1):
-    kind = ipywidgets.IntSlider if isinstance(value, int) else ipywidgets.FloatSlider
-    return kind(
-        description=name,
-        value=value,
-        min=least,
-        max=most,
-        step=step,
-        continuous_update=False,
-        style=WIDE,
-    )
+def _control(kind, name: str, value, least, most, step=1):
+    options = {"description": name, "style": WIDE, "continuous_update": False}
+    return kind(value=value, min=least, max=most, step=step, **options)
 
 
 def _png(figure) -> bytes:

@@ -72,9 +72,7 @@ class Day:
         words = sum(len(text.split()) for text in self.prose)
         code = sum(map(lines, self.code))
         reading = words / WORDS_A_MINUTE + code / LINES_A_MINUTE
-        stated = re.findall(
-            r"^###.*[●○]{3}\D*(\d+) minutes", "\n".join(self.prose), re.M
-        )
+        stated = re.findall(EXERCISE, "\n".join(self.prose), re.M)
         return Minutes(5 * round(reading / 5), sum(map(int, stated)))
 
     @property
@@ -96,17 +94,16 @@ class Day:
     def unusual(self) -> list[str]:
         """The measures that lie outside their limits, each as a phrase."""
         return [
-            f"{name} {value}, usual {LIMITS[name][0]} to {LIMITS[name][1]}"
-            for name, value in self.measures.items()
-            if not LIMITS[name][0] <= value <= LIMITS[name][1]
+            f"{name} {self.measures[name]}, usual {least} to {most}"
+            for name, (least, most) in LIMITS.items()
+            if not least <= self.measures[name] <= most
         ]
 
     def head(self, running: str) -> str:
         """Return the line of the first cell that says how long the day takes."""
-        read, solve = self.minutes
-        return (
-            f"*Reading: about {read} minutes; exercises: {solve}; running: {running}*"
-        )
+        reading, exercises = self.minutes
+        text = f"Reading: about {reading} minutes; exercises: {exercises}"
+        return f"*{text}; running: {running}*"
 
 
 def lines(source: str) -> int:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from helpers.cli.test import variables  # noqa: E402
+from tests.lanes import variables  # noqa: E402
 
 
 def execute(path: Path) -> None:
@@ -25,10 +25,9 @@ def execute(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     kept = {key: notebook.metadata[key] for key in ("kernelspec", "language_info")}
     folder = {"metadata": {"path": str(path.parent)}}
-    client = NotebookClient(
-        notebook, timeout=600, kernel_name="python3", resources=folder
-    )
-    env = variables("oldest")  # the lane in which outputs are compared
+    how = {"timeout": 600, "kernel_name": "python3", "resources": folder}
+    client = NotebookClient(notebook, **how)
+    env = variables(oldest=True)  # the lane in which outputs are compared
     paths = os.pathsep.join([str(ROOT), env["PYTHONPATH"]])
     client.execute(env={**env, "PYTHONPATH": paths})
     notebook.metadata = nbformat.from_dict(kept)

@@ -7,7 +7,6 @@ me this file), well or in one of the ways a real network answers badly.
 import hashlib
 import json
 import threading
-import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -77,11 +76,8 @@ class Answer(BaseHTTPRequestHandler):
         if name not in self.server.folders:
             return self.reply(404, X_Error_Code="RepoNotFound")
         files = [path.name for path in sorted(self.server.folders[name].iterdir())]
-        info = {
-            "id": name,
-            "sha": COMMIT,
-            "siblings": [{"rfilename": f} for f in files],
-        }
+        files = [{"rfilename": file} for file in files]
+        info = {"id": name, "sha": COMMIT, "siblings": files}
         self.reply(body=json.dumps(info).encode())
 
     def file(self, name, file):
@@ -118,11 +114,3 @@ def serve(folders, fault=None):
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-if __name__ == "__main__":
-    pocket = Path(__file__).resolve().parent.parent / "data" / "pocket-gpt2"
-    with serve({"gpt2": pocket}) as hub:
-        print(f"HF_ENDPOINT={hub.url} serves the pocket model as gpt2; Ctrl-C ends it")
-        while True:
-            time.sleep(60)

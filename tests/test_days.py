@@ -21,28 +21,18 @@ QUESTIONS = [
 each_day = pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 
 
-def row_of(path):
-    """The cells of the day's row in README's table."""
+@each_day
+def test_readme_has_its_row_and_both_have_its_minutes(path):
     rows = [line for line in README.splitlines() if f"(notebooks/{path.name})" in line]
     assert len(rows) == 1
-    return [cell.strip() for cell in rows[0].strip("|").split("|")]
-
-
-@each_day
-def test_readme_has_its_row_and_its_minutes(path):
-    name, question, learned, minutes, status = row_of(path)
+    cells = [cell.strip() for cell in rows[0].strip("|").split("|")]
+    name, question, learned, minutes, status = cells
     day = Day(path)
     assert name.startswith(f"[{day.number} ")
     assert question in day.prose[0]
     assert learned and status == "ready"
     assert int(minutes) == day.minutes.total
-
-
-@each_day
-def test_head_has_the_minutes(path):
-    reading, exercises = Day(path).minutes
-    wanted = f"*Reading: about {reading} minutes; exercises: {exercises}; running: "
-    assert wanted in Day(path).prose[0]
+    assert day.head("").rstrip("*") in day.prose[0]
 
 
 @each_day
@@ -53,17 +43,13 @@ def test_links_lead_to_the_days_before_and_after(path):
 
 
 @each_day
-def test_exercises_have_checks_and_solutions(path):
+def test_exercises_have_checks_and_solutions_and_figures_a_module(path):
     day, solution = Day(path), Day(path.parent / "solutions" / path.name)
     assert len(day.exercises) >= 3
     assert solution.exercises == day.exercises
     for name in day.exercises:
         assert name.startswith(path.stem[:5])
         assert len(getattr(checks, name).wrong) >= 3, "wrong functions, with messages"
-
-
-@each_day
-def test_figures_have_a_module_of_the_day(path):
     assert (ROOT / "helpers" / "plots" / f"{path.stem[:5]}.py").exists()
 
 

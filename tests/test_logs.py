@@ -8,11 +8,7 @@ from helpers.logs import overhear
 def test_answers_errors_and_warnings_are_returned():
     logger = logging.getLogger("transformers")
     usual = list(logger.handlers)
-
-    def call():
-        logger.warning("mind the %s", "gap")
-        return 3
-
-    assert overhear(call) == (3, ["mind the gap"])
+    answer = overhear(lambda: logger.warning("mind the %s", "gap") or 3)
+    assert answer == (3, ["mind the gap"])
     assert overhear(lambda: int("a"))[0].startswith("ValueError: invalid literal")
     assert logger.handlers == usual

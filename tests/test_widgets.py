@@ -25,8 +25,8 @@ def explorer(prompt):
 
 def test_choices_carry_the_logits_before_and_after_the_rules(prompt):
     model, _, input_ids = prompt
-    rules = [temperature(2.0), top_k(3)]
-    first = next(choices(model, input_ids, rules=rules, pick=greedy, max_new_tokens=2))
+    options = {"rules": [temperature(2.0), top_k(3)], "max_new_tokens": 2}
+    first = next(choices(model, input_ids, pick=greedy, **options))
     with torch.no_grad():
         logits = model(input_ids).logits[0, -1]
     torch.testing.assert_close(first.logits, logits)
@@ -39,33 +39,29 @@ def test_choices_carry_the_logits_before_and_after_the_rules(prompt):
 def test_the_figure_follows_the_step_and_the_rules(explorer):
     matplotlib.pyplot.close("all")  # what other tests of this process have drawn
     pictures = [bytes(explorer.figure.value)]
-    explorer.step.value = 3
-    pictures.append(bytes(explorer.figure.value))
-    explorer.top_k.value = 2
-    pictures.append(bytes(explorer.figure.value))
+    for control, value in ((explorer.step, 3), (explorer.top_k, 2)):
+        control.value = value
+        pictures.append(bytes(explorer.figure.value))
     assert len(set(pictures)) == 3 and all(p.startswith(b"\x89PNG") for p in pictures)
     assert not matplotlib.pyplot.get_fignums()  # none is left open, to be shown twice
 
 
 def test_rules_change_what_may_be_drawn_and_seeds_repeat(explorer):
-    explorer.pick.value = "sample"
-    explorer.temperature.value, explorer.seed.value = 2.0, 1
-    first = [choice.token for choice in explorer.choices]
-    explorer.seed.value = 2
-    assert [choice.token for choice in explorer.choices] != first
-    explorer.seed.value = 1
-    assert [choice.token for choice in explorer.choices] == first
-    explorer.top_k.value = 1  # leaves nothing to draw
-    drawn = [choice.token for choice in explorer.choices]
-    explorer.pick.value = "greedy"
-    assert [choice.token for choice in explorer.choices] == drawn
+    def tokens_with(control, value):
+        control.value = value
+        return [choice.token for choice in explorer.choices]
+
+    explorer.pick.value, explorer.temperature.value = "sample", 2.0
+    first = tokens_with(explorer.seed, 1)
+    assert tokens_with(explorer.seed, 2) != first == tokens_with(explorer.seed, 1)
+    drawn = tokens_with(explorer.top_k, 1)  # leaves nothing to draw
+    assert tokens_with(explorer.pick, "greedy") == drawn
 
 
 def test_the_text_is_escaped_with_the_chosen_token_in_bold(prompt):
     model, tokenizer, _ = prompt
-    explorer = TokenExplorer(
-        model, tokenizer, document_ids(tokenizer, "a < b"), max_new_tokens=1
-    )
+    ids = document_ids(tokenizer, "a < b")
+    explorer = TokenExplorer(model, tokenizer, ids, max_new_tokens=1)
     token = tokenizer.decode([explorer.choices[0].token])
     assert "&lt;|endoftext|&gt;a &lt; b" in explorer.text.value
     assert f"<b>{token}</b>" in explorer.text.value.replace("&quot;", '"')

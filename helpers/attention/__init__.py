@@ -10,14 +10,14 @@ Read in this order: ``weights``, ``heads``, ``hooks``, ``ablation``, ``patching`
 
 from helpers.attention.ablation import ablate, gathered
 from helpers.attention.costs import cost, read, recall_texts, story_texts
-from helpers.attention.effects import cut, extremes, line_effects
+from helpers.attention.effects import extremes, line_effects
 from helpers.attention.heads import head_scores, repeated_ids
 from helpers.attention.lens import logit_lens
 from helpers.attention.patching import patch
 from helpers.attention.views import show_heads, show_model, show_neurons
 from helpers.attention.weights import attention_weights, attentions, projections
 
-__all__ = ["ablate", "attention_weights", "attentions", "cost", "cut", "extremes"]
+__all__ = ["ablate", "attention_weights", "attentions", "cost", "extremes"]
 __all__ += ["gathered", "head_scores", "line_effects", "logit_lens", "patch"]
 __all__ += ["projections", "read", "recall_texts", "repeated_ids", "show_heads"]
 __all__ += ["show_model", "show_neurons", "story_texts"]

@@ -13,8 +13,6 @@ import torch
 from helpers.attention.hooks import Head, body, change_heads, check_heads, logits_of
 from helpers.inputs import expect, whole
 
-WAYS = ("zero", "mean", "resample")
-
 
 @contextmanager
 def ablate(
@@ -41,29 +39,32 @@ def ablate(
     for a head that is not there, another way, or no reference.
     """
     heads = check_heads(model, heads)
-    if how not in WAYS:
-        raise ValueError(f"how is {how!r}, expected one of {', '.join(WAYS)}")
-    known = None if how == "zero" else _known(model, how, reference)
+    if how not in ("zero", "mean", "resample"):
+        raise ValueError(f"how is {how!r}, expected one of zero, mean, resample")
+    if how != "zero":
+        if isinstance(reference, torch.Tensor):
+            reference = gathered(model, reference)
+        if len(reference or []) != len(body(model).h):
+            wanted = "texts to draw from: give reference=input_ids"
+            raise ValueError(f"{how} needs {wanted}")
     generator = seeded(seed)
 
-    def silence(layer: int, chosen: list[int], values: torch.Tensor) -> torch.Tensor:
+    def silence(layer: int, head: int, values: torch.Tensor) -> torch.Tensor:
         values = values.clone()  # (batch, seq, head, d_head)
-        for head in chosen:
-            if how == "zero":
-                values[:, :, head] = 0
-                continue
-            there = known[layer][:, :, head].flatten(0, 1)  # (places, d_head)
-            if how == "mean":
-                values[:, :, head] = there.mean(dim=0)
-                continue
+        if how == "zero":
+            values[:, :, head] = 0
+            return values
+        there = reference[layer][:, :, head].flatten(0, 1)  # (places, d_head)
+        if how == "mean":
+            values[:, :, head] = there.mean(dim=0)
+        else:
             drawn = torch.randint(len(there), values.shape[:2], generator=generator)
             values[:, :, head] = there[drawn.to(there.device)]
         return values
 
     with ExitStack() as stack:
-        for layer in {layer for layer, _ in heads}:
-            chosen = [head for at, head in heads if at == layer]
-            change = partial(silence, layer, chosen)
+        for layer, head in heads:
+            change = partial(silence, layer, head)
             stack.enter_context(change_heads(model, layer, change))
         yield
 
@@ -88,11 +89,3 @@ def seeded(seed: int) -> torch.Generator:
     """Return a new generator; raise ValueError for what is no seed."""
     expect("seed", seed, whole(2**63 - 1, least=0), "a whole number from 0")
     return torch.Generator().manual_seed(seed)
-
-
-def _known(model, how: str, reference) -> list[torch.Tensor]:
-    if isinstance(reference, torch.Tensor):
-        return gathered(model, reference)
-    if reference is None or len(reference) != len(body(model).h):
-        raise ValueError(f"{how} needs texts to draw from: give reference=input_ids")
-    return reference

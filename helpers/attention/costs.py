@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+from torch import nan
 
 from helpers.tokens import document_ids, pad, word_starts
 from helpers.worlds import RECALL, Mean, World, list_prompt, mean, memories
@@ -31,38 +32,34 @@ class Scores(NamedTuple):
 
 def story_texts(tokenizer, world: World, seeds: Sequence[int]) -> Texts:
     """Return stories of a world; their places are those that memory settles."""
-    rows, scored, places = [], [], []
-    for seed in seeds:
-        story = world.sample(seed)
-        rows.append(document_ids(tokenizer, story)[0].tolist())
-        scored.append(range(1, len(rows[-1])))
+    stories, scored, places = [world.sample(seed) for seed in seeds], [], []
+    for story in stories:
         starts = word_starts(tokenizer, story)
+        scored.append(range(1, starts[-1]))
         places.append([starts[i] for i in memories(world, story)])
-    return _texts(tokenizer, rows, scored, places)
+    return _texts(tokenizer, stories, scored, places)
 
 
 def recall_texts(tokenizer, seeds: Sequence[int], *, shots: int = 5) -> Texts:
     """Return lists whose last value stood in them before: it is the only place."""
-    rows, places = [], []
-    for seed in seeds:
-        prompt, answer = list_prompt(RECALL, shots, seed)
-        rows.append(document_ids(tokenizer, prompt + answer)[0].tolist())
-        places.append([document_ids(tokenizer, prompt).shape[1]])
-    return _texts(tokenizer, rows, places, places)
+    lists = [list_prompt(RECALL, shots, seed) for seed in seeds]
+    last = [[document_ids(tokenizer, prompt).shape[1]] for prompt, _ in lists]
+    return _texts(tokenizer, ["".join(parts) for parts in lists], last, last)
 
 
 @torch.inference_mode()
 def read(model, texts: Texts) -> Scores:
     """Return how well the engine predicts the scored tokens, and knows the places."""
     row, at = (texts.scored | texts.places).nonzero(as_tuple=True)
-    ids = texts.ids.to(model.device)
-    hidden = model.hidden_states(ids, cache=None)[row, at - 1]  # what has read so far
+    hidden = model.hidden_states(texts.ids.to(model.device), cache=None)
+    hidden = hidden[row, at - 1]  # of the token before, which has read so far
     log_probs = model.head(hidden).log_softmax(dim=-1).cpu()  # (tokens, vocab)
     targets = texts.ids[row, at]
     loss, right = torch.zeros(2, *texts.ids.shape)  # both (texts, seq)
     loss[row, at] = -log_probs.gather(-1, targets[:, None]).squeeze(-1)
     right[row, at] = (log_probs.argmax(dim=-1) == targets).float()
-    return Scores(_means(loss, texts.scored), _means(right, texts.places))
+    loss, right = loss.where(texts.scored, nan), right.where(texts.places, nan)
+    return Scores(loss.nanmean(dim=1), right.nanmean(dim=1))
 
 
 def cost(before: torch.Tensor, after: torch.Tensor) -> Mean:
@@ -71,15 +68,11 @@ def cost(before: torch.Tensor, after: torch.Tensor) -> Mean:
     return mean(differences.tolist())
 
 
-def _texts(tokenizer, rows, scored, places) -> Texts:
+def _texts(tokenizer, texts: list[str], scored, places) -> Texts:
+    rows = [document_ids(tokenizer, text)[0].tolist() for text in texts]
     ids = pad(rows, tokenizer.eos_token_id)  # (texts, seq)
     masks = torch.zeros(2, *ids.shape, dtype=torch.bool)
     for mask, chosen in zip(masks, (scored, places), strict=True):
         for row, positions in enumerate(chosen):
             mask[row, list(positions)] = True
     return Texts(ids, *masks)
-
-
-def _means(values: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
-    """Return the mean of the chosen values of each row, NaN where none is chosen."""
-    return (values * chosen).sum(dim=1) / chosen.sum(dim=1)

@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 import torch
 
-from helpers.attention.hooks import Head, body, change_heads, check_heads, logits_of
+from helpers.attention.hooks import body, change_heads
 from helpers.attention.weights import attention_weights, projections
-from helpers.inputs import check_ids, expect, whole
 
 
 class Lines(NamedTuple):
@@ -27,15 +26,14 @@ def line_effects(model, input_ids: torch.Tensor) -> Lines:
     """Cut each line that leaves the last token of (1, seq), and return the effects.
 
     An effect is the total variation between the two forecasts of the next token, from
-    0 to 1. It is the one that ``cut`` gives; only here the tokens before the last,
-    which no cut can change, are read once for all. ValueError for other ids.
+    0 to 1. The tokens before the last, which no cut can change, are read once for all.
+    ValueError for other ids.
     """
-    check_ids(model, input_ids)
+    weights = attention_weights(model, input_ids)  # (layer, batch, head, seq, seq)
     if len(input_ids) != 1 or input_ids.shape[1] < 2:
         shape = tuple(input_ids.shape)
         raise ValueError(f"expected input_ids (1, at least 2 tokens), got {shape}")
-    n_head = model.config.n_head
-    weights = attention_weights(model, input_ids)[:, 0, :, -1]  # (layer, head, seq)
+    weights, n_head = weights[:, 0, :, -1], model.config.n_head  # (layer, head, seq)
     values = projections(model, input_ids)[2][:, 0]  # (layer, head, seq, d_head)
     whole = model(input_ids).logits[0, -1].softmax(dim=-1)  # (vocab,)
     lengths, effects = [], []
@@ -61,34 +59,7 @@ def extremes(lines: Lines, *, large: float = 0.5, small: float = 0.2):
     idle = lines.effects.where(heavy, torch.inf).argmin()
     busy = lines.effects.where(light, -torch.inf).argmax()
     shape = lines.weights.shape
-    lines = [torch.unravel_index(line, shape) for line in (idle, busy)]
-    return tuple(tuple(int(i) for i in line) for line in lines)
-
-
-@torch.no_grad()
-def cut(
-    model, input_ids: torch.Tensor, head: Head, *, query: int, key: int
-) -> torch.Tensor:
-    """Return the logits, (batch, seq, vocab), when ``query`` gets nothing from ``key``.
-
-    Both are positions, and only this head's line is cut. Raises ValueError for a head
-    that is not there, or a key behind its query.
-    """
-    [(layer, number)] = check_heads(model, [head])
-    check_ids(model, input_ids)
-    last = input_ids.shape[1] - 1
-    expect("query", query, whole(last, least=0), f"a position from 0 to {last}")
-    expect("key", key, whole(query, least=0), f"a position from 0 to {query}")
-    weight = attention_weights(model, input_ids)[layer, :, number, query, key]
-    value = projections(model, input_ids)[2][layer, :, number, key]  # (batch, d_head)
-
-    def subtract(values):
-        values = values.clone()  # (batch, seq, head, d_head)
-        values[:, query, number] -= weight[:, None] * value
-        return values
-
-    with change_heads(model, layer, subtract):
-        return logits_of(model, input_ids)
+    return tuple(tuple(map(int, torch.unravel_index(i, shape))) for i in (idle, busy))
 
 
 def _without(model, input_ids, layer: int, flows: torch.Tensor) -> torch.Tensor:

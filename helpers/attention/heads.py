@@ -7,10 +7,9 @@ import torch
 from helpers.attention.ablation import seeded
 from helpers.attention.hooks import Head, check_places
 from helpers.attention.weights import attention_weights
-from helpers.inputs import check_ids, expect, whole
+from helpers.inputs import expect, whole
 
 KINDS = ("previous", "first", "duplicate", "induction")
-MOST_TEXTS = 4096  # drawn at once
 
 
 def head_scores(
@@ -18,8 +17,6 @@ def head_scores(
     input_ids: torch.Tensor | None = None,
     *,
     places: list[int] | None = None,
-    length: int = 32,
-    batch: int = 16,
     seed: int = 0,
 ) -> "HeadScores":
     """Return how much each head is a previous-token, sink, duplicate, induction head.
@@ -32,26 +29,24 @@ def head_scores(
     Args:
         model: a GPT-2 of transformers.
         input_ids: (batch, 1 + 2 length): one token, others, and these again.
-        places: from which tokens of the second copy the heads look, counted from 0
-            to length - 1; None: from all of them.
-        length: tokens before they are repeated, where they are drawn.
-        batch: how many texts, where they are drawn.
-        seed: draws them.
+        places: the tokens of the second copy that look, from 0; None: all of them.
+        seed: draws them, 16 texts of 32 tokens twice.
 
     Source: Olsson et al. 2022, "In-context Learning and Induction Heads". Raises
-    ValueError for texts that do not repeat themselves, or options out of range.
+    ValueError for texts that do not repeat themselves, or places that are not there.
     """
     if input_ids is None:
-        drawn = repeated_ids(model.config, length=length, batch=batch, seed=seed)
+        drawn = repeated_ids(model.config, length=32, batch=16, seed=seed)
         input_ids = drawn.to(model.device)
-    check_ids(model, input_ids)
-    length = _period(input_ids)
     weights = attention_weights(model, input_ids)  # (layer, batch, head, seq, seq)
     weights = weights.float().mean(dim=1).cpu()  # (layer, head, seq, seq)
-    query, keys = looks(length, places)
-    scores = {kind: weights[..., query, key].mean(dim=-1) for kind, key in keys.items()}
+    length = _period(input_ids)
+    at = range(length) if places is None else places
+    query = check_places("places", at, length) + length + 1  # in the second copy
     chance = (1 / (query + 1)).mean().item()  # query + 1 tokens can be looked at
-    return HeadScores(**scores, chance=dict.fromkeys(KINDS, chance))
+    keys = (query - 1, torch.zeros_like(query), query - length, query - length + 1)
+    scores = [weights[..., query, key].mean(dim=-1) for key in keys]  # as in KINDS
+    return HeadScores(*scores, chance=dict.fromkeys(KINDS, chance))
 
 
 class HeadScores(NamedTuple):
@@ -73,34 +68,17 @@ class HeadScores(NamedTuple):
         return [divmod(i, scores.shape[1]) for i in order]
 
 
-def looks(length: int, places: list[int] | None = None):
-    """Return the queries, and for each kind of head the keys where its weight is.
-
-    All kinds are asked at the same queries: in the second copy, which stands at the
-    positions from ``length`` + 1 to 2 ``length``. ValueError for a place outside it.
-    """
-    at = range(length) if places is None else places
-    query = check_places("places", at, length) + length + 1
-    return query, {
-        "previous": query - 1,
-        "first": torch.zeros_like(query),
-        "duplicate": query - length,
-        "induction": query - length + 1,
-    }
-
-
 def repeated_ids(config, *, length: int, batch: int, seed: int) -> torch.Tensor:
     """Return the end token, random tokens, and these again: (batch, 1 + 2 length)."""
-    context, vocab = config.n_positions, config.vocab_size
-    most = min((context - 1) // 2, vocab - 1)
+    most = min((config.n_positions - 1) // 2, config.vocab_size - 1)
     expect("length", length, whole(most, least=3), f"3 to {most} for this model")
-    expect("batch", batch, whole(MOST_TEXTS), f"a whole number up to {MOST_TEXTS}")
-    end = config.eos_token_id if config.eos_token_id is not None else vocab - 1
-    chances = torch.ones(batch, vocab)
-    chances[:, end] = 0
+    expect("batch", batch, whole(4096), "a whole number up to 4096")
+    chances = torch.ones(batch, config.vocab_size)
+    chances[:, config.eos_token_id] = 0
     # (batch, length); no token comes twice, so that each has one place to be found
     once = chances.multinomial(length, generator=seeded(seed))
-    return torch.cat([torch.full((batch, 1), end), once, once], dim=1)
+    end = torch.full((batch, 1), config.eos_token_id)
+    return torch.cat([end, once, once], dim=1)
 
 
 def _period(input_ids: torch.Tensor) -> int:

@@ -60,9 +60,8 @@ def page(found: str, *, zoom: float = 1.0) -> str:
     policy = f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
     style = f"<style>body{{margin:0;zoom:{zoom:g}}}</style>"
     head = f'<head><meta charset="utf-8">{policy}{style}{scripts}</head>'
-    return (
-        f"<!DOCTYPE html><html>{head}<body>{found[:start]}{data};{rest}</body></html>"
-    )
+    body = f"<body>{found[:start]}{data};{rest}</body>"
+    return f"<!DOCTYPE html><html>{head}{body}</html>"
 
 
 @lru_cache

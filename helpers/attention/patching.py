@@ -8,8 +8,6 @@ import torch
 from helpers.attention import hooks
 from helpers.inputs import check_ids
 
-PARTS = ("block", "attention", "mlp")
-
 
 @torch.no_grad()
 def patch(
@@ -43,9 +41,9 @@ def patch(
         shapes = f"{tuple(source_ids.shape)} beside {tuple(input_ids.shape)}"
         raise ValueError(f"source_ids has another shape than input_ids: {shapes}")
     site = _site(model, layer, part, head)
-    at = slice(None)
-    if positions is not None:
-        at = hooks.check_places("positions", positions, input_ids.shape[1])
+    seq = input_ids.shape[1]
+    at = range(seq) if positions is None else positions
+    at = hooks.check_places("positions", at, seq)
     # Values are (batch, seq, d_model) or, for a head, (batch, seq, head, d_head).
     place = (slice(None), at) if head is None else (slice(None), at, head)
     source = []
@@ -68,12 +66,12 @@ def patch(
 def _site(model, layer: int, part: str | None, head: int | None):
     """Return the function that puts a change where the part computes."""
     hooks.check_heads(model, [(layer, 0 if head is None else head)])
-    if part not in (None, *PARTS):
-        raise ValueError(f"part is {part!r}, expected one of {', '.join(PARTS)}")
-    if head is not None:
-        if part not in (None, "attention"):
-            raise ValueError(f"part is {part!r}, but a head belongs to the attention")
-        return partial(hooks.change_heads, model, layer)
     block = hooks.body(model).h[layer]
-    modules = {"block": block, "attention": block.attn, "mlp": block.mlp}
-    return partial(hooks.change_output, modules[part or "block"])
+    parts = {"block": block, "attention": block.attn, "mlp": block.mlp}
+    if part not in (None, *parts):
+        raise ValueError(f"part is {part!r}, expected one of {', '.join(parts)}")
+    if head is None:
+        return partial(hooks.change_output, parts[part or "block"])
+    if part not in (None, "attention"):
+        raise ValueError(f"part is {part!r}, but a head belongs to the attention")
+    return partial(hooks.change_heads, model, layer)

@@ -21,10 +21,8 @@ class Attention(NamedTuple):
 def attentions(model, tokenizer, text: str) -> Attention:
     """Return the attention weights of every head on a text, and its tokens.
 
-    The end token stands in front, as it did in training.
-
-    Raises:
-        ValueError: for a model that is not of transformers, or a text too long.
+    The end token stands in front, as it did in training. Raises ValueError for a model
+    that is not of transformers, or a text too long.
     """
     input_ids = document_ids(tokenizer, text).to(model.device)
     weights = attention_weights(model, input_ids)[:, 0]  # (layer, head, seq, seq)

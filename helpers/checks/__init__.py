@@ -5,11 +5,11 @@ with the message that each deserves. Behind it: ``running`` (an answer, within 5
 ``values`` (of which kind, how equal, how shown).
 """
 
-from helpers.checks.day01 import *  # noqa: F403
-from helpers.checks.day02 import *  # noqa: F403
-from helpers.checks.day03 import *  # noqa: F403
-from helpers.checks.day04 import *  # noqa: F403
-from helpers.checks.day05 import *  # noqa: F403
-from helpers.checks.day06 import *  # noqa: F403
-from helpers.checks.day07 import *  # noqa: F403
-from helpers.checks.day08 import *  # noqa: F403
+from importlib import import_module
+from pathlib import Path
+
+for _path in sorted(Path(__file__).parent.glob("day*.py")):
+    for _name, _check in vars(import_module(f"{__name__}.{_path.stem}")).items():
+        if _name.startswith(f"{_path.stem}_"):
+            _check.__name__ = _name
+            globals()[_name] = _check

@@ -9,16 +9,13 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from helpers.checks.common import exercise
 
-__all__ = ["day01_copies", "day01_count", "day01_shape", "day01_shared"]
-
 
 def _copies(parameters, gib, dtype, unit=2**30, size=None, cut=floor):
     return cut(gib * unit / (parameters * (size or dtype.itemsize)))
 
 
 day01_copies = exercise(
-    "day01_copies",
-    """copies_that_fit(parameters, gib, dtype): whole copies of a model that fit.""",
+    "copies_that_fit(parameters, gib, dtype): whole copies of a model that fit.",
     cases=[(124_439_808, 8, dtype) for dtype in (torch.float32, torch.bfloat16)]
     + [(2**28, 1, torch.float32), (2**28, 1, torch.int8), (2**28, 4, torch.float64)]
     + [(1_557_611_200, 2, torch.float32), (7_087_872, 24, torch.float32)],
@@ -47,12 +44,8 @@ def _built(config: str) -> dict[str, tuple]:
     return {name: tuple(weight.shape) for name, weight in model.named_parameters()}
 
 
-def _shapes(config):
-    return _built(config.to_json_string())
-
-
 def _shape(name, config):
-    return _shapes(config)[name]
+    return _built(config.to_json_string())[name]
 
 
 def _shape_hint(case, shape, answer):
@@ -70,12 +63,11 @@ def _shape_hint(case, shape, answer):
 
 FEW, WIDE, DEEP = _config(n_layer=1), _config(n_inner=20), _config(n_layer=11)
 day01_shape = exercise(
-    "day01_shape",
-    """weight_shape(name, config): the shape of a weight, a tuple.""",
-    cases=lambda _: [
+    "weight_shape(name, config): the shape of a weight, a tuple.",
+    cases=lambda: [
         (name, config)  # few of the deep model: an answer may build it each time
         for config, part in ((FEW, ""), (WIDE, "1.mlp"), (DEEP, "10.attn.c_attn"))
-        for name in _shapes(config)
+        for name in _built(config.to_json_string())
         if part in name
     ],
     each=True,
@@ -85,19 +77,18 @@ day01_shape = exercise(
         "the axes are swapped: an embedding is (rows, d_model), and GPT-2 stores "
         "(in, out), unlike torch's nn.Linear": lambda x, c: _shape(x, c)[::-1],
         "n_inner is given: 4 * n_embd holds for None": lambda x, c: _shape(x, DEEP),
-        "query, key and value lie side by side in one weight, which is 3 * n_embd "
-        "wide": lambda x, c: _shape(x.replace("c_attn.w", "c_proj.w"), c),
         "(3) is a number, a tuple of one is (3,)": lambda x, c: _shape(x, c)[0],
     },
 )
 
 
-def _count(config):
-    return sum(map(prod, _shapes(config).values()))
+def _count(config, excess=lambda config: 0):
+    shapes = _built(config.to_json_string()).values()
+    return sum(map(prod, shapes)) + excess(config) * config.n_embd
 
 
 def _plus(excess):
-    return lambda config: _count(config) + excess(config) * config.n_embd
+    return partial(_count, excess=excess)
 
 
 def _count_hint(case, right, answer):
@@ -107,8 +98,7 @@ def _count_hint(case, right, answer):
 
 
 day01_count = exercise(
-    "day01_count",
-    """count_by_hand(config): the number of parameters of a GPT-2, a whole number.""",
+    "count_by_hand(config): the number of parameters of a GPT-2, a whole number.",
     cases=[(_config(),), (_config(n_layer=5, n_head=6),), (_config(n_positions=33),)],
     hint=_count_hint,
     right=_count,
@@ -116,7 +106,7 @@ day01_count = exercise(
         "the head is the embedding again: count once": _plus(lambda c: c.vocab_size),
         "the position embedding is missing": _plus(lambda c: -c.n_positions),
         "50257 and 1024 are gpt2's own: vocab_size and n_positions vary": _plus(
-            lambda config: 51281 - config.vocab_size - config.n_positions
+            lambda c: 51281 - c.vocab_size - c.n_positions
         ),
         "one more norm, ln_f, comes after the last block": _plus(lambda config: -2),
         "every matrix of a block has a bias": _plus(lambda c: -9 * c.n_layer),
@@ -147,9 +137,8 @@ def _sharing(blocks):
 
 HEAD = {"transformer.wte.weight", "lm_head.weight"}
 day01_shared = exercise(
-    "day01_shared",
-    """shared_weights(model): the set of the names that share memory with another.""",
-    cases=lambda _: [(_sharing(blocks),) for blocks in range(4)],
+    "shared_weights(model): the set of the names that share memory with another.",
+    cases=lambda: [(_sharing(blocks),) for blocks in range(4)],
     right=_shared,
     wrong={
         "nothing was found. Two traps: state_dict() wraps every tensor anew, so `is` "

@@ -6,8 +6,6 @@ from itertools import pairwise, permutations
 
 from helpers.checks.common import exercise
 
-__all__ = ["day02_count_pairs", "day02_encode", "day02_merge", "day02_pad"]
-
 
 def _pairs(words, pairs=pairwise, before=1):
     counts = {}
@@ -22,8 +20,7 @@ def _counting(pairs):
 
 
 day02_count_pairs = exercise(
-    "day02_count_pairs",
-    """my_count_pairs(words): {pair: count} of {tuple of symbols: its count}.""",
+    "my_count_pairs(words): {pair: count} of {tuple of symbols: its count}.",
     cases=[({("a", "b"): 3},), ({("a", "b"): 3, ("a", "b", "c"): 2},)]
     + [({("a", "a", "a"): 1},), ({("th", "e"): 1, ("e",): 4},)]
     + [({("a", "bc"): 1, ("ab", "c"): 2, ("b", "a"): 2},)],
@@ -67,12 +64,10 @@ def _merge_hint(case, right, answer):
 
 
 day02_merge = exercise(
-    "day02_merge",
-    """my_merge(symbols, pair): a new list in which the pair is joined everywhere.""",
+    "my_merge(symbols, pair): a new list in which the pair is joined everywhere.",
     cases=[(list(text), ("a", "b")) for text in ("abab", "ba", "abc", "a")]
     + [(list("aaaaa"), ("a", "a")), (["ab", "c", "ab", "cd", "d"], ("b", "c"))]
     + [(["ab", "c", "a", "bc"], ("a", "bc")), (["a", "xa", "b", "y"], ("a", "b"))],
-    fresh=True,
     hint=_merge_hint,
     right=_merge,
     wrong={
@@ -106,8 +101,7 @@ def _longest_token(word, merges):
 PAIRS = [("a", "b"), ("b", "c"), ("c", "a")]
 LATER = [("a", "bc"), ("bc", "a"), ("c", "ab")]  # what they join was joined before
 day02_encode = exercise(
-    "day02_encode",
-    """my_encode(word, merges): its tokens, the first learned merge going first.""",
+    "my_encode(word, merges): its tokens, the first learned merge going first.",
     cases=[("aaa", [("a", "a")]), ("abab", PAIRS[:1]), ("abc", PAIRS[:2])]
     + [("abc", PAIRS[1::-1]), ("bcab", PAIRS), ("cabcab", [PAIRS[0], LATER[2]])]
     + [(w, [*p, *LATER]) for w in ("abcacbabc", "xyz") for p in permutations(PAIRS)],
@@ -129,8 +123,8 @@ def _fill(row, longest, pad, way=1):
     return (row[::way] + [pad] * (longest - len(row)))[::way]
 
 
-def _pad(rows, pad_id, token=1, pad=0, way=1):
-    longest = max(map(len, rows))
+def _pad(rows, pad_id, token=1, pad=0, way=1, most=max):
+    longest = most(map(len, rows))
     ids = [_fill(row, longest, pad_id, way) for row in rows]
     return ids, [_fill([token] * len(row), longest, pad, way) for row in rows]
 
@@ -140,21 +134,13 @@ def _mask_by_id(rows, pad_id):
     return ids, [[int(i != pad_id) for i in row] for row in ids]
 
 
-def _pad_hint(case, right, answer):
-    longest = all(len(row) == len(right[0][0]) for row in answer[0])
-    first = "pad to the longest row, which need not be the first: expected"
-    return None if longest else f"{first} {right[0]}, got {answer[0]}"
-
-
 day02_pad = exercise(
-    "day02_pad",
-    """my_pad(rows, pad_id): input_ids and attention_mask, padded on the right.""",
+    "my_pad(rows, pad_id): input_ids and attention_mask, padded on the right.",
     cases=[([[5, 6, 7], [8]], 0), ([[9, 5], [9], [6, 9, 9]], 9), ([[3], [0, 2]], 7)],
-    fresh=True,
-    hint=_pad_hint,
     right=_pad,
     wrong={
         "you padded on the left: the pads go on the right": partial(_pad, way=-1),
+        "pad to the longest row, which need not be the first": partial(_pad, most=next),
         "the mask is upside down: 1 is a token": partial(_pad, token=0, pad=1),
         "the pad's id may be a token of the text too, as <|endoftext|> is for GPT-2: "
         "the mask comes from the lengths, not from the ids": _mask_by_id,

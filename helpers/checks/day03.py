@@ -9,30 +9,14 @@ from torch.nn import functional as F
 from helpers.checks import values
 from helpers.checks.common import exercise
 
-__all__ = [
-    "day03_causal_weights",
-    "day03_loss",
-    "day03_softmax",
-    "day03_word_probability",
-]
 INF = math.inf
-GENERATOR = torch.Generator().manual_seed(3)
+LUCK = torch.Generator().manual_seed(3)
+_random = partial(torch.normal, 0.0, 2.0, generator=LUCK)
 
 
-def _random(*shape):
-    return 2 * torch.randn(shape, generator=GENERATOR)
-
-
-def _share(odds):
+def share(odds):
+    """Divide by the sum of the last axis."""
     return odds / odds.sum(-1, keepdim=True)
-
-
-def _naive(logits):
-    return _share(logits.exp())
-
-
-def _largest(logits):
-    return logits.amax(-1, keepdim=True)
 
 
 def _softmax_hint(case, probs, answer):
@@ -48,29 +32,32 @@ def _softmax_hint(case, probs, answer):
 
 ROWS = [[1000, 999], [0, -1]], [[400, 0, -400]], [[0, -INF]], [[-1000, 999]]
 day03_softmax = exercise(
-    "day03_softmax",
     "softmax(logits) over the last axis of (…, vocab), for large and small logits too.",
-    cases=[(_random(*shape),) for shape in ((3, 5), (2, 3, 4), (5,), (4, 4))]
+    cases=[(_random(shape),) for shape in ((3, 5), (2, 3, 4), (5,), (4, 4))]
     + [(torch.Tensor(rows),) for rows in ROWS],
     hint=_softmax_hint,
     right=lambda logits: logits.double().softmax(-1),
     wrong={
-        "exp(1000) is inf, and inf / inf is nan: subtract the largest first": _naive,
+        "exp(1000) is inf, and inf / inf is nan: subtract the largest "
+        "first": lambda z: share(z.exp()),
         "a row far below the others became 0 / 0: subtract each row's own largest "
-        "logit": lambda z: _naive(z - z.max()),
-        "subtract the largest, not the mean": lambda z: _naive(z - z.mean(-1, True)),
+        "logit": lambda z: share((z - z.max()).exp()),
+        "subtract the largest, not the mean": lambda z: share(
+            (z - z.mean(-1, True)).exp()
+        ),
         "the last axis is -1, not 1, whatever their number": lambda z: z.softmax(1),
         "dividing by the largest changes the temperature, and so the probabilities: "
-        "subtract it": lambda z: _naive(z / _largest(z)),
+        "subtract it": lambda z: share((z / z.amax(-1, True)).exp()),
         "a logit of -inf must get probability 0, but -inf - -inf is nan: subtract the "
         "largest": lambda z: 1 / (z[..., None, :] - z[..., None]).exp().sum(-1),
         "these are log-probabilities: the exp is missing": lambda z: z.log_softmax(-1),
-        "this is not divided by the sum": lambda z: (z - _largest(z)).exp(),
+        "this is not divided by the sum": lambda z: (z - z.amax(-1, True)).exp(),
     },
 )
 
 
-def _masked(scores, offset=1, fill=-INF, dim=-1):
+def masked(scores, offset=1, fill=-INF, dim=-1):
+    """Return causal attention weights, (…, seq, seq) to the same."""
     future = torch.ones_like(scores).triu(offset).bool()
     return scores.masked_fill(future, fill).softmax(dim)
 
@@ -85,25 +72,24 @@ def _causal_hint(case, weights, answer):
 ZEROS = torch.tensor([[-1.0, 0, 0, 0], [1, -1, 0, 0], [1, 0, -1, 0], [1, 1, 1, 0]])
 AHEAD, LOW = torch.ones(3, 3).triu(1) * 1e30, torch.full((3, 3), -1e30)
 day03_causal_weights = exercise(
-    "day03_causal_weights",
     "causal_weights(scores): (T, T) attention scores to causal attention weights.",
-    cases=[(s,) for s in (_random(5, 5), ZEROS, AHEAD, LOW, torch.ones(1, 1))],
+    cases=[(s,) for s in (_random((5, 5)), ZEROS, AHEAD, LOW, torch.ones(1, 1))],
     hint=_causal_hint,
-    right=_masked,
+    right=masked,
     wrong={
-        "nan: a row sees nothing; it sees itself, triu(1)": partial(_masked, offset=0),
+        "nan: a row sees nothing; it sees itself, triu(1)": partial(masked, offset=0),
         "zeroed after the softmax, then divided by what is left, which may be 0 / 0: "
-        "mask before it": lambda s: _share(s.softmax(-1).tril()),
+        "mask before it": lambda s: share(s.softmax(-1).tril()),
         "weights were zeroed after the softmax, so rows no longer sum to 1: set future "
         "scores to -inf before it": lambda s: s.softmax(-1).tril(),
         "the mask must be -inf: where all scores are low, no number is low "
-        "enough": partial(_masked, fill=-1e9),
-        "0 is no mask, as exp(0) is 1: fill in -inf": partial(_masked, fill=0),
+        "enough": partial(masked, fill=-1e9),
+        "0 is no mask, as exp(0) is 1: fill in -inf": partial(masked, fill=0),
         "a score of exactly 0 is a score: row and column say what is the future, not "
         "values": lambda s: s.where(s.tril() != 0, -INF).softmax(-1),
         "subtracting a number is no mask, future scores may be larger: fill in "
         "-inf": lambda s: (s - 1e9 * torch.ones_like(s).triu(1)).softmax(-1),
-        "the columns sum to 1: softmax goes over the keys": partial(_masked, dim=0),
+        "the columns sum to 1: softmax goes over the keys": partial(masked, dim=0),
     },
 )
 ALL, TAIL, HEAD = slice(None), slice(1, None), slice(0, -1)
@@ -114,21 +100,18 @@ def _loss(logits, labels, read=HEAD, said=TAIL, **options):
     return F.cross_entropy(rows, labels[:, said].flatten(), **options)
 
 
-def _loss_hint(case, loss, answer):
-    if isinstance(answer, Exception) and "-100" in str(answer):
-        return "labels of -100 were looked up as tokens: leave them out first"
-    return None
-
-
-LOGITS = _random(2, 6, 7)
+LOGITS = _random((2, 6, 7))
 FULL = [[1, 4, 0, 6, 2, 3], [5, 5, 1, 3, 2, 4]]
 ENDS = [[1, 4, 0, 6, 2, 3], [5, 5, 1, 0, -100, -100]]
 STARTS = [[-100, -100, 0, 6, 2, 3], [5, -100, 1, 0, 2, -100]]
 day03_loss = exercise(
-    "day03_loss",
     "loss(logits, labels): the mean of -log P(label), shifted, -100 left out.",
     cases=[(LOGITS, torch.tensor(labels)) for labels in (FULL, ENDS, STARTS)],
-    hint=_loss_hint,
+    hint=lambda case, loss, said: (
+        "labels of -100 were looked up as tokens: leave them out first"
+        if "-100" in str(said)
+        else None
+    ),
     right=_loss,
     wrong={
         "each token was scored by the logits that had read it: logits[:, :-1] go with "
@@ -155,9 +138,8 @@ def _word(logits, input_ids, n, lag=1, dim=-1, join=torch.prod):
 
 
 day03_word_probability = exercise(
-    "day03_word_probability",
     "word_probability(logits, input_ids, n): P(last n tokens | those before them).",
-    cases=[(_random(6, 9), torch.tensor([4, 0, 7, 2, 8, 5]), n) for n in (2, 1, 4)],
+    cases=[(_random((6, 9)), torch.tensor([4, 0, 7, 2, 8, 5]), n) for n in (2, 1, 4)],
     same=partial(values.same, atol=1e-9),
     right=_word,
     wrong={

@@ -6,13 +6,13 @@ The model is made up; of a loop, what it returns is compared and what the model 
 import re
 from functools import partial
 from operator import itemgetter
+from types import SimpleNamespace
 
 import torch
 
 from helpers.checks.common import exercise, expect
 from helpers.checks.values import kind, same
 
-__all__ = ["day04_left_pad", "day04_slide", "day04_write", "day04_write_on"]
 EOS = 11
 ERRORS = {
     "'logits'": "it returns the logits of the next token already: no .logits behind it",
@@ -28,16 +28,9 @@ def _row(ids, what):
     return ids[0].tolist()
 
 
-class _Memory:
-    def __init__(self, ids):
-        self.ids = ids
-
-    length = property(lambda self: len(self.ids))
-
-
 def _watch(loop, prompt, new, number, cached=False):
     """Run a loop; return the text, and what the model was given to read."""
-    asked, cache = [], _Memory(prompt[:number])
+    asked, cache = [], SimpleNamespace(ids=prompt[:number], length=number)
 
     def read(input_ids, given=None):
         asked.append(_row(input_ids, "what the model reads, whole numbers"))
@@ -45,6 +38,7 @@ def _watch(loop, prompt, new, number, cached=False):
         expect(len(asked) <= new + 3, "the loop does not stop at max_new_tokens")
         expect(not cached or given is cache, "read with the cache that you were given")
         cache.ids = cache.ids + asked[-1]
+        cache.length = len(cache.ids)
         seen = enumerate(cache.ids if cached else asked[-1], 2)
         logits = torch.full((1, EOS + 3), -2.0)  # all below 0, the largest by little
         logits[0, sum(place * token for place, token in seen) % 17 % 12] = -1
@@ -53,14 +47,14 @@ def _watch(loop, prompt, new, number, cached=False):
     ids = torch.tensor([prompt])
     text = loop(read, cache, ids, new) if cached else loop(read, ids, new, number)
     expect(ids.tolist() == [prompt], "input_ids was changed in place: use torch.cat")
-    return _row(text, "an answer, whole numbers"), asked
+    return SimpleNamespace(text=_row(text, "an answer, whole numbers"), asked=asked)
 
 
 def _loop_hint(case, right, found):
     """Show where a loop first leaves the right way."""
     if isinstance(found, Exception):
         return next((line for part, line in ERRORS.items() if part in str(found)), None)
-    for step, (ids, own) in enumerate(zip(found[1], right[1], strict=False)):
+    for step, (ids, own) in enumerate(zip(found.asked, right.asked, strict=False)):
         reasons = {
             ": what stands before is missing": ids == own[-len(ids) :],
             ": the rest is missing, and one call reads all": ids == own[: len(ids)],
@@ -70,15 +64,13 @@ def _loop_hint(case, right, found):
         if ids != own:
             why = next((reason for reason, holds in reasons.items() if holds), "")
             return f"step {step}: the model was given {ids}, expected {own}{why}"
-    (text, asked), (right_text, due) = found, right
-    if len(asked) != len(due) and all(map(int.__eq__, text, right_text)):
-        return f"asked {len(asked)} times, not {len(due)}: once for each new token"
-    if text == right_text[-len(text) :]:
+    asked, due = len(found.asked), len(right.asked)
+    if asked != due and all(map(int.__eq__, found.text, right.text)):
+        return f"asked {asked} times, not {due}: once for each new token"
+    if found.text == right.text[-len(found.text) :]:
         return "the prompt is missing: return all of it, and the new tokens"
-    return f"expected the text {right_text}, got {text}: greedy takes the largest logit"
-
-
-_loop_exercise = partial(exercise, form=lambda *_: None, hint=_loop_hint)
+    wrong = f"expected the text {right.text}, got {found.text}"
+    return f"{wrong}: greedy takes the largest logit"
 
 
 def _write(score_next, prompt, new, eos=None, view=lambda ids, prompt: ids):
@@ -97,11 +89,11 @@ def _cut(ids, eos):
 
 # Prompts that begin with the end token, as documents do, or are one; some come to it.
 PROMPTS = ([EOS, 4, 1], 5), ([9, 3], 6), ([8], 4), ([2, 2, 8], 1), ([EOS], 3)
-day04_write = _loop_exercise(
-    "day04_write",
+day04_write = exercise(
     "write(score_next, input_ids, max_new_tokens, eos_token_id): greedy, with ends.",
     cases=[(*case, EOS) for case in (*PROMPTS, ([5, EOS, 4], 2))],
     call=_watch,
+    hint=_loop_hint,
     right=_write,
     wrong={
         "append the token chosen": partial(_write, view=lambda ids, prompt: prompt),
@@ -149,7 +141,6 @@ def _pad_hint(case, right, found):
 
 TEXTS = [[EOS, 4, 1], [EOS, 7], [EOS, 2, 3, 5, 6]]
 day04_left_pad = exercise(
-    "day04_left_pad",
     "left_pad(rows, pad_token_id): input_ids, attention_mask and position_ids.",
     cases=[(TEXTS, EOS), ([[3, 4], [5, 6]], 0), ([[8, 0, 9]], 0), ([[2, 9], [7]], 9)],
     same=_same_padding,
@@ -173,11 +164,11 @@ def _write_on(read, cache, prompt, new, view=lambda ids, p, length: ids[:, lengt
     return _write(read, prompt, new, view=lambda *ids: view(*ids, cache.length))
 
 
-day04_write_on = _loop_exercise(
-    "day04_write_on",
+day04_write_on = exercise(
     "write_on(read, cache, input_ids, new): greedy, no token read twice.",
     cases=[([EOS, 4, 1], 5, 0), ([5, 2, 7, 7, 3], 4, 3), ([8, 3], 2, 1), ([6], 1, 0)],
     call=partial(_watch, cached=True),
+    hint=_loop_hint,
     right=_write_on,
     wrong={
         "the cache holds what was read": partial(_write_on, view=lambda ids, *_: ids),
@@ -197,11 +188,11 @@ def _slide(f, prompt, new, context, view=lambda ids, p, n: ids[:, -n:]):
     return _write(f, prompt, new, view=lambda *ids: view(*ids, context))
 
 
-day04_slide = _loop_exercise(
-    "day04_slide",
+day04_slide = exercise(
     "slide(score_next, input_ids, max_new_tokens, context): past the context.",
     cases=[([5, 1, 8], 9, 4), ([3, 0, 7, 7, 2, 9, 4], 3, 5), ([6, 2], 3, 8)],
     call=_watch,
+    hint=_loop_hint,
     right=_slide,
     wrong={
         "more was read than `context`": partial(_slide, view=lambda ids, *_: ids),

@@ -4,30 +4,18 @@ import math
 from functools import partial
 from heapq import nlargest
 from itertools import product
+from operator import mul, truediv
 
 import torch
 
 from helpers.checks.common import exercise, expect
 from helpers.checks.values import same
 
-__all__ = [
-    "day05_beam_search",
-    "day05_best_text",
-    "day05_repetition_penalty",
-    "day05_score",
-]
-
-
-def _score(log_probs, length_penalty):
-    return sum(log_probs) / len(log_probs) ** length_penalty
-
-
 day05_score = exercise(
-    "day05_score",
-    """score(log_probs, length_penalty): their sum / their number ** length_penalty.""",
+    "score(log_probs, length_penalty): their sum / their number ** length_penalty.",
     cases=[([-0.5, -2.0, -0.25, -1.0], power) for power in (2.0, 1.0, 0.0, -1.0, 0.5)],
     each=True,
-    right=_score,
+    right=lambda log_probs, power: sum(log_probs) / len(log_probs) ** power,
     wrong={
         "a negative penalty is a power like any other, 4 ** -1 is 1/4: it needs no "
         "case of its own": lambda x, a: sum(x) / len(x) ** abs(a),
@@ -36,20 +24,17 @@ day05_score = exercise(
         "n ** penalty, not n * penalty": lambda x, a: sum(x) / (len(x) * a),
         "this is the form of Wu et al. (2016), with ((5 + n) / 6) ** length_penalty; "
         "here it is n ** length_penalty": lambda x, a: sum(x) / ((5 + len(x)) / 6) ** a,
-        "this is the mean whatever the penalty": lambda x, a: _score(x, 1),
-        "the sign is wrong: scores are negative": lambda x, a: -_score(x, a),
+        "this is the mean whatever the penalty": lambda x, a: sum(x) / len(x),
+        "the sign is wrong: scores are negative": lambda x, a: -sum(x) / len(x) ** a,
         "n counts new tokens, not the start": lambda x, a: sum(x) / (len(x) + 1) ** a,
     },
 )
 
 
-def _mark(logits, r):
-    return torch.where(logits > 0, logits / r, logits * r)
-
-
-def _penalise(input_ids, next_logits, r, change=_mark):
+def _penalise(input_ids, next_logits, r, up=mul, down=truediv):
     seen = next_logits.gather(1, input_ids)  # (batch, seq)
-    return next_logits.scatter(1, input_ids, change(seen, r))
+    marked = torch.where(seen > 0, down(seen, r), up(seen, r))
+    return next_logits.scatter(1, input_ids, marked)
 
 
 def _penalise_each(input_ids, next_logits, r):
@@ -61,13 +46,12 @@ def _penalise_each(input_ids, next_logits, r):
 IDS = torch.tensor([[3, 1, 3, 5], [2, 5, 5, 4]])
 LOGITS = torch.tensor([[2, -1.5, 3, 4, -0.5, 0.5, 1], [-2, 1, 2.5, -3, -0.5, -4, 2]])
 day05_repetition_penalty = exercise(
-    "day05_repetition_penalty",
-    """penalise(input_ids, next_logits, r): new logits, the seen tokens marked down.""",
+    "penalise(input_ids, next_logits, r): new logits, the seen tokens marked down.",
     cases=[(IDS, LOGITS, r) for r in (1.5, 1.0, 0.8)],
     right=_penalise,
     wrong={
         "all seen logits were divided: dividing a negative one makes it larger, which "
-        "rewards the token": partial(_penalise, change=lambda z, r: z / r),
+        "rewards the token": partial(_penalise, up=truediv),
         "positive ones are divided, not others": lambda x, z, r: _penalise(x, z, 1 / r),
         "a token that is there twice was penalised twice": _penalise_each,
         "tokens of one row were penalised in the other: each row has its own past, its "
@@ -142,8 +126,7 @@ def _likeliest(next_probs, start, steps, beams=5**4, show=math.exp):
 
 
 day05_best_text = exercise(
-    "day05_best_text",
-    """best_text(next_probs, start, steps): the likeliest text and its probability.""",
+    "best_text(next_probs, start, steps): the likeliest text and its probability.",
     cases=[(4,), (1,)],
     call=lambda best_text, steps: _ask(best_text, _hidden, steps, steps),
     same=partial(same, atol=1e-9),
@@ -171,8 +154,7 @@ OPEN = TORN | {
     "run": {".": 0.83, "cat": 0.17},
 }
 day05_beam_search = exercise(
-    "day05_beam_search",
-    """search(next_probs, start, num_beams, max_steps, length_penalty): text, score.""",
+    "search(next_probs, start, num_beams, max_steps, length_penalty): text, score.",
     cases=[*product((OPEN, TORN), (2, 1, 3), (4, 2), (1.0, 0.0, 2.0))],
     call=lambda answer, model, *given: _ask(answer, model, given[1], *given),
     right=_search(),

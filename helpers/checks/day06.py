@@ -8,8 +8,6 @@ import torch
 from helpers.checks.common import exercise
 from helpers.checks.values import plain, same
 
-__all__ = ["day06_distinct", "day06_draw", "day06_min_p", "day06_top_p"]
-
 
 def _draw(probs, u):
     return min(int((probs.cumsum(0) <= u).sum()), int(probs.nonzero().max()))
@@ -31,8 +29,7 @@ def _what_was_hit(case, expected, token):
 STICK = torch.tensor([0, 0.125, 0.5, 0, 0.25, 0.125, 0])
 SHORT = torch.tensor([0.125, 0.5, 0.3749, 0])  # sums of floats may end below 1
 day06_draw = exercise(
-    "day06_draw",
-    """draw(probs, u): the token that a number u from [0, 1) falls on.""",
+    "draw(probs, u): the token that a number u from [0, 1) falls on.",
     cases=[(STICK, u) for u in (0.0, 0.1, 0.125, 0.3, 0.624, 0.625, 0.8, 0.99)]
     + [(SHORT, u) for u in (0.0, 0.125, 0.625, 0.99995)],
     hint=_what_was_hit,
@@ -68,8 +65,7 @@ def _same_up_to_ties(value, expected) -> bool:
 
 PROBS = torch.tensor([0.0625, 0.375, 0.02, 0.1875, 0.23, 0.125])
 day06_top_p = exercise(
-    "day06_top_p",
-    """nucleus(probs, p): the distribution after top-p, (vocab,) to (vocab,).""",
+    "nucleus(probs, p): the distribution after top-p, (vocab,) to (vocab,).",
     cases=[(PROBS, p) for p in (0.5, 0.7, 0.9, 0.2, 1.0)]
     + [(torch.tensor([0.25, 0.5, 0.25]), 0.5), (torch.full((4,), 0.25), 0.5)]
     + [(torch.tensor([0.3, 0.5, 0.19999]), 1.0)],  # sums of floats may end below 1
@@ -94,18 +90,13 @@ def _forbid(logits, where):
     return logits.masked_fill(where, -math.inf)
 
 
-def _top(logits):
-    return logits.amax(dim=-1, keepdim=True)
-
-
 def _min_p(logits, p, forbidden=-math.inf):
-    return logits.masked_fill(logits < _top(logits) + math.log(p), forbidden)
+    return logits.masked_fill(logits < logits.amax(-1, True) + math.log(p), forbidden)
 
 
 LOGITS = torch.tensor([[0.6, 0.3, -1.2, 0.8, -0.3], [-2.5, 1.4, -3.1, 0.4, -0.5]])
 day06_min_p = exercise(
-    "day06_min_p",
-    """min_p(logits, p): logits (batch, vocab), -inf where forbidden.""",
+    "min_p(logits, p): logits (batch, vocab), -inf where forbidden.",
     cases=[(LOGITS, 0.3), (LOGITS, 0.1), (LOGITS, 1.0)]
     + [(torch.tensor([[1000.0, 999.5, 995.0]]), 0.5)],
     right=_min_p,
@@ -114,9 +105,9 @@ day06_min_p = exercise(
         "the largest of the whole batch was taken: the likeliest token must be that of "
         "each row": lambda z, p: _forbid(z, z < z.max() + math.log(p)),
         "logits have no scale, so shares of the largest logit mean nothing: compare "
-        "probabilities, or add log p": lambda z, p: _forbid(z, z < p * _top(z)),
+        "probabilities, or add log p": lambda z, p: _forbid(z, z < p * z.amax(1, True)),
         "a token that is exactly p times as probable stays: less than that is "
-        "forbidden": lambda z, p: _forbid(z, z <= _top(z) + math.log(p)),
+        "forbidden": lambda z, p: _forbid(z, z <= z.amax(-1, True) + math.log(p)),
         "0 forbids nothing, as exp(0) is 1: put -inf": lambda z, p: _min_p(z, p, 0),
     },
 )
@@ -131,8 +122,7 @@ def _share(items, of=None):
 
 
 day06_distinct = exercise(
-    "day06_distinct",
-    """distinct_2(texts): different word pairs, per pair of all texts.""",
+    "distinct_2(texts): different word pairs, per pair of all texts.",
     cases=[([list("abacabd"), list("abda"), list("cec")],)]  # words of one letter
     + [([["a", "bc", "d"], ["ab", "c", "d"]],), ([["a"], ["a", "b", "c"], []],)],
     each=True,

@@ -6,19 +6,10 @@ from functools import partial
 import torch
 
 from helpers.checks.common import exercise
-
-__all__ = ["day07_attention", "day07_cut", "day07_mean_ablated", "day07_previous"]
-
-
-def _causal(scores):
-    return scores.masked_fill(torch.ones_like(scores).triu(1).bool(), -math.inf)
+from helpers.checks.day03 import masked, share
 
 
-def _weights(scores):
-    return _causal(scores).softmax(-1)
-
-
-def _attend(q, k, make=_weights, root=lambda q: q.shape[-1] ** 0.5):
+def _attend(q, k, make=masked, root=lambda q: q.shape[-1] ** 0.5):
     return make(q @ k.T / root(q))
 
 
@@ -26,15 +17,10 @@ def _making(make):
     return partial(_attend, make=make)
 
 
-def _share(odds):
-    return odds / odds.sum(-1, keepdim=True)
-
-
 LUCK = torch.Generator().manual_seed(7)
 STEEP = torch.full((5, 4), 100.0), (1.5 * torch.arange(5) - 150).expand(4, 5).T
 day07_attention = exercise(
-    "day07_attention",
-    """attend(q, k): causal attention weights, two (seq, d) to (seq, seq).""",
+    "attend(q, k): causal attention weights, two (seq, d) to (seq, seq).",
     cases=[
         tuple(torch.randn(2, seq, d, generator=LUCK)) for seq, d in ((5, 4), (3, 16))
     ]
@@ -48,11 +34,11 @@ day07_attention = exercise(
         "the future was zeroed after the softmax: rows must sum to 1, so mask the "
         "scores before it": _making(lambda s: s.softmax(-1).tril()),
         "zeroed after the softmax, then divided by what is left, which may be 0 / 0: "
-        "mask before it": _making(lambda s: _share(s.softmax(-1).tril())),
+        "mask before it": _making(lambda s: share(s.softmax(-1).tril())),
         "a score of exactly 0 is a score: row and column say what is the future, not "
-        "values": _making(lambda s: _causal(s.where(s != 0, -math.inf)).softmax(-1)),
-        "rows are queries, columns keys": _making(lambda s: _weights(s.T)),
-        "the softmax goes over keys: -1": _making(lambda s: _causal(s).softmax(0)),
+        "values": _making(lambda s: masked(s.where(s != 0, -math.inf))),
+        "rows are queries, columns keys": _making(lambda s: masked(s.T)),
+        "the softmax goes over keys: -1": _making(partial(masked, dim=0)),
     },
 )
 
@@ -61,15 +47,9 @@ def _back(weights, offset=-1):
     return weights.diagonal(offset, -2, -1)
 
 
-def _favourites(weights):
-    before = torch.arange(weights.shape[-1] - 1)
-    return (weights[..., 1:, :].argmax(-1) == before).float().mean(-1)
-
-
 day07_previous = exercise(
-    "day07_previous",
-    """score(weights): mean weight on the token before, (…, seq, seq) to (…).""",
-    cases=[(_weights(2 * torch.randn(2, 3, n, n, generator=LUCK)),) for n in (6, 4)],
+    "score(weights): mean weight on the token before, (…, seq, seq) to (…).",
+    cases=[(masked(2 * torch.randn(2, 3, n, n, generator=LUCK)),) for n in (6, 4)],
     right=lambda weights: _back(weights).mean(-1),
     wrong={
         "above the diagonal lies the future, all zeros: the token before is to the "
@@ -78,7 +58,9 @@ day07_previous = exercise(
         "the first token has none before it: divide by the number of the others, not "
         "of all": lambda w: _back(w).sum(-1) / w.shape[-1],
         "a mean is wanted, not a sum": lambda w: _back(w).sum(-1),
-        "the mean of the weights, not how often it is the largest": _favourites,
+        "the mean of the weights, not how often it is the largest": lambda w: (
+            w.argmax(-1)[..., 1:].eq(torch.arange(w.shape[-1] - 1)).float().mean(-1)
+        ),
         "diagonal needs dim1=-2, dim2=-1": lambda w: w.diagonal(-1).mean(-1),
     },
 )
@@ -98,8 +80,7 @@ def _ablate(merged, n_head, head, put=lambda part: part.mean((0, 1)), place=_pla
 
 MERGED = torch.randn(2, 3, 12, generator=LUCK) + torch.arange(12)
 day07_mean_ablated = exercise(
-    "day07_mean_ablated",
-    """ablated(merged, n_head, head): a head's slice replaced by its mean.""",
+    "ablated(merged, n_head, head): a head's slice replaced by its mean.",
     cases=[(MERGED, n_head, head) for n_head, head in ((3, 1), (4, 3), (2, 0))],
     right=_ablate,
     wrong={
@@ -122,26 +103,19 @@ def _zeroed(matrix, *where):
     return matrix
 
 
-def _cut(weights, values, query, key):
-    return _zeroed(weights, query, key) @ values
-
-
-WEIGHTS = _weights(torch.randn(5, 5, generator=LUCK))
+WEIGHTS = masked(torch.randn(5, 5, generator=LUCK))
 VALUES = torch.randn(5, 3, generator=LUCK)
 day07_cut = exercise(
-    "day07_cut",
-    """without(weights, values, query, key): what is gathered with one line cut.""",
+    "without(weights, values, query, key): what is gathered with one line cut.",
     cases=[(WEIGHTS, VALUES, *line) for line in ((3, 1), (4, 0), (2, 2))],
-    right=_cut,
+    right=lambda weights, values, q, k: _zeroed(weights, q, k) @ values,
     wrong={
-        "the row is the query, the column the key": lambda w, v, q, k: _cut(w, v, k, q),
+        "rows are queries, columns keys": lambda w, v, q, k: _zeroed(w, k, q) @ v,
         "the row was made to sum to 1 again: the other lines must keep the weight that "
-        "they have": lambda w, v, q, k: _share(_zeroed(w, q, k)) @ v,
+        "they have": lambda w, v, q, k: share(_zeroed(w, q, k)) @ v,
         "nobody gets anything from key now": lambda w, v, q, k: w @ _zeroed(v, k),
         "the query gathers nothing now": lambda w, v, q, k: _zeroed(w, q) @ v,
-        "the line is in the query's row only": lambda w, v, q, k: (
-            w @ v - w[q, k] * v[k]
-        ),
-        "return all rows, not the query's": lambda w, v, q, k: _cut(w, v, q, k)[q],
+        "only the query's row has the line": lambda w, v, q, k: w @ v - w[q, k] * v[k],
+        "return all rows, not the query's": lambda w, v, q, k: _zeroed(w, q, k)[q] @ v,
     },
 )

@@ -10,16 +10,13 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from helpers.checks.common import exercise, expect
 from helpers.checks.values import same
 
-__all__ = ["day08_cached_mask", "day08_fold", "day08_mend", "day08_step_flops"]
-
 
 def _mask(past, new, more=0):
     return torch.ones(new, past + new).tril(past + more).bool()
 
 
 day08_cached_mask = exercise(
-    "day08_cached_mask",
-    """cached_mask(past, new): (new, past + new), True where a query may look.""",
+    "cached_mask(past, new): (new, past + new), True where a query may look.",
     cases=[(5, 3), (0, 4), (6, 1), (2, 4), (0, 1), (4, 4)],
     right=_mask,
     wrong={
@@ -40,8 +37,7 @@ def _fold(norm_weight, norm_bias, weight, bias):
 
 LUCK = torch.Generator().manual_seed(8)
 day08_fold = exercise(
-    "day08_fold",
-    """fold(norm_weight, norm_bias, weight, bias): a projection with the norm in it.""",
+    "fold(norm_weight, norm_bias, weight, bias): a projection with the norm in it.",
     cases=[
         tuple(torch.randn(shape, generator=LUCK) for shape in (n, n, (n, m), m))
         for n, m in ((5, 5), (6, 10), (8, 3))
@@ -70,8 +66,7 @@ SMALL = {"n_layer": 3, "n_head": 4, "n_embd": 20, "vocab_size": 70}
 SHAPES = SMALL, SMALL | {"n_layer": 5, "n_inner": 24}, {"n_layer": 12, "n_embd": 768}
 ENDS = {"bos_token_id": 0, "eos_token_id": 0}
 day08_step_flops = exercise(
-    "day08_step_flops",
-    """step_flops(config, cached): to read one token behind so many in the cache.""",
+    "step_flops(config, cached): to read one token behind so many in the cache.",
     cases=[*product(SHAPES, (13, 0, 63))],
     call=lambda answer, shape, cached: answer(GPT2Config(**shape, **ENDS), cached),
     each=True,
@@ -96,10 +91,6 @@ def _split(z, heads):
 
 def _thirds(z, heads):
     return [_split(third, heads) for third in z.chunk(3, dim=-1)]
-
-
-def _heads_first(z, heads):
-    return _split(z, heads).chunk(3, dim=-1)
 
 
 _gelu = partial(F.gelu, approximate="tanh")
@@ -140,15 +131,14 @@ def _try_block(mended, d, heads):
 CUT = "still wrong: how query, key and value are cut out of what c_attn returns"
 STREAM = "still wrong: what attention's output is added to"
 day08_mend = exercise(
-    "day08_mend",
-    """mended(block, x, heads): what a block of GPT-2 does.""",
+    "mended(block, x, heads): what a block of GPT-2 does.",
     cases=[(24, 4), (16, 2)],
     call=_try_block,
     same=partial(same, atol=1e-4),
     hint=lambda *_: "something is still wrong: what does try_out(mended) say?",
     right=_mend,
     wrong={
-        CUT: partial(_mend, cut=_heads_first),
+        CUT: partial(_mend, cut=lambda z, n: _split(z, n).chunk(3, dim=-1)),
         STREAM: partial(_mend, sum_=lambda x, y: y),
         "still wrong: which of its two forms the GELU has": partial(_mend, bend=F.gelu),
         f"{STREAM}, and more": partial(_mend, sum_=lambda x, y: y, bend=F.gelu),

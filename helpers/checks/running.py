@@ -44,7 +44,10 @@ def in_time(verdict: Callable, answer: Callable) -> str:
     def work():
         torch.set_grad_enabled(grad)  # each thread has its own
         with contextlib.suppress(Ended):
-            said.append(context.run(verdict, answer))
+            try:
+                said.append(context.run(verdict, answer))
+            except (Exception, Mistake) as error:
+                said.append(error_line(answer, error))
 
     worker = threading.Thread(target=work, daemon=True)
     worker.start()
@@ -60,11 +63,8 @@ def in_time(verdict: Callable, answer: Callable) -> str:
                 worker.join(0.1)
         random.setstate(states[0])
         torch.set_rng_state(states[1])
-    line = _learners_line(stack)[0]
-    late = (
-        f"{line} had not ended after {SECONDS} seconds: does its loop come to an end?"
-    )
-    return said[0] if said else late
+    late = f"{_learners_line(stack)[0]} had not ended after {SECONDS} seconds"
+    return said[0] if said else f"{late}: does its loop come to an end?"
 
 
 def name_of(answer: Callable) -> str:
@@ -76,8 +76,7 @@ def error_line(answer: Callable, error: BaseException) -> str:
     """Return an error as one line that keeps the learner's own line."""
     if isinstance(error, Mistake):
         return str(error)
-    frames = traceback.extract_tb(error.__traceback__)
-    line, function = _learners_line(frames)
+    line, function = _learners_line(traceback.extract_tb(error.__traceback__))
     if isinstance(error, NotImplementedError) and function in ("", name_of(answer)):
         return "not attempted yet"
     said = " ".join(f"{type(error).__name__}: {error}".split())

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 KINDS = {bool: "True or False", Integral: "a whole number", Real: "a number"}
-KINDS |= {str: "a string", torch.Tensor: "a tensor", list: "a list", tuple: "a tuple"}
-KINDS |= {Mapping: "a dict", AnySet: "a set", type(None): "None"}
+KINDS |= {str: "a string", list: "a list", tuple: "a tuple", Mapping: "a dict"}
+KINDS |= {AnySet: "a set", type(None): "None"}
 
 
 def plain(value):
@@ -28,14 +28,12 @@ def plain(value):
 
 def kind(value) -> str:
     """Say what a plain value is; of a tensor what it holds and its shape, too."""
-    name = next(
-        (name for family, name in KINDS.items() if isinstance(value, family)), ""
-    )
     if isinstance(value, torch.Tensor):
         held = "real" if value.is_floating_point() else "whole"
         held = "True and False" if value.dtype == torch.bool else f"{held} numbers"
         return f"a tensor of {held} of shape {tuple(value.shape)}"
-    return name or f"an object of type {type(value).__name__}"
+    names = [name for family, name in KINDS.items() if isinstance(value, family)]
+    return names[0] if names else f"an object of type {type(value).__name__}"
 
 
 def form(value, expected) -> str | None:
@@ -90,15 +88,6 @@ def same(value, expected, *, atol: float = 1e-5) -> bool:
     if type(expected).__eq__ is object.__eq__:  # equals itself only, not its copy
         return type(value) is type(expected)
     return bool(kind(value) == kind(expected) and value == expected)
-
-
-def parts(value) -> Iterator:
-    """Yield a value's lists, dicts, sets and tensors, itself included."""
-    if isinstance(value, (list, dict, set, torch.Tensor)):
-        yield value
-    if isinstance(value, (dict, list, tuple)):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from parts(item)
 
 
 def difference(expected, value) -> str:

@@ -5,7 +5,6 @@ repeat it, because GitHub and Colab cannot look it up. This writes it into all o
 """
 
 import argparse
-import os
 import re
 import tomllib
 from pathlib import Path
@@ -42,17 +41,14 @@ def current(root: Path) -> str:
 
 def write(root: Path, new: str) -> int:
     """Put ``new`` in the place of the present address; return how many files change."""
-    old = current(root)
-    name, folder = old.partition("/")[2], new.partition("/")[2]
-    changed = 0
+    old, changed = current(root), 0
+    address = rf"(github(?:\.com)?/){re.escape(old)}(?![\w-])"
+    folder = rf"(?m)^cd {re.escape(Path(old).name)}$"
     for path in (path for pattern in FILES for path in sorted(root.glob(pattern))):
         text = path.read_text("utf-8")
-        pattern = rf"(github(?:\.com)?/){re.escape(old)}(?![\w-])"
-        moved = re.sub(pattern, rf"\g<1>{new}", text)
-        moved = re.sub(rf"(?m)^cd {re.escape(name)}$", f"cd {folder}", moved)
+        moved = re.sub(address, rf"\g<1>{new}", text)
+        moved = re.sub(folder, f"cd {Path(new).name}", moved)
         if moved != text:
-            beside = path.with_name(path.name + ".new")
-            beside.write_bytes(moved.encode("utf-8"))
-            os.replace(beside, path)
+            path.write_bytes(moved.encode("utf-8"))
             changed += 1
     return changed

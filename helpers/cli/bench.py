@@ -11,15 +11,17 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from pandas import DataFrame
 from transformers import GenerationConfig, GPT2Config, GPT2LMHeadModel
 
-from helpers.cli.peers import CTranslate2, installed
+from helpers.cli.peers import ctranslate2
 from helpers.decoding import Reader, beam_search, generate
 from helpers.evaluation import document_losses
 from helpers.gpt2 import GPT2, pack, quantize
@@ -32,6 +34,8 @@ PROMPT = 8  # tokens
 PLACES = (50, 500)  # tokens read before the ones that are timed
 AFTER = 8  # tokens timed there
 BYTES = {"float32": 4, "bfloat16": 2, "int8": 1}  # the engine's kinds of weights
+Row = dict[str, str]  # one line of the table, by column
+Rows = Iterator[tuple[str, Row]]
 
 
 class Times(NamedTuple):
@@ -39,17 +43,6 @@ class Times(NamedTuple):
 
     median: float
     least: float
-
-
-class Row(NamedTuple):
-    """One line of the table."""
-
-    what: str
-    theirs: Times  # the library's
-    ours: Times
-    tokens: int  # that a step makes
-    limit: float | None = None  # seconds to read the weights once
-    note: str = ""
 
 
 def take_turns(runs: list[Callable], repeats: int, steps: int) -> list[Times]:
@@ -68,16 +61,12 @@ def take_turns(runs: list[Callable], repeats: int, steps: int) -> list[Times]:
     return [Times(statistics.median(found), min(found)) for found in seconds]
 
 
-def engines(model) -> dict[str, GPT2]:
-    """Return the engine for each kind of weights."""
-    engine = GPT2.from_hf(model)
-    half = GPT2.from_hf(model, dtype=torch.bfloat16)
-    return dict(zip(BYTES, (pack(engine), pack(half), quantize(engine)), strict=True))
-
-
-def matrix_weights(config) -> int:
-    """Return how many weights each step reads: all but the positions'."""
-    return count_parameters(config) - config.n_positions * config.n_embd
+def row(theirs: Times, ours: Times, tokens: int = 1, limit="", note="") -> Row:
+    """Return a line of the table, where a step makes so many tokens."""
+    speeds = [f"{tokens / t:.0f} ({tokens / least:.0f})" for t, least in (theirs, ours)]
+    columns = {"library": speeds[0], "ours": speeds[1]}
+    columns["ratio"] = f"{theirs.median / ours.median:.2f}x"
+    return columns | {"of limit": limit, "": note}
 
 
 def mean_loss(engine: GPT2, tokenizer, texts: list[str]) -> float:
@@ -97,61 +86,54 @@ def notes(kinds: dict[str, GPT2], tokenizer, texts: int) -> dict[str, str]:
     return {kind: f"perplexity {100 * more[kind]:+.2f} %" for kind in others}
 
 
-def library(model, input_ids: torch.Tensor, tokens: int, beams: int = 1) -> None:
-    """Let the library write so many tokens, whatever they are."""
+def beside_library(model, ids, run: Callable, options, beams: int = 1) -> list[Times]:
+    """Time the library and another that writes as many tokens, whatever they are."""
     how = {"num_beams": beams, "do_sample": False, "pad_token_id": 0}
-    config = GenerationConfig(max_new_tokens=tokens, **how)
-    mask = torch.ones_like(input_ids)
-    model.generate(input_ids, attention_mask=mask, generation_config=config)
+    config = GenerationConfig(max_new_tokens=options.tokens, **how)
+    given = {"attention_mask": torch.ones_like(ids), "generation_config": config}
+    library = partial(model.generate, ids, **given)
+    return take_turns([library, run], options.repeats, options.tokens)
 
 
-def greedy_rows(model, kinds, notes, peer, options) -> list[Row]:
-    """Return a row for each batch and kind."""
-    rows, tokens = [], options.tokens
+def greedy_rows(model, kinds: dict, notes: dict, peers: dict, options) -> Rows:
+    """Yield a row for each batch and kind."""
+    config = model.config
+    # Each step reads all weights but the positions'.
+    weights = count_parameters(config) - config.n_positions * config.n_embd
+    writers = {kind: partial(generate, engine) for kind, engine in kinds.items()}
     for batch in (1, 8):
         ids = random_ids(model, batch, PROMPT)
-        write = partial(generate, input_ids=ids, max_new_tokens=tokens)
-        runs = {kind: partial(write, engine) for kind, engine in kinds.items()}
-        runs |= peer.runs(ids, tokens) if peer else {}
-        for kind, run in runs.items():
-            pair = [partial(library, model, ids, tokens), run]
-            times = take_turns(pair, options.repeats, tokens)
-            size = matrix_weights(model.config) * BYTES.get(kind, 0)
-            reading = [torch.ones(size // 4).sum]  # all that memory once, all threads
-            limit = take_turns(reading, options.repeats, 1)[0].least if size else None
-            row = Row(
-                f"batch {batch}, {kind}", *times, batch, limit, notes.get(kind, "")
-            )
-            rows.append(row)
-    return rows
+        for kind, write in (writers | peers).items():
+            run = partial(write, ids, max_new_tokens=options.tokens)
+            times, limit = beside_library(model, ids, run, options), ""
+            if size := weights * BYTES.get(kind, 0):
+                reading = [torch.ones(size // 4).sum]  # all that memory, all threads
+                least = take_turns(reading, options.repeats, 1)[0].least
+                limit = f"{100 * least / times[1].least:.0f} %"
+            note = notes.get(kind, "")
+            yield f"batch {batch}, {kind}", row(*times, batch, limit, note)
 
 
-def beam_rows(model, engine: GPT2, options) -> list[Row]:
-    """Return a row for each number of beams; a step makes one token for each beam."""
-    rows, ids, tokens = [], random_ids(model, 1, PROMPT), options.tokens
+def beam_rows(model, engine: GPT2, options) -> Rows:
+    """Yield a row for each number of beams; a step makes one token for each beam."""
+    ids = random_ids(model, 1, PROMPT)
     for beams in (4, 8):
-        ours = partial(beam_search, engine, ids, num_beams=beams)
-        ours = partial(ours, max_new_tokens=tokens)
-        pair = [partial(library, model, ids, tokens, beams), ours]
-        rows.append(
-            Row(f"{beams} beams", *take_turns(pair, options.repeats, tokens), 1)
-        )
-    return rows
+        how = {"num_beams": beams, "max_new_tokens": options.tokens}
+        run = partial(beam_search, engine, ids, **how)
+        times = beside_library(model, ids, run, options, beams)
+        yield f"{beams} beams", row(*times)
 
 
-def length_rows(model, engine: GPT2, options) -> list[Row]:
-    """Return a row for each place: the next tokens after so many were read."""
-    rows, ids = [], random_ids(model, 1, model.config.n_positions)
+def length_rows(model, engine: GPT2, options) -> Rows:
+    """Yield a row for each place: the next tokens after so many were read."""
+    first, ids = None, random_ids(model, 1, model.config.n_positions)
     for place in PLACES:
         if place + 1 + AFTER <= model.config.n_positions:
-            pair = [
-                partial(seconds_after, reads, ids, place) for reads in (model, engine)
-            ]
-            times = take_turns(pair, options.repeats, AFTER)
-            more = times[1].least / rows[0].ours.least - 1 if rows else 0
-            note = f"cost {100 * more:+.0f} %" if rows else ""
-            rows.append(Row(f"after {place} tokens", *times, 1, None, note))
-    return rows
+            pair = [partial(seconds_after, one, ids, place) for one in (model, engine)]
+            theirs, ours = take_turns(pair, options.repeats, AFTER)
+            note = f"cost {100 * (ours.least / first - 1):+.0f} %" if first else ""
+            first = first or ours.least
+            yield f"after {place} tokens", row(theirs, ours, note=note)
 
 
 @torch.inference_mode()
@@ -172,31 +154,21 @@ def random_ids(model, batch: int, seq: int) -> torch.Tensor:
     return torch.randint(model.config.vocab_size, (batch, seq), generator=generator)
 
 
-def table(title: str, rows: list[Row]) -> str:
-    """Return the rows as text: tokens/s, ratio, share of the limit, note."""
-    head = f"{'tokens/s':<22}{'library':>15}{'ours':>15}{'ratio':>8}{'of limit':>10}"
-    lines = [title, head]
-    for row in rows:
-        speeds = [f"{row.tokens / t:.0f}" for t in (*row.theirs, *row.ours)]
-        shown = f"{speeds[0]} ({speeds[1]})", f"{speeds[2]} ({speeds[3]})"
-        ratio = row.theirs.median / row.ours.median
-        share = f"{100 * row.limit / row.ours.least:.0f} %" if row.limit else ""
-        line = f"{row.what:<22}{shown[0]:>15}{shown[1]:>15}{ratio:>7.2f}x{share:>10}"
-        lines.append(f"{line}  {row.note}".rstrip())
-    return "\n".join(lines)
-
-
 def measure(title: str, model, tokenizer, options) -> str:
     """Return the table of one model; without a tokenizer its weights are random."""
-    kinds = engines(model)
+    engine, half = GPT2.from_hf(model), GPT2.from_hf(model, dtype=torch.bfloat16)
+    engines = pack(engine), pack(half), quantize(engine)
+    kinds = dict(zip(BYTES, engines, strict=True))
+    said = notes(kinds, tokenizer, options.texts)
     with tempfile.TemporaryDirectory() as folder:
-        peer = CTranslate2(model, Path(folder)) if options.peers else None
-        said = notes(kinds, tokenizer, options.texts)
-        rows = greedy_rows(model, kinds, said, peer, options)
-        del peer  # its files go with the folder
-    rows += beam_rows(model, kinds["float32"], options)
-    rows += length_rows(model, kinds["float32"], options)
-    return table(f"{title}, {model.num_parameters() / 1e6:.0f} M parameters", rows)
+        peers = ctranslate2(model, Path(folder)) if options.peers else {}
+        rows = dict(greedy_rows(model, kinds, said, peers, options))
+        del peers  # their files go with the folder
+    for more in (beam_rows, length_rows):
+        rows |= more(model, kinds["float32"], options)
+    table = DataFrame.from_dict(rows, orient="index").rename_axis(columns="tokens/s")
+    head = f"{title}, {model.num_parameters() / 1e6:.0f} M parameters"
+    return f"{head}\n{table.to_string()}"
 
 
 def main(arguments: list[str]) -> int:
@@ -226,21 +198,23 @@ def read_options(arguments: list[str]) -> argparse.Namespace:
     add = parser.add_argument
     add("--quick", action="store_true", help="the pocket model only")
     add("--model", help="beside pocket; default: $COURSE_MODEL, or gpt2's size, random")
-    add(
-        "--peers", action="store_true", help="CTranslate2, too: pip install ctranslate2"
-    )
-    add("--repeats", type=int, default=5, help="turns (5)")
-    add("--tokens", type=int, default=40, help="written in a turn (40)")
-    add("--texts", type=int, default=40, help="for the perplexity (40)")
+    peers = "CTranslate2, too: pip install ctranslate2"
+    add("--peers", action="store_true", help=peers)
+    add("--repeats", type=count, default=5, help="turns (5)")
+    add("--tokens", type=count, default=40, help="written in a turn (40)")
+    add("--texts", type=count, default=40, help="for the perplexity (40)")
     options = parser.parse_args(arguments)
-    for name, most in {"repeats": 1000, "tokens": 10**6, "texts": 10**4}.items():
-        if not 1 <= getattr(options, name) <= most:
-            value = getattr(options, name)
-            parser.error(f"--{name} must lie in 1 … {most}, not {value}")
     if options.quick and options.model:
         parser.error("--quick is for the pocket model: leave out --quick or --model")
-    if options.peers and not installed():
+    if options.peers and find_spec("ctranslate2") is None:
         parser.error("ctranslate2 is not installed: pip install ctranslate2")
     named = options.model or (not options.quick and os.environ.get("COURSE_MODEL"))
     options.model = None if named == "pocket" else named
     return options
+
+
+def count(text: str) -> int:
+    """Return a whole number from 1; argparse tells of what is none."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 1, got {text!r}")
+    return int(text)

@@ -36,7 +36,8 @@ IMPORTED = {  # some of what each file of requirements brings
 
 def main(argv: Sequence[str]) -> int:
     """Run one command; return the exit status, 2 for a mistake of the user's."""
-    mend_streams()
+    if sys.stdout:  # a character that has no code there becomes a `?`
+        sys.stdout.reconfigure(errors="replace")
     try:
         status = run(list(argv)) or 0
         sys.stdout.flush()
@@ -44,27 +45,13 @@ def main(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("\nStopped. The same command starts again.", file=sys.stderr)
         return 130
-    except Exception as problem:
-        models = sys.modules.get("helpers.models")  # too heavy to be imported for this
-        model_error = models.ModelError if models else UsageError
-        if not isinstance(problem, (UsageError, OSError, model_error)):
-            raise
+    except (UsageError, OSError) as problem:
         if isinstance(problem, OSError):  # or Python complains once more at its end
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(problem, BrokenPipeError):  # whoever read it has seen enough
             return 0
         print(f"python -m helpers: {problem}", file=sys.stderr)
         return 2
-
-
-def mend_streams() -> None:
-    """Open the streams that are closed; let a character that has no code be a `?`."""
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        if getattr(sys, name) is None:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number, which is this one
-            setattr(sys, name, open(number, "w" if number else "r", closefd=False))
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")
 
 
 def run(argv: list[str]) -> int | None:
@@ -81,13 +68,12 @@ def run(argv: list[str]) -> int | None:
         raise UsageError(f"there is no command {name!r}: expected one of {known}")
     options = None if name in LATE else parse(name, rest)
     model = os.environ.get("COURSE_MODEL", "")
-    if not re.fullmatch("pocket|gpt2(-medium|-large|-xl)?", model):
-        if os.path.isdir(model):  # so that it means the same in a notebook's folder
-            os.environ["COURSE_MODEL"] = os.path.abspath(model)
-    if name not in ALONE:
-        status = enter(argv, gpu=getattr(options, "gpu", False))
-        if status is not None:
-            return status
+    known = re.fullmatch("pocket|gpt2(-medium|-large|-xl)?", model)
+    if not known and os.path.isdir(model):  # to mean the same in a notebook's folder
+        os.environ["COURSE_MODEL"] = os.path.abspath(model)
+    gpu = getattr(options, "gpu", False)
+    if name not in ALONE and (status := enter(argv, gpu=gpu)) is not None:
+        return status
     module = importlib.import_module(COMMANDS[name][1])
     return module.main(rest) if name in LATE else module.run(options)
 
@@ -111,7 +97,7 @@ def enter(argv: Sequence[str], *, gpu: bool = False) -> int | None:
     """Move into a complete `.venv`; return None when this process is in it already."""
     venv = ROOT / ".venv"
     needs = [LEARNERS, TESTS] if argv[0] == "test" else [LEARNERS]
-    changed = not is_own() and ensure(needs, report=report, gpu=gpu)
+    changed = not is_own() and ensure(needs, gpu=gpu)
     inside = os.path.realpath(sys.prefix) == os.path.realpath(venv)
     if changed or not (inside or is_own()):
         python = str(python_of(venv))
@@ -121,23 +107,17 @@ def enter(argv: Sequence[str], *, gpu: bool = False) -> int | None:
         variables.pop("PYTHONHOME", None)
         # This very copy of helpers, from any folder.
         return become([python, str(ROOT / "helpers"), *argv], variables)
+    who, mend = str(venv), "give it another name, and a new one is made"
+    if is_own():
+        who = "this Python"
+        mend = f"pip install -r {' -r '.join(needs)}, or unset COURSE_NO_VENV"
+        places = [str(ROOT), os.environ.get("PYTHONPATH", "")]  # for kernels
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, places))
     names = [name for file in needs for name in IMPORTED[file]]
     missing = [name for name in names if importlib.util.find_spec(name) is None]
-    if missing and is_own():
-        mend = f"pip install -r {' -r '.join(needs)}, or unset COURSE_NO_VENV"
-        raise UsageError(f"this Python lacks {', '.join(missing)}: {mend}")
     if missing:
-        mend = "give it another name, and a new one is made"
-        raise UsageError(f"{venv} lacks {', '.join(missing)}: {mend}")
-    if is_own():  # for kernels
-        places = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, places))
+        raise UsageError(f"{who} lacks {', '.join(missing)}: {mend}")
     return None
-
-
-def report(text: str) -> None:
-    """Say a step of the installation."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def become(command: list[str], variables: dict) -> int:

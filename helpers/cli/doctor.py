@@ -7,66 +7,60 @@ import sys
 import tomllib
 from pathlib import Path
 
-from helpers.cli.environment import LEARNERS, ROOT, is_complete, is_own, read_stamp
+from helpers.cli.environment import LEARNERS, ROOT, is_complete, is_own
 from helpers.options import UsageError
 
 START = "run `python -m helpers start`"
 RESTORE = "bring it back with `git restore data`"
-Finding = tuple[bool | None, str]  # whether it is good, None for a mere note; and what
 
 
 def run(options: argparse.Namespace) -> int:
     """Print every finding; return 0 when nothing is wrong, else 1."""
-    looks = {
-        ".venv": look_at_environment,
-        "packages": look_at_packages,
-        "pocket model": look_at_pocket,
-        "worlds": look_at_worlds,
+    renew = f"pip install -r {LEARNERS}" if is_own() else f"rename .venv, then {START}"
+    looks = {  # each returns what is good, or raises what is wrong; and what mends it
+        ".venv": (look_at_environment, START),
+        "packages": (look_at_packages, renew),
+        "pocket model": (look_at_pocket, RESTORE),
+        "worlds": (look_at_worlds, RESTORE),
     }
     wrong = 0
     print(f"{'ok':<6} {'Python':<12} {sys.version.split()[0]}, {sys.executable}")
-    for name, look in looks.items():
+    for name, (look, mend) in looks.items():
         try:
-            good, detail = look(ROOT)
+            word, detail = "ok", look(ROOT)
         except (OSError, ValueError, UsageError) as error:
-            good, detail = False, f"cannot be read: {error}"
-        word = {True: "ok", False: "WRONG", None: "note"}[good]
-        wrong += word == "WRONG"
+            word, detail = "WRONG", f"{error}: {mend}"
+            wrong += 1
         print(f"{word:<6} {name:<12} {detail}", flush=True)
     print(f"{wrong} to mend." if wrong else "All is well.")
     return 1 if wrong else 0
 
 
-def look_at_environment(root: Path) -> Finding:
+def look_at_environment(root: Path) -> str:
     """Look at `.venv`, or at this Python where COURSE_NO_VENV says so."""
-    venv, stamp = root / ".venv", read_stamp(root / ".venv")
+    venv = root / ".venv"
     if is_own():
-        return None, "this Python's own packages are used, as COURSE_NO_VENV says"
+        return "this Python's own packages are used, as COURSE_NO_VENV says"
     if not venv.exists():
-        return False, f"is not there yet: {START}"
-    if is_complete(root, [LEARNERS]):
-        return True, f"complete, {venv}"
-    if not stamp:
-        return False, f"was not made by this course: give it another name, then {START}"
-    if LEARNERS not in stamp:
-        return False, f"its installation was cut off: {START}"
-    return False, f"is for another folder, Python or requirements: {START}"
+        raise UsageError("is not there yet")
+    if not (venv / "course.json").exists():
+        raise UsageError("was not made by this course: first give it another name")
+    if not is_complete(root, [LEARNERS]):
+        raise UsageError("was cut off, or is for another Python or requirements")
+    return f"complete, {venv}"
 
 
-def look_at_packages(root: Path) -> Finding:
+def look_at_packages(root: Path) -> str:
     """Compare what is installed with requirements.txt, file by file."""
-    venv, mend = root / ".venv", f"rename .venv, then {START}"
-    places = [*venv.glob("lib/python3*/site-packages"), venv / "Lib" / "site-packages"]
-    if is_own():
-        places, mend = sys.path, "pip install -r requirements.txt"
+    venv, places = root / ".venv", sys.path
+    if not is_own():
+        places = [*venv.glob("lib/python3*/site-packages"), venv / "Lib/site-packages"]
     places = [str(place) for place in places]
     lines = (root / LEARNERS).read_text("utf-8").splitlines()
     pins = [line.split("==") for line in lines if "==" in line]
-    wrong = [trouble(name, pin, places) for name, pin in pins]
-    wrong = [text for text in wrong if text]
-    if wrong:
-        return False, f"{'; '.join(wrong[:3])} ({len(wrong)} in all): {mend}"
-    return True, f"{len(pins)} as tested, with all their files"
+    if wrong := [text for pin in pins if (text := trouble(*pin, places))]:
+        raise UsageError(f"{'; '.join(wrong[:3])} ({len(wrong)} in all)")
+    return f"{len(pins)} as tested, with all their files"
 
 
 def trouble(name: str, pin: str, places: list[str]) -> str | None:
@@ -82,28 +76,28 @@ def trouble(name: str, pin: str, places: list[str]) -> str | None:
     return f"{name} lacks {len(gone)} of its files" if gone else None
 
 
-def look_at_pocket(root: Path) -> Finding:
+def look_at_pocket(root: Path) -> str:
     """Compare the pocket model's files with their checksums."""
     folder = root / "data" / "pocket-gpt2"
-    sums = (folder / "SHA256SUMS").read_text("utf-8").splitlines()
-    sums = [line.split(maxsplit=1) for line in sums if line.strip()]
+    lines = (folder / "SHA256SUMS").read_text("utf-8").splitlines()
+    sums = [line.split() for line in lines if line.strip()]
     for checksum, name in sums:
-        path = folder / name.lstrip("*")
-        if not path.exists():
-            return False, f"{path} is missing: {RESTORE}"
-        if hashlib.sha256(path.read_bytes()).hexdigest() != checksum:
-            return False, f"{path} is damaged: {RESTORE}"
+        content = (folder / name).read_bytes()
+        if hashlib.sha256(content).hexdigest() != checksum:
+            raise UsageError(f"{folder / name} is damaged")
     if not sums:
-        return False, f"{folder / 'SHA256SUMS'} is empty: {RESTORE}"
-    return True, f"{len(sums)} files as their checksums say"
+        raise UsageError(f"{folder / 'SHA256SUMS'} is empty")
+    return f"{len(sums)} files as their checksums say"
 
 
-def look_at_worlds(root: Path) -> Finding:
+def look_at_worlds(root: Path) -> str:
     """Read the worlds' words and plots."""
     paths = sorted((root / "data" / "worlds").glob("*.toml"))
     for path in paths:
         try:
             tomllib.loads(path.read_text("utf-8"))
         except ValueError as error:
-            return False, f"{path} is damaged ({error}): {RESTORE}"
-    return bool(paths), ", ".join(path.stem for path in paths) or f"none: {RESTORE}"
+            raise UsageError(f"{path} is damaged ({error})") from None
+    if not paths:
+        raise UsageError("there are none")
+    return ", ".join(path.stem for path in paths)

@@ -1,6 +1,6 @@
 """The course's own Python environment, `.venv`, made by the standard library alone.
 
-`.venv/course.json` says that the course made it, for which folder and Python, and which
+`.venv/course.json` says that the course made it, with which Python, and which
 requirements are in it. Nothing is ever deleted: an installation that was cut off goes
 on where it stopped, a `.venv` whose Python is gone is put aside under another name, and
 one that the course did not make stays as it is.
@@ -10,6 +10,7 @@ import contextlib
 import errno
 import hashlib
 import importlib.util
+import itertools
 import json
 import os
 import shutil
@@ -19,19 +20,23 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from helpers.cli.pip import Report, is_reachable, last_line, pip
+from helpers.cli.pip import is_reachable, last_line, pip, report
 from helpers.options import UsageError
+
+if os.name == "nt":
+    import msvcrt
+else:
+    import fcntl
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LEARNERS, TESTS = "requirements.txt", "requirements-test.txt"
+GPU = "install the PyTorch with CUDA"  # --gpu's help
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
-NEEDED = {"cpu": 2.5e9, "cuda": 9e9, "more": 1e9}  # bytes free, to install
+NEEDED = {"cpu": 2.5, "cuda": 9, "more": 1}  # GB free, to install
 GONE = (errno.ENOENT, errno.ENOTDIR, errno.ENOEXEC)
 
 
-def ensure(
-    names: Sequence[str], *, report: Report, gpu: bool = False, root: Path = ROOT
-) -> bool:
+def ensure(names: Sequence[str], *, gpu: bool = False, root: Path = ROOT) -> bool:
     """Put these files of requirements into `.venv`; return whether there was need to.
 
     `gpu` takes the torch that pip takes by itself, with CUDA where there is one. Raises
@@ -40,23 +45,22 @@ def ensure(
     if is_complete(root, names):
         return False
     try:
-        with locked(root, report=report):
+        with locked(root):
             if not is_complete(root, names):  # another start may just have made it
-                install(root, names, report=report, gpu=gpu)
+                install(root, names, gpu=gpu)
     except OSError as error:
         raise UsageError(f"{root / '.venv'} cannot be made: {error}") from None
     return True
 
 
 def is_complete(root: Path, names: Sequence[str]) -> bool:
-    """Tell whether `.venv` holds these requirements, for this folder."""
+    """Tell whether `.venv` holds these requirements, and its Python is there."""
     venv, stamp = root / ".venv", read_stamp(root / ".venv")
     done = all(stamp.get(name) == fingerprint(root / name) for name in names)
-    done = done and stamp.get("root") == str(root)
     return done and version_of(python_of(venv)) == stamp.get("version")
 
 
-def install(root: Path, names: Sequence[str], *, report: Report, gpu: bool) -> None:
+def install(root: Path, names: Sequence[str], *, gpu: bool) -> None:
     """Make `.venv` where there is none that works; install what is not in it."""
     venv, stamp = root / ".venv", read_stamp(root / ".venv")
     gpu = gpu or shutil.which("nvidia-smi") is not None
@@ -66,36 +70,29 @@ def install(root: Path, names: Sequence[str], *, report: Report, gpu: bool) -> N
             "name, or activate it and set COURSE_NO_VENV=1; then the same command again"
         )
     if "version" in stamp and version_of(python_of(venv)) != stamp["version"]:
-        report(f"The Python of .venv is gone: what was there is now in {aside(venv)}")
+        places = (root / f".venv-old-{number}" for number in itertools.count(1))
+        old = venv.rename(next(place for place in places if not place.exists()))
+        report(f"The Python of .venv is gone: what was there is now in {old.name}")
         stamp = {}
     needed = NEEDED["more" if LEARNERS in stamp else "cuda" if gpu else "cpu"]
-    free = shutil.disk_usage(root).free
+    free = shutil.disk_usage(root).free / 1e9
     if free < needed:
-        free, needed = f"{free / 1e9:.1f} GB", f"{needed / 1e9:.1f} GB"
-        raise UsageError(f"{root}: {free} of disk are free, {needed} needed: make room")
+        disk = f"{free:.1f} GB of disk are free, {needed:.1f} GB needed"
+        raise UsageError(f"{root}: {disk}: make room")
     if "version" not in stamp:
         report("Making .venv: this happens once and takes some minutes")
         stamp = make(venv)
-    elif stamp["root"] != str(root):
-        report("The course's folder has moved: putting .venv right")
-        move_scripts(venv, stamp["root"], str(root))
-    stamp["root"] = str(root)
-    # The .pth file lets this Python import the course from its folder. Its encoding
-    # depends on the system and the Python: hence ascii().
-    place = venv / ("Lib" if os.name == "nt" else f"lib/python{stamp['version']}")
-    line = f"import sys; sys.path.append({ascii(str(root))})\n"
-    (place / "site-packages" / "course.pth").write_text(line, "ascii")
     for name in names:
         if stamp.get(name) != fingerprint(root / name):
             stamp.pop(name, None)  # not marked as done until all of it is there
             write_stamp(venv, stamp)
-            install_file(python_of(venv), root / name, report=report, gpu=gpu)
+            install_file(python_of(venv), root / name, gpu=gpu)
             stamp[name] = fingerprint(root / name)
-    write_stamp(venv, stamp)
+            write_stamp(venv, stamp)
     report("The environment is complete")
 
 
-def install_file(python: Path, path: Path, *, report: Report, gpu: bool) -> None:
+def install_file(python: Path, path: Path, *, gpu: bool) -> None:
     """Install what a file of requirements lists, torch first and by itself.
 
     On Linux without a GPU that is the smaller build without CUDA, from PyTorch's own
@@ -106,9 +103,9 @@ def install_file(python: Path, path: Path, *, report: Report, gpu: bool) -> None
         report("Installing PyTorch")
         if not gpu and sys.platform == "linux" and is_reachable(CPU_WHEELS + "/"):
             torch += ["--extra-index-url", CPU_WHEELS]
-        pip(python, torch, report=report)
+        pip(python, *torch)
     report(f"Installing the packages of {path.name}")
-    pip(python, ["-r", str(path)], report=report)
+    pip(python, "-r", str(path))
 
 
 def make(venv: Path) -> dict:
@@ -120,28 +117,19 @@ def make(venv: Path) -> dict:
             f"`sudo apt install python{version}-venv`, then the same command again"
         )
     venv.mkdir(exist_ok=True)
-    write_stamp(venv, {"root": str(venv.parent)})  # from now on it is ours
+    write_stamp(venv, {})  # from now on it is ours
     base = getattr(sys, "_base_executable", sys.executable)  # not one in `.venv`
     command = [base, "-I", "-m", "venv", str(venv)]
     answer = subprocess.run(command, capture_output=True, text=True)
     if answer.returncode or version_of(python_of(venv)) != version:
         said = last_line((answer.stderr + "\n" + answer.stdout).splitlines())
         raise UsageError(f"`{base} -m venv {venv}` failed: {said}")
-    return {"root": str(venv.parent), "version": version}
-
-
-def aside(venv: Path) -> str:
-    """Rename the environment; return its new name."""
-    names = (venv.with_name(f".venv-old-{number}") for number in range(1, 1000))
-    return venv.rename(next(name for name in names if not name.exists())).name
-
-
-def move_scripts(venv: Path, old: str, new: str) -> None:
-    """Write the new place of the environment into its scripts and pyvenv.cfg."""
-    for script in [*python_of(venv).parent.iterdir(), venv / "pyvenv.cfg"]:
-        text = script.read_bytes() if script.is_file() else b""
-        if os.fsencode(old) in text and b"\0" not in text:
-            script.write_bytes(text.replace(os.fsencode(old), os.fsencode(new)))
+    # The .pth file lets this Python import the course from its folder, wherever that
+    # may be moved: its paths begin where it lies.
+    library = "Lib" if os.name == "nt" else f"lib/python{version}"
+    place = venv / library / "site-packages"
+    (place / "course.pth").write_text(os.path.relpath(venv.parent, place), "ascii")
+    return {"version": version}
 
 
 def version_of(python: Path, *, seconds: float = 20) -> str | None:
@@ -192,7 +180,7 @@ def write_stamp(venv: Path, stamp: dict) -> None:
 
 
 @contextlib.contextmanager
-def locked(root: Path, *, report: Report) -> Iterator[None]:
+def locked(root: Path) -> Iterator[None]:
     """Hold the course folder's lock, waiting for whoever holds it."""
     with open(root / ".venv.lock", "a+b") as file:
         if not try_lock(file.fileno()):
@@ -206,12 +194,8 @@ def try_lock(number: int) -> bool:
     """Lock an open file unless another process has; the system frees it at its end."""
     with contextlib.suppress(OSError):
         if os.name == "nt":
-            import msvcrt
-
             msvcrt.locking(number, msvcrt.LK_NBLCK, 1)
         else:
-            import fcntl
-
             fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
     return False

@@ -1,11 +1,9 @@
 """`python -m helpers generate`: continue a text, printed as it is made."""
 
 import argparse
-import os
 import random
 import re
 import sys
-from collections.abc import Iterator
 
 from helpers.options import (
     NUMBERS,
@@ -40,12 +38,12 @@ def add_options(parser: Parser) -> None:
 
 def check_options(options: argparse.Namespace) -> None:
     """Raise UsageError for what makes no sense, or does nothing."""
-    options.prompt = readable("the prompt", options.prompt)
-    options.stop = options.stop and readable("--stop", options.stop)
     texts = {"--stop": options.stop, "--model": options.model}
     for name, text in {"the prompt": options.prompt.strip(), **texts}.items():
         if text == "":
             raise UsageError(f"{name} is empty")
+        if text and re.search("[\ud800-\udfff]", text):  # bytes that are no character
+            raise UsageError(f"{name} is not UTF-8: {ascii(text):.60}")
     for name in [*NUMBERS, "stop"]:
         if wrong := complaint(name, getattr(options, name)):
             raise UsageError(f"{flag(name)} {wrong}")
@@ -56,15 +54,6 @@ def check_options(options: argparse.Namespace) -> None:
     if options.seed != "random" and not (number and int(options.seed) < SEEDS):
         wanted = f"`random` or a whole number from 0 to {SEEDS - 1}"
         raise UsageError(f"--seed is {options.seed!r:.40}, expected {wanted}")
-
-
-def readable(what: str, text: str) -> str:
-    """Return a text as it was typed, for UTF-8 that this system could not read."""
-    try:
-        lost = re.search("[\ud800-\udfff]", text)
-        return os.fsencode(text).decode() if lost else text
-    except UnicodeError:
-        raise UsageError(f"{what} is not UTF-8: {ascii(text):.60}") from None
 
 
 def flag(name: str) -> str:
@@ -81,26 +70,21 @@ def run(options: argparse.Namespace) -> None:
     """Continue the prompt and print the text while it is made."""
     from transformers.utils import logging  # here: options are read outside `.venv`
 
+    from helpers.decoding import generate_text, stream_text
+
     logging.set_verbosity_error()
     if options.seed == "random":
         options.seed = random.randrange(SEEDS)
         print(f"--seed {options.seed}", file=sys.stderr)
+    how = {name: getattr(options, name) for name in taken(options.strategy)}
+    how |= {"strategy": options.strategy, "model": options.model}
     try:
-        pieces = write(options)
+        if options.strategy in SEARCHES:  # nothing to be shown before the end
+            return show(generate_text(options.prompt, **how) + "\n")
+        pieces = stream_text(options.prompt, seed=int(options.seed), **how)
         show(options.prompt + next(pieces, ""))  # most mistakes show at the first step
         for piece in pieces:
             show(piece)
         show("\n")
     except ValueError as error:  # a ModelError, or logits that are not numbers
         raise UsageError(error) from None
-
-
-def write(options: argparse.Namespace) -> Iterator[str]:
-    """Return the continuation: bit by bit, or at once where a search makes it."""
-    from helpers.decoding import generate_text, stream_text
-
-    how = {name: getattr(options, name) for name in taken(options.strategy)}
-    how |= {"strategy": options.strategy, "model": options.model}
-    if options.strategy not in SEARCHES:
-        return stream_text(options.prompt, seed=int(options.seed), **how)
-    return iter([generate_text(options.prompt, **how).removeprefix(options.prompt)])

@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from helpers.options import UsageError
@@ -22,10 +22,14 @@ def watch():
 threading.Thread(target=watch, daemon=True).start()
 runpy.run_module("pip", run_name="__main__", alter_sys=True)
 """
-Report = Callable[[str], None]  # called with each step
 
 
-def pip(python: Path, wanted: Sequence[str], *, report: Report) -> None:
+def report(step: str) -> None:
+    """Say a step of the installation."""
+    print(step, file=sys.stderr, flush=True)
+
+
+def pip(python: Path, *wanted: str) -> None:
     """Run `pip install` with these arguments; raise UsageError where it fails."""
     posix, lines = os.name == "posix", []
     command = [str(python), "-I", *(["-c", LEASHED_PIP] if posix else ["-m", "pip"])]

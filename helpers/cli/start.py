@@ -11,36 +11,27 @@ import tempfile
 from pathlib import Path
 
 from helpers.cli.command_line import become
-from helpers.cli.environment import ROOT
+from helpers.cli.environment import GPU, ROOT
 from helpers.options import UsageError
 
 FIRST_PAGE = "notebooks/day01_loading.ipynb"
 HOST = "127.0.0.1"
-TAKEN = "port {} is taken: choose another with --port, or leave it out"
+TAKEN = "port {} cannot be had: choose another with --port, or leave it out ({})"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add what `start` takes."""
-    gpu = "install the PyTorch with CUDA"
-    parser.add_argument("--gpu", action="store_true", help=gpu)
+    parser.add_argument("--gpu", action="store_true", help=GPU)
     parser.add_argument("--no-browser", action="store_true")
     parser.add_argument("--port", type=int, help="default: 8888 or the next free")
 
 
 def check_options(options: argparse.Namespace) -> None:
     """Raise UsageError where the port asked for cannot be had."""
-    port = options.port
-    if port is not None and not 1 <= port <= 65535:
-        raise UsageError(f"--port must lie in 1 … 65535, not {port}")
-    with socket.socket() as test:
-        if os.name == "posix":  # a port in TIME_WAIT is free
-            test.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            test.bind((HOST, port or 0))
-        except PermissionError:
-            raise UsageError(f"port {port} needs rights you lack here") from None
-        except OSError:
-            raise UsageError(TAKEN.format(port)) from None
+    try:
+        socket.create_server((HOST, options.port or 0)).close()
+    except (OSError, OverflowError) as error:
+        raise UsageError(TAKEN.format(options.port, error)) from None
 
 
 def run(options: argparse.Namespace) -> int | None:
@@ -55,7 +46,7 @@ def run(options: argparse.Namespace) -> int | None:
 
     announced, token = [], secrets.token_hex(16)
     os.environ |= variables(token)
-    page = f"/lab/tree/{FIRST_PAGE}" if (ROOT / FIRST_PAGE).exists() else "/lab"
+    page = f"/lab/tree/{FIRST_PAGE}"
     words = arguments(options.port, page, browser=not options.no_browser)
     logging.disable(logging.CRITICAL)  # a port that is lost is for us to tell
     try:
@@ -66,7 +57,7 @@ def run(options: argparse.Namespace) -> int | None:
         if announced:
             raise
         if options.port:
-            raise UsageError(TAKEN.format(options.port)) from None
+            raise UsageError(TAKEN.format(options.port, "lost just now")) from None
         return become([sys.executable, *sys.orig_argv[1:]], dict(os.environ))  # again
     print("\nJupyterLab has stopped.", file=sys.stderr)
 

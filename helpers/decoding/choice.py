@@ -27,17 +27,13 @@ def sample(generator: torch.Generator | int) -> Picker:
     """Return a picker that draws from the distribution; an int is a new seed.
 
     The picker goes on in its sequence of random numbers from call to call, so the
-    same seed gives the same ids only for the same calls in the same order.
-
-    Raises:
-        TypeError: for anything else, such as the logits themselves.
+    same seed gives the same ids only for the same calls in the same order. Raises
+    TypeError for anything else, such as the logits themselves.
     """
-    seed = isinstance(generator, int) and not isinstance(generator, bool)
-    if not seed and not isinstance(generator, torch.Generator):
-        came = type(generator).__name__
-        raise TypeError(
-            f"sample takes a seed, as sample(0), or a Generator: not {came}"
-        )
+    known = isinstance(generator, (int, torch.Generator))
+    if not known or isinstance(generator, bool):
+        wanted = "a seed, as sample(0), or a Generator"
+        raise TypeError(f"sample takes {wanted}: not {type(generator).__name__}")
 
     def pick(next_logits: torch.Tensor) -> torch.Tensor:
         nonlocal generator

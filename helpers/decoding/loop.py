@@ -58,13 +58,9 @@ def generate(
         attention_mask: (batch, seq), 0 for pads.
         stop: criteria ``(input_ids, next_logits) -> (batch,) bool`` that end a row.
 
-    Returns:
-        (batch, seq + at most max_new_tokens).
-
-    Raises:
-        ValueError: for a prompt that is empty, too long or padded on the right, ids
-            outside the vocabulary, or logits that leave no token to choose.
-        TypeError: for what is no rule, picker or criterion.
+    Returns (batch, seq + at most max_new_tokens). Raises ValueError for a prompt that
+    is empty, too long or padded on the right, ids outside the vocabulary, or logits
+    that leave no token to choose, TypeError for what is no rule, picker or criterion.
     """
     options = dict(rules=rules, pick=pick, max_new_tokens=max_new_tokens, stop=stop)
     options |= dict(eos_token_id=eos_token_id, attention_mask=attention_mask)

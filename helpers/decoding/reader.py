@@ -11,13 +11,10 @@ from helpers.gpt2 import GPT2, FastCache, position_ids
 
 
 class Reader:
-    """A model with the tokens it has read so far: one row per text.
+    """A model with the tokens it has read so far: ``batch`` rows, a text in each.
 
-    Args:
-        model: a ``GPT2`` of helpers, or a causal language model of transformers.
-        batch: rows.
-        room: how many tokens it will read at most.
-        attention_mask: (batch, seq) of the first tokens, 0 for pads on the left.
+    There is ``room`` for so many tokens in a row; ``attention_mask`` (batch, seq) is
+    that of the first ones, 0 for pads on the left.
     """
 
     def __init__(self, model, batch: int, room: int, attention_mask=None):

@@ -154,7 +154,6 @@ class _BeamSearch:
         wanted = "a number from -10 to 10; 0 compares sums, 1 means"
         expect("length_penalty", self.length_penalty, between(-10, 10), wanted)
         check_functions("rules", self.rules)
-        early = self.early_stopping
+        early, wanted = self.early_stopping, 'expected True, False or "never"'
         if not isinstance(early, bool) and early != "never":
-            wanted = 'expected True, False or "never"'
             raise ValueError(f"early_stopping is {early!r}, {wanted}")

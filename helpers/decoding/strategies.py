@@ -16,9 +16,8 @@ from helpers.models import load_model
 from helpers.options import SEARCHES, STRATEGIES, complaint, taken
 from helpers.tokens import document_ids
 
-# In the order in which they are applied, which is the library's.
-RULES = ("repetition_penalty", "no_repeat_ngram")
-RULES += ("temperature", "top_k", "top_p", "min_p", "typical_p")
+RULES = ("repetition_penalty", "no_repeat_ngram", "temperature")  # the library's order
+RULES += ("top_k", "top_p", "min_p", "typical_p")
 
 
 def generate_text(

@@ -7,13 +7,12 @@ model writes), ``truth`` (the world's distribution beside the model's), ``divers
 """
 
 from helpers.evaluation import frontier
-from helpers.evaluation.diversity import distinct_n, repetition_rate, self_bleu
+from helpers.evaluation.diversity import distinct_n, self_bleu
 from helpers.evaluation.losses import Gap, document_losses, gap_to_floor
 from helpers.evaluation.prediction import next_word_probs, sequence_log_probs
-from helpers.evaluation.samples import accepted, sample_texts
+from helpers.evaluation.samples import sample_texts
 from helpers.evaluation.truth import Beside, beside_truth, survival, true_next
 
-__all__ = ["Beside", "Gap", "accepted", "beside_truth", "distinct_n"]
-__all__ += ["document_losses", "frontier", "gap_to_floor", "next_word_probs"]
-__all__ += ["repetition_rate", "sample_texts", "self_bleu", "sequence_log_probs"]
-__all__ += ["survival", "true_next"]
+__all__ = ["Beside", "Gap", "beside_truth", "distinct_n", "document_losses", "frontier"]
+__all__ += ["gap_to_floor", "next_word_probs", "sample_texts", "self_bleu"]
+__all__ += ["sequence_log_probs", "survival", "true_next"]

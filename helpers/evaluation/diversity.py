@@ -6,14 +6,12 @@ and changes with the number and the length of the texts: compare only equal sets
 """
 
 import math
-import random
 from collections import Counter
 from collections.abc import Sequence
+from statistics import fmean
 
 from helpers.inputs import expect, whole
 from helpers.tokens import pretokenise as words
-
-NO_MATCH = 0.1  # matches that are counted for an order in which there are none
 
 
 def distinct_n(texts: Sequence, n: int = 2) -> float:
@@ -21,57 +19,40 @@ def distinct_n(texts: Sequence, n: int = 2) -> float:
 
     1 is the most diverse. Source: Li et al. 2016, who divide by the number of words.
     """
-    grams = Counter()
-    for text in _several(texts, 1):
-        grams.update(_ngrams(text, n))
+    expect("n", n, whole(100), "a whole number from 1 to 100")
+    grams = [gram for text in _several(texts, 1) for gram in _ngrams(_items(text), n)]
     if not grams:
         raise ValueError(f"every text is shorter than {n} words: lower n")
-    return len(grams) / grams.total()
+    return len(set(grams)) / len(grams)
 
 
-def repetition_rate(text, n: int = 4) -> float:
-    """Return which share of one text's ``n``-grams was there before in this text.
-
-    0 for a text of fewer than ``n`` words. Source: Welleck et al. 2019, "seq-rep-n".
-    """
-    grams = _ngrams(text, n)
-    return 1 - len(set(grams)) / len(grams) if grams else 0.0
-
-
-def self_bleu(
-    texts: Sequence, max_n: int = 4, *, at_most: int | None = None, seed: int = 0
-) -> float:
+def self_bleu(texts: Sequence, max_n: int = 4) -> float:
     """Return the mean BLEU of each text, all others being its references.
 
     0 where no text shares a word with another, 1 where every text stands there twice.
     BLEU is the geometric mean, for n from 1 to ``max_n``, of the share of a text's
     n-grams that some reference has as often, times a penalty for texts shorter than
-    the reference nearest in length. No match counts as 0.1 matches. More references
-    mean more matches, so sets of different sizes compare only if ``at_most`` so many
-    of their texts are measured, drawn with ``seed``.
+    the reference nearest in length. No match counts as 0.1 matches.
 
     Source: Zhu et al. 2018; BLEU: Papineni et al. 2002, smoothed as method 1 of Chen
     and Cherry 2014. Raises ValueError for fewer than two texts, or an empty one.
     """
-    _check_order(max_n)
+    expect("max_n", max_n, whole(100), "a whole number from 1 to 100")
     texts = [_items(text) for text in _several(texts, 2)]
-    expect("at_most", at_most or 1, whole(), "a whole number from 1")
-    if at_most is not None and at_most < len(texts):
-        texts = random.Random(seed).sample(texts, at_most)
-    if not all(_several(texts, 2)):
+    if [] in texts:
         raise ValueError(f"text {texts.index([])} is empty: leave it out")
     logs = [0.0] * len(texts)
     for n in range(1, max_n + 1):
         counts = [Counter(_ngrams(text, n)) for text in texts]
         for i, matches in enumerate(_matches(counts)):
-            share = (matches or NO_MATCH) / max(counts[i].total(), 1)
-            # A text that shares no word with another has BLEU 0: exp(-inf).
-            log = math.log(share) if matches or n > 1 else -math.inf
+            share = (matches or 0.1) / max(counts[i].total(), 1)
+            log = math.log(share) if matches or n > 1 else -math.inf  # then BLEU is 0
             logs[i] += log / max_n
-    lengths = Counter(map(len, texts))
-    for i, text in enumerate(texts):
-        logs[i] += _shortness(len(text), lengths)
-    return sum(map(math.exp, logs)) / len(logs)
+    lengths = [len(text) for text in texts]
+    for i, length in enumerate(lengths):  # the penalty: the nearest is the text itself
+        _, nearest, *_ = sorted(lengths, key=lambda n: (abs(n - length), n))
+        logs[i] += min(0.0, 1 - nearest / length)
+    return fmean(map(math.exp, logs))
 
 
 def _matches(counts: list[Counter]) -> list[int]:
@@ -91,16 +72,7 @@ def _matches(counts: list[Counter]) -> list[int]:
     return [sum(min(n, elsewhere(gram, n)) for gram, n in c.items()) for c in counts]
 
 
-def _shortness(length: int, lengths: Counter) -> float:
-    """Return the logarithm of BLEU's brevity penalty: 0, or less for short texts."""
-    others = lengths - Counter([length])  # one text of this length fewer
-    nearest = min(others, key=lambda other: (abs(other - length), other))
-    return min(0.0, 1 - nearest / length)
-
-
-def _ngrams(text, n: int) -> list[tuple]:
-    _check_order(n)
-    items = _items(text)
+def _ngrams(items: list, n: int) -> list[tuple]:
     return list(zip(*(items[i:] for i in range(n)), strict=False))
 
 
@@ -109,10 +81,6 @@ def _items(text) -> list:
     if isinstance(text, str):
         return words(text)
     return text.tolist() if hasattr(text, "tolist") else list(text)
-
-
-def _check_order(n: int) -> None:
-    expect("n", n, whole(100), "a whole number from 1 to 100")
 
 
 def _several(texts, least: int):

@@ -75,8 +75,12 @@ def measure(
     groups = [news[i : i + group] for i in range(0, len(news) - group + 1, group)]
     whole = mean(verdict.kind is None for verdict in verdicts)
     told = mean(verdict.right / max(verdict.words, 1) for verdict in verdicts)
-    diverse = mean(map(_distinct, groups)), mean(map(_likeness, groups))
-    return Point(len(texts), whole, told, *diverse)
+    distinct, alike = [], []
+    for some in groups:  # without two words nothing is diverse; silence is like silence
+        distinct.append(distinct_n(some) if max(map(len, some)) > 1 else 0.0)
+        spoken = [text for text in some if text]
+        alike.append(self_bleu(spoken) if len(spoken) > 1 else 1.0)
+    return Point(len(texts), whole, told, mean(distinct), mean(alike))
 
 
 def still_right(verdicts: Sequence[Verdict], most: int = 150) -> list[float]:
@@ -87,7 +91,8 @@ def still_right(verdicts: Sequence[Verdict], most: int = 150) -> list[float]:
 
 def risk(verdicts: Sequence[Verdict], *, given: int = 8) -> float:
     """Return first slips per word tried: those after the ``given`` words, slips too."""
-    return sum(v.kind is not None for v in verdicts) / _tried(verdicts, given)
+    slipped, tried = _slipped(verdicts, given)
+    return len(slipped) / tried
 
 
 def slips(verdicts: Sequence[Verdict], *, given: int = 8) -> dict[str, float]:
@@ -95,37 +100,23 @@ def slips(verdicts: Sequence[Verdict], *, given: int = 8) -> dict[str, float]:
 
     Words are counted behind the ``given`` ones, up to the slip; NaN: nothing slips.
     """
-    slipped = [v for v in verdicts if v.kind is not None]
+    slipped, tried = _slipped(verdicts, given)
     middle = median(v.right + 1 for v in slipped) if slipped else math.nan
-    counts, tried = Counter(v.kind for v in slipped), _tried(verdicts, given)
+    counts = Counter(v.kind for v in slipped)
     return {"median word": middle} | {k: 1000 * n / tried for k, n in counts.items()}
 
 
 def table(points: Mapping[str, Point]) -> dict[str, dict[str, float]]:
     """Return the points as rows with named columns, quality with its errors."""
-    return {label: _row(point) for label, point in points.items()}
+    rows = {}
+    for label, (n, whole, told, distinct, alike) in points.items():
+        row = {"n": n, "whole": whole.value, "± whole": whole.error}
+        row |= {"told": told.value, "± told": told.error}
+        rows[label] = row | {"distinct-2": distinct.value, "self-BLEU": alike.value}
+    return rows
 
 
-def _row(point: Point) -> dict[str, float]:
-    whole, told = point.accepted, point.right
-    row = {"n": point.stories, "whole": whole.value, "± whole": whole.error}
-    row |= {"told": told.value, "± told": told.error}
-    row |= {"distinct-2": point.distinct.value, "self-BLEU": point.self_bleu.value}
-    return row
-
-
-def _tried(verdicts: Sequence[Verdict], given: int) -> int:
-    right = sum(max(verdict.right - given, 0) for verdict in verdicts)
-    slipped = [verdict for verdict in verdicts if verdict.kind is not None]
-    return max(right + len(slipped), 1)
-
-
-def _distinct(texts: list[list[str]]) -> float:
-    """Return distinct-2; texts without two words say nothing, so nothing different."""
-    return distinct_n(texts, 2) if any(len(text) > 1 for text in texts) else 0.0
-
-
-def _likeness(texts: list[list[str]]) -> float:
-    """Return self-BLEU of the texts that say something; silence is like silence."""
-    some = [text for text in texts if text]
-    return self_bleu(some) if len(some) > 1 else 1.0
+def _slipped(verdicts: Sequence[Verdict], given: int) -> tuple[list[Verdict], int]:
+    slipped = [v for v in verdicts if v.kind is not None]
+    right = sum(max(v.right - given, 0) for v in verdicts)
+    return slipped, max(right + len(slipped), 1)

@@ -1,7 +1,6 @@
 """What a model expects next: probabilities of tokens, of words and of whole texts.
 
-A text here is a document from its beginning, so the model always reads
-``<|endoftext|>`` first: that is what stands between documents in training.
+A text here is a document from its beginning: ``<|endoftext|>`` is read first.
 A *word* is what GPT-2's tokenizer cuts before BPE (``" Tom"``, ``"."``), see
 ``helpers.tokens.pretokenise``; it may be several tokens.
 """
@@ -22,9 +21,7 @@ def sequence_log_probs(model, input_ids: torch.Tensor) -> torch.Tensor:
 
     Shapes: ``input_ids`` (batch, seq) to (batch, seq - 1). The first token is only
     read, so begin with ``document_ids`` if all of the text is to be scored.
-
-    Raises:
-        ValueError: for fewer than two tokens, or ids that the model cannot read.
+    Raises ValueError for fewer than two tokens, or ids that the model cannot read.
     """
     check_ids(model, input_ids)
     if input_ids.shape[1] < 2:
@@ -47,9 +44,8 @@ def next_word_probs(
     word, and divided by the same probability for the prefix, whose last word has
     ended. Over all words that there are, these probabilities sum to 1.
 
-    Raises:
-        ValueError: for a candidate that is not one word, or that would only lengthen
-            the last word of the prefix, or a text longer than the model can read.
+    Raises ValueError for a candidate that is not one word, or that would only lengthen
+    the last word of the prefix, or a text longer than the model can read.
     """
     candidates = list(candidates)
     prefix_ids = document_ids(tokenizer, prefix).to(model.device)  # (1, seq)
@@ -63,9 +59,8 @@ def next_word_probs(
 
     # The prefix is the same for all words, so it is read once and then repeated.
     start = model(prefix_ids, use_cache=True)
-    cache = start.past_key_values
-    cache.batch_repeat_interleave(n)
-    after = model(word_ids, past_key_values=cache).logits.softmax(dim=-1)
+    start.past_key_values.batch_repeat_interleave(n)
+    after = model(word_ids, past_key_values=start.past_key_values).logits.softmax(-1)
     first = start.logits[:, -1:].softmax(dim=-1)  # (1, 1, vocab)
     before = torch.cat([first.expand(n, -1, -1), after[:, :-1]], dim=1)
     steps = before.gather(-1, word_ids[..., None]).squeeze(-1)  # (words, longest)

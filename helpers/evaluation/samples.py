@@ -1,12 +1,11 @@
-"""Samples: documents that a model writes, and the share of them that is right."""
+"""Samples: documents that a model writes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from helpers.decoding import Picker, generate, greedy
 from helpers.evaluation.losses import batches_by_length, ids_of
 from helpers.inputs import context_length, expect, whole
 from helpers.tokens import pad
-from helpers.worlds import Slip, mean
 
 
 def sample_texts(
@@ -42,12 +41,3 @@ def sample_texts(
             end = new.index(eos) if eos in new else len(new)
             texts[i] = tokenizer.decode(rows[i][1:] + new[:end])
     return texts
-
-
-def accepted(
-    texts: list[str], judge: Callable[[str], Slip | None]
-) -> tuple[float, list[Slip]]:
-    """Return the share of texts that are right, and the others' first errors."""
-    verdicts = [judge(text) for text in texts]
-    share = mean(slip is None for slip in verdicts).value
-    return share, [slip for slip in verdicts if slip is not None]

@@ -11,10 +11,7 @@ from helpers.inputs import check_within, expect, whole
 class Cache:
     """The keys and values of every token read so far, in memory taken beforehand.
 
-    Args:
-        model: the engine that will read.
-        batch: rows.
-        room: how many tokens of each row fit.
+    There is ``room`` for so many tokens in each of ``batch`` rows.
     """
 
     def __init__(self, model, batch: int, room: int):

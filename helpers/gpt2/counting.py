@@ -16,14 +16,13 @@ def parameters(config) -> dict[str, int]:
     comparison of queries with keys.
     """
     layers, d, inner = _shape(config)
-    head = 0 if config.tie_word_embeddings else config.vocab_size * d
     return {
         "embeddings": (config.vocab_size + config.n_positions) * d,
         "attention, projections": layers * ((d + 1) * 3 * d + (d + 1) * d),
         "attention, scores and sums": 0,
         "feed-forward": layers * ((d + 1) * inner + (inner + 1) * d),
         "layer norms": (2 * layers + 1) * 2 * d,
-        "head": head,
+        "head": 0 if config.tie_word_embeddings else config.vocab_size * d,
     }
 
 
@@ -32,11 +31,8 @@ def flops(config, seq: int) -> dict[str, int]:
 
     Scores and sums are counted as whole squares, future included, since that is what a
     product of matrices computes; a fused kernel may skip up to half of it. All logits
-    are counted, a row per token.
-
-    Raises:
-        ValueError: for a text longer than the context, or without tokens, and for a
-            GPT-2 that the course's engine does not know.
+    are counted, a row per token. Raises ValueError for a text longer than the context,
+    or without tokens, and for a GPT-2 that the course's engine does not know.
 
     Source: after Kaplan et al. 2020, table 1, who leave out the head, and whose term
     for scores and sums is half of this one.

@@ -34,11 +34,9 @@ def pack(engine: GPT2) -> GPT2:
 def quantize(engine: GPT2) -> GPT2:
     """Return an engine with int8 matrices, for inference on a CPU.
 
-    Embeddings, norms and biases stay in float32 and are shared with the engine.
-
-    Raises:
-        TypeError: for what is no engine with plain matrices.
-        ValueError: for weights that are not finite, or not float32 on a CPU.
+    Embeddings, norms and biases stay in float32 and are shared with the engine. Raises
+    TypeError for what is no engine with plain matrices, ValueError for weights that are
+    not finite, or not float32 on a CPU.
     """
     _check("quantize", engine)
     weight = engine.wte.weight
@@ -153,13 +151,12 @@ class FastCache(Cache):
 
 def supported(engine: GPT2) -> bool:
     """Whether oneDNN can multiply with this engine's weights on this computer."""
-    if engine.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+    here = torch.backends.mkldnn.is_available() and engine.device.type == "cpu"
+    if not here or not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
         return False
-    if not hasattr(torch.ops.mkldnn, "_linear_pointwise"):
-        return False
-    if engine.wte.weight.dtype == torch.bfloat16:
-        return torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return engine.wte.weight.dtype == torch.float32
+    dtype = engine.wte.weight.dtype
+    half = dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return half or dtype == torch.float32
 
 
 def replace_matrices(engine: GPT2, kind: Callable) -> PackedGPT2:
@@ -175,20 +172,16 @@ def replace_matrices(engine: GPT2, kind: Callable) -> PackedGPT2:
     new.requires_grad_(False)
     for part in list(new.modules()):
         for name, old in list(part.named_children()):
+            if isinstance(old, (Projection, nn.LayerNorm)):
+                weights = {"weight": old.weight.data, "bias": old.bias.data}
+                delattr(part, name)  # or a plain function is refused there
             if isinstance(old, Projection):
-                _put(part, name, kind(old.weight.data, old.bias.data))
+                setattr(part, name, kind(*weights.values()))
             if isinstance(old, nn.LayerNorm):
-                norm = {"weight": old.weight.data, "bias": old.bias.data}
-                norm |= {"normalized_shape": old.normalized_shape, "eps": old.eps}
-                _put(part, name, partial(torch.layer_norm, **norm))
+                weights |= {"normalized_shape": old.normalized_shape, "eps": old.eps}
+                setattr(part, name, partial(torch.layer_norm, **weights))
     new.unembed = kind(new.wte.weight.data.t(), None)
     return new.eval()
-
-
-def _put(part: nn.Module, name: str, function: Callable) -> None:
-    """Put a plain function where a module was, which assigning alone refuses."""
-    delattr(part, name)
-    setattr(part, name, function)
 
 
 def _check(name: str, engine) -> None:

@@ -126,8 +126,7 @@ class GPT2(nn.Module):
             attention_mask: (batch, cached + seq), 0 for pads, which are on the left.
             logits_to_keep: how many of the last positions; 0 is all.
 
-        Raises:
-            ValueError: for ids outside the vocabulary, and more than there is room for.
+        Raises ValueError for ids outside the vocabulary, or more than have room.
         """
         check_ids(self, input_ids)
         expect("logits_to_keep", logits_to_keep, whole(least=0), "0, for all, or more")

@@ -14,14 +14,12 @@ def token_costs(engine, lengths: Sequence[int], *, repeats: int = 25):
 
     With a cache, all tokens but the last were read before. The tokens are random, as
     the time does not depend on them. ``repeats`` is for the runs with a cache; those
-    without need fewer.
-
-    Returns:
-        {"without a cache": medians in milliseconds, "with a cache": the same}.
+    without need fewer. Returns {"without a cache": medians in milliseconds, "with a
+    cache": the same}.
     """
-    ids = torch.randint(engine.config.vocab_size, (1, max(lengths)))
-    ids = ids.to(engine.device)  # (1, seq)
-    cache = Cache(engine, batch=1, room=max(lengths))
+    shape = 1, max(lengths)
+    ids = torch.randint(engine.config.vocab_size, shape, device=engine.device)
+    cache = Cache(engine, *shape)
 
     def read(length: int):
         return engine(ids[:, :length], logits_to_keep=1).cpu()  # waits for a GPU

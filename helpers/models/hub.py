@@ -15,6 +15,8 @@ from pathlib import Path
 import huggingface_hub as library
 from huggingface_hub import constants, errors
 
+from helpers.options import UsageError
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 POCKET = ROOT / "data" / "pocket-gpt2"
 HUB_NAMES = ("gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl")
@@ -26,7 +28,7 @@ OTHER = f"use pocket, {', '.join(HUB_NAMES)}"
 PICKLES = "; its pickles may run any program when opened, so they are refused"
 
 
-class ModelError(ValueError):
+class ModelError(UsageError, ValueError):
     """A model that cannot be loaded; the message is one line that says what to do."""
 
     def _render_traceback_(self) -> list[str]:
@@ -180,7 +182,6 @@ def _explain(name: str, error: Exception) -> str:
     kind = type(error).__name__.lower()
     fault = "does not answer" if "timeout" in kind else "cannot be reached"
     fault = "may not be asked (HF_HUB_OFFLINE)" if "offline" in kind else fault
-    line = (
-        f"{shown} is not on this computer, and the hub ({constants.ENDPOINT}) {fault}"
-    )
-    return f"{line}: go online once, or use COURSE_MODEL=pocket, or give a folder"
+    hub = f"the hub ({constants.ENDPOINT}) {fault}"
+    todo = "go online once, or use COURSE_MODEL=pocket, or give a folder"
+    return f"{shown} is not on this computer, and {hub}: {todo}"

@@ -1,7 +1,6 @@
 """Parity: a model beside the reference, and the first operation that differs.
 
-Read in this order: ``compare`` (both models run, and where they part), ``mistakes``
-(GPT-2 as a table, right and wrong), ``judge`` (which mistake gives these numbers).
+Read ``compare`` (where they part), ``mistakes`` (GPT-2 as a table), then ``judge``.
 """
 
 from helpers.parity.compare import compare

@@ -11,7 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import permutations, takewhile
+from itertools import permutations
 from typing import NamedTuple
 
 import torch
@@ -38,35 +38,28 @@ class Check(NamedTuple):
 
 @dataclass(repr=False)
 class Report:
-    """What was seen; as text, two to six lines that a learner can act upon.
-
-    ``operation`` is the first that differs, ``layer`` where it is (None outside the
-    layers), ``cause`` the mistake that gives the learner's numbers, or else what the
-    numbers look like; ``difference`` the largest one of the logits.
-    """
+    """What was seen; as text, two to six lines that a learner can act upon."""
 
     equal: bool
-    operation: str | None
-    layer: int | None
-    cause: str | None
-    difference: float
+    operation: str | None  # the first that differs
+    cause: str | None  # the mistake, or else what the learner's numbers look like
+    difference: float  # the largest one of the logits
     checked: list[Check]
     known: bool  # the cause gives the learner's numbers
     alone: bool  # and all of the learner's logits
 
     def __repr__(self) -> str:
         gap = f"the largest difference of the logits is {self.difference:.1g}"
+        agreed = [one.operation for one in self.checked if one.status == "agreed"]
         if self.equal:
-            agreed = sum(check.status == "agreed" for check in self.checked)
-            text = f"{agreed} of {len(self.checked)} operations were seen to agree"
+            text = f"{len(agreed)} of {len(self.checked)} operations were seen to agree"
             if self.operation:
                 text += f"; more than rounding differs in this: {self.operation}"
-            elif agreed < len(self.checked):
+            elif len(agreed) < len(self.checked):
                 text += "; your model has the others inside of larger ones"
             return f"Equal: {gap}.\n{text}."
         lines = [f"First difference: {self.operation}."]
-        before = takewhile(lambda one: one.operation != self.operation, self.checked)
-        if agreed := [one.operation for one in before if one.status == "agreed"]:
+        if agreed:
             lines.append(f"The last that agrees: {agreed[-1]}.")
         lines.append(f"{'Likely cause: ' if self.known else ''}{self.cause}.")
         if self.alone:
@@ -82,60 +75,45 @@ class Report:
 def compare(model, reference, input_ids: torch.Tensor, *, atol: float = 1e-4) -> Report:
     """Run a learner's GPT-2 beside the reference and name the first difference.
 
-    Nothing is asked of the learner's model but that it maps token ids to logits, to a
-    tuple that begins with them, or to something with ``.logits``. It runs in the mode
-    it is in; the state of the random numbers is restored. A model that stops with an
-    error is reported, too.
-
     Args:
-        model: the learner's, (batch, seq) or (seq,) ids to (batch, seq, vocab).
-        reference: a GPT2LMHeadModel of transformers, in eval mode; it is run once.
+        model: the learner's: token ids (batch, seq) or (seq,) to logits (batch, seq,
+            vocab), or to a tuple that begins with them, or to something with
+            ``.logits``. It runs in the mode it is in; if it stops, that is reported.
+        reference: a GPT2LMHeadModel of transformers, in eval mode.
         input_ids: (batch, seq) or (seq,); a dozen tokens are best, all different, and
             not as many as there are heads.
         atol: by how much logits may differ and still be equal.
 
     Raises:
-        ValueError: for a model of another size, for ids that are no token ids, for a
-            reference that is no plain GPT-2, and for one whose logits are not what its
-            weights give.
+        ValueError: for ids that are no token ids, for a model of another size, for a
+            reference that is no plain GPT-2 or whose logits are not its weights'.
     """
-    case = Case(model, reference, _check(reference, input_ids))
+    case = Case(model, reference, _check_inputs(reference, input_ids))
     equal = case.difference <= atol
     seen = [case.sees(step) for step in case.steps]
     seen[-1] = seen[-1] and equal
     first, at = case.first_difference(case.steps, seen)
     verdict = Verdict(None, at) if equal else judge(case, first, at)
-    place, status = verdict.place, ["agreed" if one else "not seen" for one in seen]
-    if equal:
-        status[-1] = "agreed"
-    else:
+    place, seen[-1] = verdict.place, equal
+    status = ["agreed" if one else "not seen" for one in seen]
+    if not equal:  # behind a mistake, right values are luck
         status[place:] = ["not seen"] * (len(seen) - place)
-    step = (
-        case.steps[place] if place < len(seen) and status[place] != "agreed" else None
-    )
-    if step:
-        status[place] = "differs"
-    return Report(
-        equal=equal,
-        operation=str(step) if step else None,
-        layer=step.layer if step else None,
-        cause=verdict.cause,
-        difference=case.difference,
-        checked=[Check(str(s), one) for s, one in zip(case.steps, status, strict=True)],
-        known=verdict.known,
-        alone=verdict.alone,
-    )
+    words, operation = [step.words for step in case.steps], None
+    if "not seen" in status[place : place + 1]:
+        operation, status[place] = words[place], "differs"
+    checked = [Check(*pair) for pair in zip(words, status, strict=True)]
+    cause, known, alone = verdict.cause, verdict.known, verdict.alone
+    return Report(equal, operation, cause, case.difference, checked, known, alone)
 
 
-def _check(reference, input_ids) -> torch.Tensor:
+def _check_inputs(reference, input_ids) -> torch.Tensor:
     """Return ids (batch, seq), or say in one line what does not fit."""
     if not hasattr(reference, "lm_head"):
         kind = type(reference).__name__
         raise ValueError(f"expected a GPT2LMHeadModel as reference, got {kind}")
     check_config(reference.config)
     if isinstance(input_ids, torch.Tensor):
-        input_ids = input_ids.to(reference.device)
-        input_ids = input_ids[None] if input_ids.dim() == 1 else input_ids
+        input_ids = torch.atleast_2d(input_ids).to(reference.device)
     check_ids(reference, input_ids)
     if not 1 < input_ids.numel() <= MOST:
         shape = tuple(input_ids.shape)
@@ -144,11 +122,7 @@ def _check(reference, input_ids) -> torch.Tensor:
 
 
 class Recording(TorchDispatchMode):
-    """While it is on, keep every tensor that an operation reads or returns.
-
-    Args:
-        sizes: numbers of elements worth keeping; other tensors are passed over.
-    """
+    """While it is on, keep every tensor, of some sizes, that an operation touches."""
 
     def __init__(self, sizes: set[int]):
         super().__init__()
@@ -176,8 +150,8 @@ class Recording(TorchDispatchMode):
         mean, slack = whole.mean().item(), NEAR * whole.abs().mean().item()
         same = self.tensors[value.numel()]
         near = [tensor for tensor, m in same if abs(m - mean) <= slack]
-        near = [view for tensor in near for view in views(tensor, whole.shape)]
-        least = min((distance(view, whole) for view in near), default=math.inf)
+        seen = [view for tensor in near for view in views(tensor, whole.shape)]
+        least = min((distance(view, whole) for view in seen), default=math.inf)
         axes = [axis for axis in range(value.dim() - 2) if value.shape[axis] > 1]
         if least < NEAR or not axes:
             return least
@@ -188,8 +162,8 @@ def views(tensor: torch.Tensor, shape: torch.Size) -> Iterator[torch.Tensor]:
     """Yield a tensor with its axes in every order that gives a shape."""
     forms = [tensor]
     if len(shape) == tensor.dim() + 1 and len(tensor) == shape[0] * shape[1]:
-        forms = [tensor.unflatten(0, shape[:2])]  # the first two were joined
-        forms += [tensor.unflatten(0, shape[1::-1]).transpose(0, 1)]
+        both = shape[:2], shape[1::-1]  # its first two axes were joined, in some order
+        forms = [tensor.unflatten(0, sizes) for sizes in both]
     for form in forms:
         orders = permutations(range(form.dim()))
         yield from (one for one in map(form.permute, orders) if one.shape == shape)
@@ -210,12 +184,11 @@ def distance(tensor: torch.Tensor, value: torch.Tensor) -> float:
 
 
 def run(model, input_ids, shape, sizes=frozenset()) -> tuple:
-    """Run a model on (batch, seq) ids; where it refuses (1, seq), on (seq,).
-
-    Returns what was recorded, the logits or None, and the error or None.
-    """
-    runs = []
-    for ids in (input_ids, *input_ids[: len(input_ids) == 1]):
+    """Run a model; return what was recorded, its logits or None, its error or None."""
+    runs, forms = [], [input_ids]
+    if len(input_ids) == 1:
+        forms += [input_ids[0]]  # where it refuses (1, seq), it may want (seq,)
+    for ids in forms:
         recording = Recording(sizes)
         try:
             with recording:
@@ -234,8 +207,7 @@ def _logits(output, shape: torch.Size) -> torch.Tensor:
     got = tuple(getattr(logits, "shape", ())) or type(logits).__name__
     if got != shape and (1, *got) != shape:
         advice = "logits for every position; build it from reference.config"
-        message = f"the model returned {got}, expected {tuple(shape)}"
-        raise ValueError(f"{message}: {advice}")
+        raise ValueError(f"the model returned {got}, expected {tuple(shape)}: {advice}")
     return logits.detach().to("cpu", torch.float32).reshape(shape)
 
 
@@ -255,27 +227,24 @@ class Case:
         with torch.random.fork_rng(), self.usual:
             self.steps = list(self.replay())
             right = reference(input_ids, use_cache=False).logits.cpu().float()
-        self.index = {(s.layer, s.name): i for i, s in enumerate(self.steps)}
-        # Float32 beside float64 tells how much rounding changes each value.
-        pairs = zip(self.steps, exact, strict=True)
-        self.noise = [NOISE + MARGIN * distance(s.value, e.value) for s, e in pairs]
-        if distance(right, exact[-1].value) > max(1e-4, self.noise[-1]):
-            gap = (right - exact[-1].value).abs().max()
-            advice = (
-                "give it fresh from from_pretrained, in float32, eval mode, no hooks"
-            )
-            message = (
-                f"the reference's logits differ by {gap:.1g} from what its weights"
-            )
-            raise ValueError(f"{message} give: {advice}")
+        # How much rounding changes a value: float32 beside float64.
+        self.noise = {
+            (step.layer, step.name): NOISE + MARGIN * distance(step.value, other.value)
+            for step, other in zip(self.steps, exact, strict=True)
+        }
+        best = exact[-1].value
+        if distance(right, best) > max(1e-4, self.room(self.steps[-1])):
+            gap = (right - best).abs().max()
+            text = f"the reference's logits differ by {gap:.1g} from its weights': "
+            text += "give it fresh from from_pretrained, float32, eval mode, no hooks"
+            raise ValueError(text)
         with torch.random.fork_rng():
             ran = run(model, input_ids, right.shape, sizes)
         self.recording, self.logits, self.error = ran
-        stream = self.steps[self.index[None, "embedded"]]
-        if not self.error and not self.shows(stream):
-            size = f"(seq, d_model) = {tuple(stream.value.shape[1:])}"
-            message = f"no operation of the model returned {size}"
-            raise ValueError(f"{message}: build it from reference.config")
+        if not self.shows(self.steps[2]):
+            size = tuple(self.steps[2].value.shape[1:])
+            text = f"no operation of the model returned (seq, d_model) = {size}"
+            raise ValueError(f"{text}: build it from reference.config")
         self.difference = math.inf
         if self.logits is not None and not self.logits.isnan().any():
             self.difference = (self.logits - right).abs().max().item()
@@ -286,37 +255,17 @@ class Case:
 
     def room(self, step: Step) -> float:
         """Return by how much a value may differ and still count as the same."""
-        last = self.config.n_layer - 1
-        layer = None if step.layer is None else min(step.layer, last)
-        return self.noise[self.index[layer, step.name]]
-
-    def off(self, step: Step) -> float:
-        """Return how far the learner's model is from a value; up to 1 it has it."""
-        if step.name != "logits":
-            return self.recording.distance(step.value) / self.room(step)
-        gap = math.inf if self.error else distance(self.logits, step.value)
-        return gap / self.room(step)
+        last = self.config.n_layer - 1  # stands for one too many
+        return self.noise.get((step.layer, step.name)) or self.noise[last, step.name]
 
     def sees(self, step: Step) -> bool:
         """Tell whether the learner's model has a value."""
-        return self.off(step) <= 1
-
-    def is_new(self, step: Step) -> bool:
-        """Tell whether no right model computes a value on its way."""
-        return self.usual.distance(step.value) > 3 * self.room(step)
+        return self.recording.distance(step.value) <= self.room(step)
 
     def shows(self, step: Step) -> bool:
         """Tell whether the learner's model has anything that could be a value."""
-        if step.name == "logits" or self.error:
-            return True
-        return next(self.recording.shaped(step.value), None) is not None
-
-    def own(self, step: Step) -> list[torch.Tensor]:
-        """Return what could be a value, and is none that a right model has."""
-        if step.name == "logits":
-            return [self.logits.squeeze()]
         shaped = self.recording.shaped(step.value)
-        return [one for one in shaped if self.usual.distance(one) > self.room(step)]
+        return bool(self.error) or next(shaped, None) is not None
 
     def draws(self) -> bool:
         """Run the model with other random numbers: are its logits others?"""
@@ -328,21 +277,15 @@ class Case:
     def first_difference(self, steps: list[Step], seen: list[bool]) -> tuple[int, int]:
         """Return the first step that nothing vouches for, and the first not hidden.
 
-        A step is hidden if the learner's model has no tensor of its shape. What the
-        last step is not made from, directly or not, needs no voucher.
+        A step is hidden if the model has no tensor of its shape. What the last step is
+        not made from needs no voucher, unless the model goes on with such a value.
         """
         vouched, needed = list(seen), [False] * len(steps)
         needed[-1] = True
         for i in reversed(range(len(steps))):
-            for source in steps[i].sources:
-                vouched[source] = vouched[source] or vouched[i]
-                needed[source] = needed[source] or needed[i]
-        # One who goes on with a value that nothing needs does not leave it out.
-        goes_on = [
-            any(seen[k] and not needed[k] for k in step.sources) for step in steps
-        ]
-        unseen = [
-            i for i, v in enumerate(vouched) if not v and (needed[i] or goes_on[i])
-        ]
+            for k in steps[i].sources:
+                vouched[k], needed[k] = vouched[k] or vouched[i], needed[k] or needed[i]
+        on = [any(seen[k] and not needed[k] for k in step.sources) for step in steps]
+        unseen = [i for i, v in enumerate(vouched) if not v and (needed[i] or on[i])]
         shown = (i for i in unseen if self.shows(steps[i]))
         return min(unseen, default=len(steps)), next(shown, len(steps))

@@ -1,8 +1,7 @@
 """Which mistake is it? The one whose numbers the learner's model has computed.
 
-Each known mistake is made in the reference on purpose. It is proved if the learner's
-model has the numbers that come out, beyond the first difference, and no right model has
-them. What is not proved is offered as *perhaps*.
+Each known mistake is made in the reference on purpose. It is proved if the numbers that
+come out are the learner's and no right model's. Else it is offered as *perhaps*.
 """
 
 from collections.abc import Iterator
@@ -29,22 +28,19 @@ class Verdict(NamedTuple):
 
 
 def judge(case, first: int, at: int) -> Verdict:
-    """Name the mistake of a learner's model.
+    """Name the mistake of a learner's model, out of what it computed.
 
-    Args:
-        case: what both models computed (``compare.Case``).
-        first: the number of the first step that nothing vouches for.
-        at: of the first of these that the learner's model does not hide.
+    Nothing vouches for step ``first``, nor for ``at``, which the model does not hide.
     """
     if case.error is not None:
-        return Verdict(_stopped(case.error, case.steps[at]), at)
+        return Verdict(_stopped(case, case.steps[at]), at)
     if case.draws():
         return Verdict(DROPOUT, at, known=True)
     tried = [*known_mistakes(case.config), *_own_weights(case, at)]
-    proved = [one for mistake in tried for one in _nearby(case, mistake, first, at)]
-    proved = proved or [
-        one for mistake in tried for one in _anywhere(case, mistake, at)
-    ]
+    proved = [one for mistake in tried if (one := _prove(case, mistake, first, at))]
+    if not proved:  # it may be inside of a large operation, or too small to be seen
+        places = [(mistake.cause, _whole(case, mistake, at)) for mistake in tried]
+        proved = [Verdict(*one, True, True) for one in places if one[1] is not None]
     if not proved:
         return Verdict(_describe(case, tried, at), at)
     # First the fit, but for what may be rounding; then the evidence; then the table.
@@ -53,65 +49,48 @@ def judge(case, first: int, at: int) -> Verdict:
     return max(best, key=lambda verdict: (verdict.alone, verdict.new))
 
 
-def _nearby(case, mistake: Mistake, first: int, at: int) -> Iterator[Verdict]:
-    """Make a mistake where the difference is; yield it if it gives new numbers."""
-    for swaps in _ways(case, mistake, at):
-        steps = _replay(case, mistake, swaps, at + WINDOW)
-        place = _begin(case, steps)
-        if place is None:
-            return
-        begin = min(first, place)
-        seen = [True] * begin + [case.sees(step) for step in steps[begin:]]
-        _, end = case.first_difference(steps, seen)
-        new = [i for i in range(begin, end) if seen[i] and case.is_new(steps[i])]
-        if end <= at or not new:
-            return  # it would do no better in all layers
-        alone = _alone(case, _replay(case, mistake, swaps))
-        off = case.off(steps[new[0]])
-        yield Verdict(mistake.cause, place, True, alone, len(new), off)
+def _prove(case, mistake: Mistake, first: int, at: int) -> Verdict | None:
+    """Make a mistake where the difference is: are its numbers the learner's?"""
+    steps, place = next(_replays(case, mistake, at, at + WINDOW))
+    if place is None:
+        return None
+    begin = min(first, place)
+    seen = [True] * begin + [case.sees(step) for step in steps[begin:]]
+    _, end = case.first_difference(steps, seen)
+    own = [steps[i] for i in range(begin, end) if seen[i]]
+    new = [one for one in own if case.usual.distance(one.value) > 3 * case.room(one)]
+    if end <= at or not new:
+        return None
+    off = case.recording.distance(new[0].value) / case.room(new[0])
+    whole = _whole(case, mistake, at)
+    place = place if whole is None else whole
+    return Verdict(mistake.cause, place, True, whole is not None, len(new), off)
 
 
-def _anywhere(case, mistake: Mistake, at: int) -> Iterator[Verdict]:
-    """Make a mistake in all layers; yield it if it gives the learner's logits.
-
-    The last resort: for a model that does a whole layer in one operation, and for a
-    mistake whose effect is lost in rounding where it is made.
-    """
-    for swaps in _ways(case, mistake, at):
-        steps = _replay(case, mistake, swaps)
-        if _begin(case, steps) is not None and _alone(case, steps):
-            yield Verdict(mistake.cause, _begin(case, steps), True, True)
+def _whole(case, mistake: Mistake, at: int) -> int | None:
+    """Return where a mistake begins that gives all of the learner's logits."""
+    for steps, place in _replays(case, mistake, at):
+        if place is not None and case.sees(steps[-1]):
+            gap = (case.logits - steps[-1].value).abs().max().item()
+            if not gap > case.difference / 10:  # NaN is no gap
+                return place
+    return None
 
 
-def _ways(case, mistake: Mistake, at: int) -> Iterator[dict]:
-    """Yield a mistake's swaps: in the layer of a step, then in all."""
-    layers = [None, *range(case.config.n_layer)]
-    here = {(case.steps[at].layer, name): mistake.swaps[name] for name in mistake.swaps}
-    yield here
-    for swaps in filter(None, (mistake.swaps, mistake.family)):
-        yield {(layer, name): swaps[name] for layer in layers for name in swaps}
-
-
-def _replay(case, mistake: Mistake, swaps: dict, stop: int | None = None) -> list[Step]:
-    """Return the steps of the reference with a mistake in it; none if it stops."""
+def _replays(case, mistake: Mistake, at: int, stop=None) -> Iterator[tuple]:
+    """Make a mistake in one layer, then in all; yield the steps and where it begins."""
     weights = {**case.weights, **mistake.weights}
-    try:
-        replay = case.replay(weights, swaps=swaps, layers=mistake.layers)
-        return list(islice(replay, stop))
-    except (RuntimeError, IndexError):  # shapes that do not allow the mistake
-        return []
-
-
-def _begin(case, steps: list[Step]) -> int | None:
-    """Return the number of the first step that is not the reference's."""
-    pairs = enumerate(zip(steps, case.steps, strict=False))
-    return next((i for i, (a, b) in pairs if not torch.equal(a.value, b.value)), None)
-
-
-def _alone(case, steps: list[Step]) -> bool:
-    """Tell whether a replay ends with the learner's logits, not only near them."""
-    gap = (case.logits - steps[-1].value).abs().max().item()
-    return case.sees(steps[-1]) and not gap > case.difference / 10  # NaN is no gap
+    here, every = [case.steps[at].layer], [None, *range(case.config.n_layer)]
+    ways = [(mistake.swaps, here), (mistake.swaps, every), (mistake.family, every)]
+    for swaps, layers in ways[:1] + [way for way in ways[1:] if way[0]]:
+        placed = {(layer, name): swaps[name] for layer in layers for name in swaps}
+        try:
+            steps = list(islice(case.replay(weights, swaps=placed), stop))
+        except (RuntimeError, IndexError):  # shapes that do not allow the mistake
+            steps = []
+        pairs = enumerate(zip(steps, case.steps, strict=False))
+        others = (i for i, (a, b) in pairs if not torch.equal(a.value, b.value))
+        yield steps, next(others, None)
 
 
 def _own_weights(case, at: int) -> Iterator[Mistake]:
@@ -128,10 +107,9 @@ def _own_weights(case, at: int) -> Iterator[Mistake]:
                     yield Mistake(cause.format(name), weights={right: other})
 
 
-def _stopped(error: Exception, step: Step) -> str:
-    """Say with what a model stopped."""
-    line = [*str(error).strip().splitlines(), ""][0].rstrip(".")
-    text = f"Your model stops here with {type(error).__name__}: {line}"
+def _stopped(case, step: Step) -> str:
+    line = [*str(case.error).strip().splitlines(), ""][0].rstrip(".")
+    text = f"Your model stops here with {type(case.error).__name__}: {line}"
     if "cannot be multiplied" in line and step.weights:
         kept = f"{step.weights[0]} is stored (in, out), nn.Linear wants (out, in)"
         text += f". Is it transposed? {kept}"
@@ -143,21 +121,21 @@ def _describe(case, tried: list[Mistake], at: int) -> str:
     step = case.steps[at]
     right = step.value.squeeze()
     seen = right.isfinite()  # not masked
-    own = case.own(step)
+    shaped = case.recording.shaped(step.value)
+    own = [one for one in shaped if case.usual.distance(one) > case.room(step)]
     if not own:
         return "Your model has no tensor that could be it; it may be missing"
     near = min(own, key=lambda tensor: (tensor - right)[seen].abs().mean().item())
-    gap, size = (near - right).abs(), right[seen].abs().mean()
-    room = case.room(step) * (right.abs() + size)
+    gap, room = (near - right).abs(), right.abs() + right[seen].abs().mean()
+    room *= case.room(step)
     if (gap <= room)[seen].all() and not seen.all():
         low = near[~seen].max()
         return f"what is not masked agrees, but the masked scores are up to {low:.3g}"
     text = f"The nearest tensor of yours differs by up to {gap[seen].max():.1g}"
     agreed = (gap <= room).all(-1).reshape(-1, right.shape[-2]).all(0)  # (seq,)
-    offset = near - right
     if agreed.any():
         text += f"; positions that agree: {agreed.nonzero().flatten().tolist()}"
-    elif ((offset - offset[..., :1, :]).abs() <= 2 * room).all():
+    elif ((near - right).diff(dim=-2).abs() <= 2 * room[..., 1:, :]).all():
         text += ", by the same vector at every position, as a bias would"
     factor = (near * right)[seen].sum() / right[seen].square().sum()
     if ((near - factor * right).abs() <= room * factor.abs())[seen].all():
@@ -170,7 +148,7 @@ def _perhaps(case, tried: list[Mistake], at: int, near: torch.Tensor) -> str | N
     """Return the mistake that explains at least three quarters of a difference."""
     gaps = {}
     for mistake in [Mistake(""), *tried]:
-        steps = _replay(case, mistake, next(_ways(case, mistake, at)), at + 1)
+        steps, _ = next(_replays(case, mistake, at, at + 1))
         if steps and steps[-1].value.numel() == near.numel():
             gap = (near - steps[-1].value.reshape(near.shape)).nan_to_num(0, 0, 0)
             gaps.setdefault(mistake.cause, gap.abs().mean().item())

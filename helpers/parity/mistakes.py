@@ -1,20 +1,19 @@
 """GPT-2 as a table of formulas, and a table of the wrong ones that people write.
 
 The right ones are slow and obvious on purpose; that their logits are the library's is
-checked each time (``compare``). A mistake is a wrong formula in the place of a right
-one; whether it was made, its numbers tell (``judge``).
+checked each time. Whether a wrong one stands in a learner's model, its numbers tell.
 
-The formulas are Python. In each, ``x`` is the first value that the right one reads, and
-``w`` and ``b`` are weight, stored (in, out), and bias of the part in brackets. Other
-names are values made before, or ``ids``, ``stream`` (what comes into a layer, or out of
-the last), ``every`` (ones, query by key), ``part("name")`` (w and b of another part),
-``seq``, ``heads``, ``d_model``, ``layer`` and ``eps``.
+In a formula, ``x`` is the first value that the right one reads, ``w`` and ``b`` are
+weight, stored (in, out), and bias of the part in brackets, ``part("name")`` those of
+another part, ``stream`` is what comes into a layer, or out of the last, and ``every``
+is ones, query by key. The other names are values made before, or numbers.
 """
 
 import math
 import re
+from collections import defaultdict
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import torch
@@ -29,12 +28,12 @@ embedded = token_embedding + position_embedding | token and position embedding a
 
 ln_1 = norm(stream, w, b, eps) | layer norm before attention (ln_1)
 c_attn = ln_1 @ w + b | query, key and value projected (attn.c_attn)
-query = c_attn.chunk(3, dim=-1)[0] | query
-key = c_attn.chunk(3, dim=-1)[1] | key
-value = c_attn.chunk(3, dim=-1)[2] | value
-query_heads = split(query, heads) | query split into heads
-key_heads = split(key, heads) | key split into heads
-value_heads = split(value, heads) | value split into heads
+query = c_attn.chunk(3, -1)[0] | query
+key = c_attn.chunk(3, -1)[1] | key
+value = c_attn.chunk(3, -1)[2] | value
+query_heads = query.unflatten(-1, (heads, -1)).transpose(1, 2) | query split into heads
+key_heads = key.unflatten(-1, (heads, -1)).transpose(1, 2) | key split into heads
+value_heads = value.unflatten(-1, (heads, -1)).transpose(1, 2) | value split into heads
 scores = query_heads @ key_heads.mT | attention scores, query times key
 scaled = scores / query_heads.shape[-1] ** 0.5 | attention scores scaled
 masked = hide(scaled, every.tril()) | attention scores masked
@@ -54,8 +53,8 @@ logits = ln_f @ w.T | logits (the head)
 """
 
 # name: advice, then the wrong formulas for it | and what is wrong. Of names with commas
-# each may be wrong, or all are; with + they are wrong together (# counts them). LAYERS
-# are those whose weights are taken, out of ``own``.
+# each may be wrong, or all are; with + they are wrong together (# counts them). Of
+# ``layers`` the weights are taken; ``own`` are the right ones.
 WRONG = """
 token_embedding
     w[ids] * d_model**0.5 | the token embedding is multiplied by sqrt(d_model)
@@ -63,7 +62,6 @@ token_embedding
     w.bfloat16()[ids].float() | the weights were rounded to bfloat16: load float32
 position_embedding: the first token has position 0
     w[None, 1 : seq + 1] | positions are counted from 1
-    w.roll(1, 0)[None, :seq] | positions are one too low
     w[None, :seq].flip(1) | positions run backwards
     w[0 * ids] | every token has position 0, use torch.arange(seq)
     0 * w; embedded = token_embedding | the position embedding is not added
@@ -73,12 +71,11 @@ ln_1, ln_2, ln_f
     normal(x, eps) | the layer norm leaves out its weight and bias
     normal(x, eps) * w | the layer norm leaves out its bias
     normal(x, eps) + b | the layer norm leaves out its weight
-    normal(x, eps) * (1 + w) + b | the weight of the layer norm is taken as 1 + weight
     normal(x, eps, dim=1) * w + b | the layer norm runs over the positions, not d_model
     normal(x, eps, n=-1) * w + b | the variance is divided by n - 1: var(correction=0)
     x / ((x * x).mean(-1, True) + eps) ** 0.5 * w + b | the mean is not subtracted (RMS)
-    normal(x, eps) / (variance(x) + eps) ** 0.5 * w + b | it divides by the variance
-    normal(x, 0) / (1 + eps / variance(x) ** 0.5) * w + b | epsilon is outside the root
+    normal(x, eps, power=1) * w + b | it divides by the variance
+    normal(x, 0) / (1 + eps / x.std(-1, False, True)) * w + b | eps is outside the root
     norm(x, w, b, 1e-2) | epsilon of the layer norm is 0.01 or so, not EPS
     norm(x, w, b, 1e-3) | epsilon of the layer norm is 0.001 or so, not EPS
     norm(x, w, b, 1e-4) | epsilon of the layer norm is 0.0001 or so, not EPS
@@ -94,8 +91,7 @@ ln_1
         | the norms stand after the sums: norm what goes into attention and feed-forward
 ln_2
     norm(x, *part("ln_1"), eps) | ln_1 stands in place of ln_2, too
-    norm(stream, w, b, eps)
-        | attention and feed-forward read the same stream: attention comes first
+    norm(stream, w, b, eps) | both halves read the same stream: attention comes first
 c_attn, projected, c_fc, c_proj
     x @ w | the bias of PART is missing
     x @ w.T + b | the weight of PART is transposed: it is stored (in, out), nn.Linear
@@ -104,39 +100,31 @@ c_attn, projected, c_fc, c_proj
         be transposed: use .T
     x | PART is missing
 query + key + value
-    ln_1 @ part("attn.c_attn", #)[0] | query, key and value have no bias
-    ln_1 @ part("attn.c_attn", #)[0].T + part("attn.c_attn", #)[1]
+    ln_1 @ part("attn.c_attn")[0].chunk(3, 1)[#] | query, key and value have no bias
+    ln_1 @ part("attn.c_attn")[0].chunk(3, 1)[#].T + part("attn.c_attn")[1].chunk(3)[#]
         | the weights of query, key and value are transposed: load their transpose
     c_attn.unflatten(-1, (heads, 3, -1))[..., #, :].flatten(2)
         | the thirds of c_attn are cut out within each head: cut into three, then heads
 query: c_attn gives query, key, value in this order
-    c_attn.chunk(3, dim=-1)[1]; key = c_attn.chunk(3, dim=-1)[0]
-        | yours takes key, query, value
-    c_attn.chunk(3, dim=-1)[2]; value = c_attn.chunk(3, dim=-1)[0]
-        | yours takes value, key, query
+    c_attn.chunk(3, -1)[1]; key = c_attn.chunk(3, -1)[0] | yours is key, query, value
 key: c_attn gives query, key, value in this order
-    c_attn.chunk(3, dim=-1)[2]; value = c_attn.chunk(3, dim=-1)[1]
-        | yours takes query, value, key
+    c_attn.chunk(3, -1)[2]; value = c_attn.chunk(3, -1)[1] | yours is query, value, key
 query_heads + key_heads + value_heads: take view(batch, seq, heads, d_head)
     x.reshape(len(x), heads, seq, -1) | heads are cut without then transpose(1, 2)
     x.unflatten(-1, (-1, heads)).permute(0, 3, 1, 2) | heads and d_head are exchanged
 scaled: divide them by the square root of d_head
     x | the scores are not scaled
     x / d_model**0.5 | the scores are divided by sqrt(d_model)
-    x / heads**0.5 | the scores are divided by sqrt(number of heads)
     x / seq**0.5 | the scores are divided by sqrt(seq)
     x / query_heads.shape[-1] | the scores are divided by d_head
     x * query_heads.shape[-1] ** 0.5 | the scores are multiplied
-    x / query_heads.shape[-1] ** 0.5 / (layer + 1) | the scores shrink with the layer
 masked
     x | there is no causal mask: a query must not see keys after it
     x * every.tril() | masked scores are set to 0, which has weight: set them to -inf
     hide(x, every.tril(), -10) | masked scores are set to -10, which has weight
     hide(x, every.tril(1)) | the mask is off by one: a query sees the next token too
     hide(x, every.tril(-1)) | the mask is off by one: a query must see its own token
-    hide(x, every.tril(-1), -1e9)
-        | the mask is off by one: a query must see its own token
-    hide(x, every.tril(2)) | the mask is two off: a query sees two tokens ahead
+    x - 1e9 * every.triu() | the mask is off by one: a query must see its own token
     hide(x, every.triu()) | the mask is the wrong way round: it shows what comes after
     hide(x, every.triu(1)) | the mask is upside down: it hides what it must show
     hide(x, every.triu(1), -1e9) | the mask is upside down: it hides what it must show
@@ -145,12 +133,10 @@ masked
 weights: it is over keys, dim=-1
     x.softmax(dim=-2) | the softmax runs over queries
     x.softmax(dim=1) | the softmax runs over heads
-    hide(x, every.tril(), 0) | the softmax is missing
     x.softmax(dim=-1).softmax(dim=-1) | the softmax is applied twice
 gathered: weights (query, key) times value
     x.mT @ value_heads | the weights are transposed
     x @ key_heads | keys are gathered in place of values
-    value_heads | values are gathered without the weights
 merged: transpose(1, 2), then reshape
     x.reshape(stream.shape) | heads are merged without transposing
     x.permute(0, 2, 3, 1).flatten(2) | heads are merged with d_head in front
@@ -163,10 +149,8 @@ gelu: GPT-2 has the tanh form, F.gelu(approximate='tanh')
     x.relu() | this is ReLU
     F.silu(x) | this is SiLU
     x * (1.702 * x).sigmoid() | this is the sigmoid form of GELU
-    x.tanh() | this is tanh alone
     x | GELU is missing between c_fc and c_proj
     tanh_gelu(x, root=1) | this is GELU whose 2/pi lacks its square root
-    tanh_gelu(x, power=2) | this is GELU with a square for its cube
     tanh_gelu(x, factor=0.44715) | this is GELU with 0.44715 for 0.044715
     2 * tanh_gelu(x) | this is GELU without its factor 1/2
 added: x + mlp(norm(x))
@@ -178,7 +162,7 @@ logits: return x @ wte.T, the loss and the sampler want logits
     (x @ w.T).softmax(dim=-1) | probabilities are returned
     (x @ w.T).log_softmax(dim=-1) | log-probabilities are returned
     x @ w.T / d_model**0.5 | the logits are divided by sqrt(d_model)
-LAYERS
+layers
     own[::-1] | the layers run backwards
     own[:-1] | one layer is missing, the last
     own[1:] | one layer is missing, the first
@@ -188,14 +172,10 @@ LAYERS
 """
 
 
-def variance(x, dim=-1, n=0):
-    """Return the mean squared distance from the mean; (…, 1)."""
-    return x.var(dim=dim, keepdim=True, correction=-n)
-
-
-def normal(x, eps, dim=-1, n=0):
+def normal(x, eps, dim=-1, n=0, power=0.5):
     """Return x with mean 0 and variance 1; ``n`` is added to what divides that."""
-    return (x - x.mean(dim, keepdim=True)) / (variance(x, dim, n) + eps).sqrt()
+    variance = x.var(dim, keepdim=True, correction=-n)
+    return (x - x.mean(dim, keepdim=True)) / (variance + eps) ** power
 
 
 def norm(x, w, b, eps):
@@ -203,32 +183,22 @@ def norm(x, w, b, eps):
     return normal(x, eps) * w + b
 
 
-def split(x, heads):
-    """Cut (batch, seq, d_model) into (batch, head, seq, d_head)."""
-    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
-
-
 def hide(scores, seen, low=-math.inf):
     """Set scores to ``low`` but for what is seen, (query, key)."""
     return scores.masked_fill(seen == 0, low)
 
 
-def tanh_gelu(x, root=0.5, factor=0.044715, power=3):
+def tanh_gelu(x, root=0.5, factor=0.044715):
     """Return GPT-2's GELU: x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))."""
-    return x / 2 * (1 + ((2 / math.pi) ** root * (x + factor * x**power)).tanh())
+    return x / 2 * (1 + ((2 / math.pi) ** root * (x + factor * x**3)).tanh())
 
 
 class Mistake(NamedTuple):
-    """A line of WRONG, or weights that are not the reference's.
-
-    ``swaps`` are formulas by name, and ``family`` those of the same mistake wherever
-    it can be made; ``layers`` tells whose weights the layers take.
-    """
+    """A line of WRONG, or weights that are not the reference's."""
 
     cause: str
-    swaps: dict[str, str] = {}
-    family: dict[str, str] = {}
-    layers: str = "own"
+    swaps: dict[str, str] = {}  # wrong formulas, by name
+    family: dict[str, str] = {}  # those of the same mistake wherever it can be made
     weights: dict[str, torch.Tensor] = {}
 
 
@@ -237,13 +207,10 @@ class Step(NamedTuple):
 
     layer: int | None
     name: str
+    words: str
     value: torch.Tensor
     sources: list[int]  # the numbers of the steps that it was made from
-    weights: list[str]  # the names of the weights of its part
-
-    def __str__(self) -> str:
-        words = OPERATIONS[self.name].words
-        return words if self.layer is None else f"layer {self.layer}: {words}"
+    weights: list[str]  # the names of those that it uses
 
 
 class Operation(NamedTuple):
@@ -254,22 +221,22 @@ class Operation(NamedTuple):
     part: str  # whose weights it uses; "" for none
 
 
-def parse(block: str) -> dict[str, Operation]:
-    """Return the operations of a block of GPT2, by name."""
-    rows = re.findall(r"(\w+) = (.*) \| ([^(\n]*\(?([^)\n]*)\)?)", block)
-    return {name: Operation(*row) for name, *row in rows}
-
-
-EMBEDDING, LAYER, FINAL = map(parse, GPT2.split("\n\n"))
+ROW = re.compile(r"(\w+) = (.*) \| ([^(\n]*\(?([^)\n]*)\)?)")
+BLOCKS = [ROW.findall(block) for block in GPT2.split("\n\n")]
+EMBEDDING, LAYER, FINAL = ({n: Operation(*row) for n, *row in b} for b in BLOCKS)
 OPERATIONS = EMBEDDING | LAYER | FINAL
+compiled = cache(partial(compile, filename="a formula", mode="eval"))
 
 
 def known_mistakes(config) -> Iterator[Mistake]:
     """Yield what WRONG tells, for a model of this GPT2Config."""
-    table = WRONG.replace("\n        ", " ").replace(
-        "EPS", f"{config.layer_norm_epsilon:g}"
-    )
-    for line in table.strip().splitlines():
+    table = WRONG.strip().replace("EPS", f"{config.layer_norm_epsilon:g}")
+    heads = "query_heads + key_heads + value_heads"
+    table += f"\n{heads}: the reference has {config.n_head}"
+    row = "\n    x.unflatten(-1, (N, -1)).transpose(1, 2) | the number of heads is N"
+    counts = [n for n in range(1, config.n_embd + 1) if config.n_embd % n == 0]
+    table += "".join(row.replace("N", str(n)) for n in counts)
+    for line in table.replace("\n        ", " ").splitlines():
         if not line.startswith(" "):
             heading, _, advice = line.partition(": ")
             names = re.findall(r"\w+", heading)
@@ -278,65 +245,46 @@ def known_mistakes(config) -> Iterator[Mistake]:
         formula, *more = formulas.split("; ")
         cause = f"{cause}: {advice}" if advice else cause
         swaps = {name: formula.replace("#", str(i)) for i, name in enumerate(names)}
-        if heading == "LAYERS":
-            yield Mistake(cause, layers=formula)
-        elif "," in heading:
+        if "," in heading:
             for name in names:
                 part = OPERATIONS[name].part
                 yield Mistake(cause.replace("PART", part), {name: formula}, swaps)
         else:
             yield Mistake(cause, swaps | dict(one.split(" = ") for one in more))
-    for n in range(1, config.n_embd + 1):
-        if config.n_embd % n == 0:
-            cut = {
-                f"{name}_heads": f"split(x, {n})" for name in ("query", "key", "value")
-            }
-            cause = f"the number of heads is {n}: the reference has {config.n_head}"
-            yield Mistake(cause, cut)
 
 
-def trace(weights, config, input_ids, *, dtype=torch.float32, swaps=None, layers="own"):
-    """Yield every operation of GPT-2, in order, as a Step.
+def trace(weights, config, input_ids, *, dtype=torch.float32, swaps=None):
+    """Yield every operation of GPT-2 on ids (batch, seq), in order, as a Step.
 
-    ``weights`` are by the library's names, without ``transformer.``, and ``input_ids``
-    (batch, seq); ``swaps`` are formulas in place of the right ones, by (layer, name).
+    ``swaps`` are formulas in place of the right ones, by (layer, name).
     """
     swaps, newest, count = swaps or {}, {}, 0  # newest: the number of each name's step
-    order = eval(layers, {"own": list(range(config.n_layer))})
+    layers = [swaps[place] for place in swaps if "layers" in place] or ["own"]
+    order = eval(layers[0], {"own": list(range(config.n_layer))})
     seq, eps = input_ids.shape[1], config.layer_norm_epsilon
     values = {"ids": input_ids, "seq": seq, "every": torch.ones(seq, seq), "eps": eps}
     values |= {"heads": config.n_head, "d_model": config.n_embd}
+    parts = defaultdict(list)  # the names of each part's weight and bias
+    for name in weights:
+        parts[name.rpartition(".")[0]].append(name)
     inner = [(layer, LAYER) for layer in range(len(order))]
     for layer, table in [(None, EMBEDDING), *inner, (None, FINAL)]:
         prefix = "" if layer is None else f"h.{order[layer]}."
+        place = "" if layer is None else f"layer {layer}: "
 
-        def part(name: str, third=None, prefix=prefix) -> list[torch.Tensor]:
-            own = [weights[n].to(dtype) for n in names_of(weights, prefix + name)]
-            return own if third is None else [w.chunk(3, dim=-1)[third] for w in own]
+        def part(name: str, prefix=prefix) -> list[torch.Tensor]:
+            return [weights[one].to(dtype) for one in parts[prefix + name]]
 
-        values |= {"part": part, "layer": layer}
         for name, right in table.items():
             formula = compiled(swaps.get((layer, name), right.formula))
             reads = compiled(right.formula).co_names
             x = next((read for read in reads if read in newest), None)
-            values |= {"x": values.get(x)} | dict(
-                zip("wb", part(right.part), strict=False)
-            )
+            own = dict(zip("wb", part(right.part), strict=False))
+            values |= own | {"x": values.get(x), "part": part}
             values[name] = eval(formula, globals(), values)
             reads = {x if read == "x" else read for read in formula.co_names}
             sources = [newest[read] for read in reads if read in newest]
-            own = names_of(weights, prefix + right.part)
-            yield Step(layer, name, values[name], sources, own)
+            words, own = place + right.words, parts[prefix + right.part]
+            yield Step(layer, name, words, values[name], sources, own)
             newest[name], count = count, count + 1
         values["stream"], newest["stream"] = values[name], newest[name]
-
-
-def names_of(weights, part: str) -> list[str]:
-    """Return the names of a part's weight and bias, of which it may have none."""
-    return [name for name in (f"{part}.weight", f"{part}.bias") if name in weights]
-
-
-@cache
-def compiled(formula: str):
-    """Return a formula ready to be computed; it has the names that it reads."""
-    return compile(formula, formula, "eval")

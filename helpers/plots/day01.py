@@ -7,48 +7,40 @@ import numpy as np
 from helpers.plots.style import new_axes, share_bars
 
 
-def parameter_parts(counts: Mapping[str, Mapping[str, int]], *, ax=None):
-    """Draw how the parameters of each model are shared out.
+def parameter_parts(counts: Mapping[str, Mapping[str, int]]):
+    """Draw how the parameters of each model are shared out, and their number.
 
-    Args:
-        counts: {model: {part: number of parameters}}, the parts in one order.
-        ax: axes to draw on; new ones where none are given.
+    ``counts``: {model: {part: number of parameters}}, the parts in one order.
     """
-    ax = new_axes(ax, figsize=(6, 0.55 * len(counts) + 1.4))
-    parts = share_bars(ax, counts)
-    for row, whole in enumerate(counts.values()):
-        ax.text(102, row, short_number(sum(whole.values())), va="center")
-    for column, (part, colour) in enumerate(parts):
-        place = column / len(parts)
-        ax.text(place, 1.03, f"■ {part}", color=colour, transform=ax.transAxes, size=9)
+    title = "Bigger GPT-2s grow in their blocks, not in their words"
+    ax = share_bars(counts, title=title, size=(6, 0.55 * len(counts) + 1.4), columns=5)
+    for row, parts in enumerate(counts.values()):
+        ax.text(102, row, short_number(sum(parts.values())), va="center")
     ax.set_xlabel("share of the parameters in % (total at the right)")
-    ax.set_title("Bigger GPT-2s grow in their blocks, not in their words", pad=26)
     return ax
 
 
 def weight_histogram(weights: Mapping[str, object], *, bins: int = 80, ax=None):
     """Draw how the numbers of some weights are distributed.
 
-    Args:
-        weights: {label: tensor of any shape, on the CPU}, drawn over the same bins;
-            the narrowest first.
-        bins: number of bins; their range holds all but 1 in 1,000 of the numbers.
-        ax: axes to draw on; new ones where none are given.
+    ``weights``: {label: tensor of any shape, on the CPU}, drawn over the same bins; the
+    narrowest first. The range of the bins holds all but 1 in 1,000 of the numbers.
     """
-    ax = new_axes(ax)
+    ax = new_axes(ax, title="Same shape, same count, different numbers")
     flat = {name: np.asarray(weight).ravel() for name, weight in weights.items()}
     limit = max(np.quantile(np.abs(numbers), 0.999) for numbers in flat.values())
     edges = np.linspace(-limit, limit, bins + 1)
     for index, (name, numbers) in enumerate(flat.items()):
         share = 100 * np.histogram(numbers, edges)[0] / len(numbers)
         (line,) = ax.step(edges[:-1], share, where="post")
-        place = _shoulder(share) if index else int(share.argmax())
+        place = peak = int(share.argmax())
+        if index:  # on the right shoulder, where the share has fallen to a third
+            place += int(np.argmax(share[peak:] < share[peak] / 3))
         style = {"color": line.get_color(), "weight": "bold"}
         at = (edges[place], share[place])
         ax.annotate(name, at, (10, 2), textcoords="offset points", **style)
     ax.set(xlabel="value of a parameter", ylabel="share of the parameters in %")
     ax.set_ylim(bottom=0)
-    ax.set_title("Same shape, same count, different numbers")
     return ax
 
 
@@ -58,9 +50,3 @@ def short_number(number: float) -> str:
         if number >= size:
             return f"{number / size:.3g}{unit}"
     return f"{number:.3g}"
-
-
-def _shoulder(share: np.ndarray) -> int:
-    """Return the bin right of the peak where the share has fallen to a third."""
-    peak = int(share.argmax())
-    return peak + int(np.argmax(share[peak:] < share[peak] / 3))

@@ -1,53 +1,48 @@
-"""The course's look: one style file, one palette, axes made in it."""
+"""The course's look: axes in its style, and what several figures draw."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 
+from helpers.plots.colours import PARTS
 from helpers.tokens import visible
 
 STYLE = str(Path(__file__).with_name("course.mplstyle"))
-# Okabe and Ito's colours, told apart by all eyes; on white, the light ones darkened.
-BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
-PURPLE, OCHRE, SKY = "#A6508A", "#B07800", "#3A8FC0"
-GREY, PALE, BLACK = "#555555", "#BBBBBB", "#222222"
-PALETTE = (BLUE, ORANGE, GREEN, PURPLE, OCHRE, SKY)
-PARTS = (BLUE, SKY, ORANGE, GREEN, BLACK, GREY)  # of a whole: each bears white letters
 SMALL = {"fontsize": 9}
 TINY = {"fontsize": 8}
 CENTRE = {"ha": "center", "va": "center"}
 
 
-def new_axes(ax=None, **figure):
-    """Return ``ax``, or new axes in the course's style where none are given.
+def new_axes(ax=None, *, title: str, size: tuple[float, float] | None = None):
+    """Return ``ax``, or new axes in the course's style, under a title.
 
-    The style stays on, so that titles and labels written later have it too. (A style
-    context around the first figure of a notebook would, on leaving, also undo the
-    notebook's switch to showing figures by itself.)
+    The style stays on, so that labels written later have it too. (A style context
+    around the first figure of a notebook would, on leaving, also undo the notebook's
+    switch to showing figures by itself.) ``size`` is in inches.
     """
-    if ax is not None:
-        return ax
-    plt.style.use(STYLE)
-    return plt.subplots(**figure)[1]
+    if ax is None:
+        plt.style.use(STYLE)
+        ax = plt.subplots(figsize=size)[1]
+    ax.set_title(title)
+    return ax
 
 
-def grid(rows: int, columns: int, *, size: tuple[float, float], title: str, **options):
-    """Return new axes (rows, columns) under one title; ``size`` is in inches."""
+def grid(rows: int, columns: int, *, size, title: str, names=(), **options):
+    """Return new axes (rows, columns) under one title, and each below its name.
+
+    Where there are fewer names than places, the last axes are left out of the picture.
+    """
     plt.style.use(STYLE)
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, **options)
     figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold")
+    names = list(names) or [""] * axes.size
+    for ax, name in zip(axes.flat, names, strict=False):
+        ax.set_title(name, fontsize=10, fontweight="normal")
+    for ax in axes.flat[len(names) :]:
+        ax.remove()
     return axes
-
-
-def row(columns: int, *, size: tuple[float, float], title: str, **options):
-    """Return new axes side by side under one title."""
-    return grid(1, columns, size=size, title=title, **options)[0]
-
-
-def panel_title(ax, text: str) -> None:
-    """Name one panel of several, below the title of all."""
-    ax.set_title(text, fontsize=10, fontweight="normal")
 
 
 def label(text: str, most: int | None = None) -> str:
@@ -60,41 +55,37 @@ def heatmap(ax, values, **options):
     """Draw numbers from 0 to 1 (rows, columns) as colours; return the image."""
     ax.grid(visible=False)
     numbers = values.tolist() if hasattr(values, "tolist") else values
-    scale = {} if "norm" in options else {"vmin": 0, "vmax": 1}
-    return ax.imshow(numbers, **{**scale, "cmap": "viridis", **options})
+    return ax.imshow(numbers, **{"vmin": 0, "vmax": 1, "cmap": "viridis", **options})
 
 
-def ink(value: float) -> str:
-    """Return the colour of letters that can be read on a heatmap's colour."""
-    return "black" if value > 0.6 else "white"
-
-
-def share_bars(ax, wholes: Mapping[str, Mapping[str, float]]) -> list[tuple[str, str]]:
+def share_bars(wholes: Mapping[str, Mapping[str, float]], *, title, size, columns=3):
     """Draw wholes as bars of 100 %, the first on top, the same parts in each.
 
-    Shares with room for it bear their number. Returns each part with its colour.
+    Shares with room for it bear their number. The names of the parts stand above the
+    bars, in ``columns``. Returns the axes.
     """
-    parts = list(next(iter(wholes.values())))
-    for place, whole in enumerate(wholes.values()):
-        total, left = sum(whole.values()), 0.0
-        for part, colour in zip(parts, PARTS, strict=False):
-            share = 100 * whole[part] / total
-            ax.barh(place, share, left=left, height=0.65, color=colour, ec="white")
-            if share >= 6.5:
-                number = f"{share:.0f} %"
-                ax.text(left + share / 2, place, number, color="white", **CENTRE)
-            left += share
-    ax.set_yticks(range(len(wholes)), list(wholes))
-    ax.set_xlim(0, 100)
+    ax = new_axes(title=title, size=size)
+    parts, left = list(next(iter(wholes.values()))), [0.0] * len(wholes)
+    for part, colour in zip(parts, PARTS, strict=False):
+        shares = [100 * whole[part] / sum(whole.values()) for whole in wholes.values()]
+        style = {"left": left, "height": 0.65, "color": colour, "ec": "white"}
+        bars = ax.barh(list(wholes), shares, label=part, **style)
+        numbers = [f"{share:.0f} %" if share >= 6.5 else "" for share in shares]
+        ax.bar_label(bars, numbers, label_type="center", color="white")
+        left = [a + b for a, b in zip(left, shares, strict=True)]
+    place = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0}
+    ax.legend(ncols=columns, handlelength=0.7, handletextpad=0.4, **place, **SMALL)
+    ax.set_title(title, pad=12 + 14 * -(-len(parts) // columns))
+    ax.set(xlim=(0, 100), xlabel="share in %")
     ax.invert_yaxis()
     ax.grid(visible=False)
-    return list(zip(parts, PARTS, strict=False))
+    return ax
 
 
 def spread(heights: Sequence[float], gap: float) -> list[float]:
     """Return the heights of labels, moved up where they would cover each other."""
     placed = {}
     for i in sorted(range(len(heights)), key=heights.__getitem__):
-        below = max(placed.values(), default=-gap)
+        below = max(placed.values(), default=-math.inf)
         placed[i] = max(heights[i], below + gap)
     return [placed[i] for i in range(len(heights))]

@@ -3,22 +3,18 @@
 from helpers.plots.style import new_axes
 
 
-def loss_curve(history: list[list[float]], *, floor: float | None = None, ax=None):
+def loss_curve(history: list[list[float]], *, floor: float, ax=None):
     """Draw training loss (nats per token) against tokens seen.
 
-    Args:
-        history: rows of (step, tokens seen, mean loss since the row before).
-        floor: the least possible loss on stories, drawn as a line.
-        ax: axes to draw on.
+    ``history``: rows of (step, tokens seen, mean loss since the row before);
+    ``floor``: the least possible loss on stories, drawn as a line.
     """
-    ax = new_axes(ax)
-    ax.plot([row[1] / 1e6 for row in history], [row[2] for row in history])
+    ax = new_axes(ax, title="The loss falls fast at first, then ever more slowly")
+    millions = [row[1] / 1e6 for row in history]
+    ax.plot(millions, [row[2] for row in history])
     ax.set(xlabel="tokens seen (millions)", ylabel="training loss (nats per token)")
-    ax.set_title("The loss falls fast at first, then ever more slowly")
-    if floor is not None:
-        ax.axhline(floor, color="black", linewidth=1, linestyle="--")
-        end = history[-1][1] / 1e6
-        label = "entropy of stories (the mix of worlds has less)"
-        ax.text(end, floor + 0.1, label, ha="right", va="bottom")
+    ax.axhline(floor, color="black", linewidth=1, linestyle="--")
+    label = "entropy of stories (the mix of worlds has less)"
+    ax.text(millions[-1], floor + 0.1, label, ha="right", va="bottom")
     ax.set_ylim(0, 6)
     return ax

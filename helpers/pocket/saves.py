@@ -13,8 +13,7 @@ from safetensors import SafetensorError
 from helpers.options import UsageError
 
 LOG = "training.json"
-FILES = {"config.json", "generation_config.json", "model.safetensors", "SHA256SUMS"}
-FILES |= {"tokenizer.json", "tokenizer_config.json"}  # what else a save writes
+FILES = {"config.json", "model.safetensors", "tokenizer.json"}  # of any model
 NEW_LOG = {"tokens": 0, "steps": 0, "chunks": 0, "seconds": 0}
 NEW_LOG |= {"runs": [], "history": []}
 UNFINISHED, COMPLETE = ".unfinished-save", ".complete-save"
@@ -31,12 +30,13 @@ def save(model, tokenizer, folder: Path, log: dict) -> None:
             half.save_pretrained(place)
             tokenizer.save_pretrained(place)
             (place / LOG).write_text(json.dumps(log) + "\n")
-            sums = []
+            sums = ""
             for path in sorted(place.iterdir()):
                 path.chmod(0o644)  # the library writes weights for their owner alone
-                sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-                sums.append(f"{sha256}  {path.name}\n")
-            (place / "SHA256SUMS").write_text("".join(sums))
+                sums += (
+                    f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
+                )
+            (place / "SHA256SUMS").write_text(sums)
     except (OSError, SafetensorError) as error:
         line = f"{folder} cannot be written ({error}), the earlier save is kept"
         raise UsageError(f"{line}: make room, then run the same command") from None
@@ -51,10 +51,9 @@ def open_log(folder: Path, recipe: dict) -> dict:
     try:
         with replacing(folder):
             pass  # it can be written
-        present = {path.name for path in folder.iterdir()}
-        if LOG not in present and (others := present & FILES):
-            raise ValueError(f"its {min(others)} is another model's")
-        if LOG not in present:
+        if not (folder / LOG).exists():
+            if others := [name for name in sorted(FILES) if (folder / name).exists()]:
+                raise ValueError(f"its {others[0]} is another model's")
             return copy.deepcopy(NEW_LOG)
         log = read_log(folder)
         begun = log["recipe"] | {"tokens": recipe["tokens"]}

@@ -19,14 +19,14 @@ from transformers.utils import logging
 from helpers.models import load_model
 from helpers.options import Parser
 from helpers.pocket.batches import CHUNK, CONTEXT, SHARES, batches, chunks
-from helpers.pocket.optimizers import block_matrices, learning_rate, optimizers
+from helpers.pocket.optimizers import learning_rate, optimizers
 from helpers.pocket.precision import choose_precision
 from helpers.pocket.saves import open_log, save
 from helpers.pocket.targets import TARGETS, collate, losses
 from helpers.tokens import pretokenise as words
 from helpers.worlds import END, FRESH, load_world
 
-POCKET = Path(__file__).resolve().parent.parent.parent / "data" / "pocket-gpt2"
+POCKET = Path(__file__).resolve().parents[2] / "data" / "pocket-gpt2"
 SEEDS = 100  # each has documents of its own, below the measuring seeds
 CHUNKS = FRESH // CHUNK // SEEDS  # of a seed
 
@@ -83,9 +83,8 @@ def pretrain(
     model.to(device).train()
     model.set_attn_implementation("eager")  # on short rows faster than the fused one
     forward = torch.compile(model, dynamic=True) if compiled else model
-    matrices = block_matrices(model)
     rates = {"muon": recipe.muon, "adamw": recipe.adamw}
-    stepping = optimizers(model, matrices, **rates, precision=precision)
+    stepping = optimizers(model, **rates, precision=precision)
 
     def read() -> Iterator:
         number = recipe.seed * CHUNKS + log["chunks"]
@@ -104,14 +103,13 @@ def pretrain(
         scale = learning_rate(log["tokens"] / recipe.tokens, recipe.warmup)
         scale *= min(1.0, (step - begun) / 40) if begun else 1.0
         for optimizer, rate in zip(stepping, rates.values(), strict=True):
-            optimizer.param_groups[0]["lr"] = rate * max(scale, 1e-4)
+            for group in optimizer.param_groups:
+                group["lr"] = rate * max(scale, 1e-4)
         with torch.autocast(device, torch.bfloat16, precision == torch.bfloat16):
             logits = forward(batch.input_ids).logits
         loss, entropy = losses(logits, batch)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for matrix in matrices:
-            matrix.take_gradient()
         for optimizer in stepping:
             optimizer.step()
         model.zero_grad()

@@ -6,10 +6,12 @@ byte_level.py). Source: Sennrich et al. 2016, arXiv 1508.07909, algorithm 1.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from helpers.inputs import expect, whole
 
 Pair = tuple[str, str]
+Merges = Sequence[Pair] | Mapping[Pair, int]  # in order, or with their ranks
 Words = Mapping[tuple[str, ...], int]  # a word as a tuple of symbols -> its count
 
 
@@ -17,7 +19,7 @@ def count_pairs(words: Words) -> Counter[Pair]:
     """Count the neighbouring pairs in all words, each word as often as it occurs."""
     counts: Counter[Pair] = Counter()
     for symbols, count in words.items():
-        for pair in zip(symbols, symbols[1:], strict=False):
+        for pair in pairwise(symbols):
             counts[pair] += count
     return counts
 
@@ -59,21 +61,14 @@ def learn_merges(words: Words, n_merges: int) -> list[Pair]:
     return merges
 
 
-def apply_bpe(
-    word: Sequence[str], merges: Sequence[Pair] | Mapping[Pair, int]
-) -> list[str]:
-    """Join the symbols of a word, such as "ĠTom", always the pair learned first.
-
-    The merges come in the order in which they were learned, or as {pair: rank}.
-    """
-    ranks = merges
+def apply_bpe(word: Sequence[str], merges: Merges) -> list[str]:
+    """Join the symbols of a word, such as "ĠTom", always the pair learned first."""
     if not isinstance(merges, Mapping):
-        ranks = {pair: rank for rank, pair in enumerate(merges)}
+        merges = {pair: rank for rank, pair in enumerate(merges)}
     symbols = list(word)
     while len(symbols) > 1:
-        pairs = zip(symbols, symbols[1:], strict=False)
-        best = min(pairs, key=lambda pair: ranks.get(pair, len(ranks)))
-        if best not in ranks:
+        best = min(pairwise(symbols), key=lambda pair: merges.get(pair, len(merges)))
+        if best not in merges:
             break
         symbols = merge_pair(symbols, best)
     return symbols

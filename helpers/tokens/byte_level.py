@@ -24,14 +24,12 @@ PIECE = re.compile(
 class BPE:
     """A byte-level BPE tokenizer.
 
-    Args:
-        merges: Pairs of symbols, in the order in which they were learned.
-        vocab: {token: id}; left out, it is GPT-2's order: the 256 bytes, one token
-            for each merge, then ``<|endoftext|>``.
+    ``merges``: pairs of symbols, in the order in which they were learned. ``vocab``:
+    {token: id}; left out, it is GPT-2's order: the 256 bytes, one token for each merge,
+    then ``<|endoftext|>``.
     """
 
     def __init__(self, merges: Iterable[Pair], vocab: Mapping[str, int] | None = None):
-        """Keep the rank of each merge and the token of each id."""
         pairs = [tuple(merge) for merge in merges]
         if wrong := [pair for pair in pairs if len(pair) != 2]:
             raise ValueError(f"expected merges as pairs of symbols, got {wrong[0]}")
@@ -116,8 +114,7 @@ BYTES = {symbol: byte for byte, symbol in byte_symbols().items()}
 
 def to_symbols(text: str) -> str:
     """Write the UTF-8 bytes of a text as byte symbols: " Tom" becomes "ĠTom"."""
-    table = byte_symbols()
-    return "".join(table[byte] for byte in text.encode("utf-8"))
+    return "".join(map(byte_symbols().get, text.encode("utf-8")))
 
 
 def to_bytes(token: str) -> bytes:

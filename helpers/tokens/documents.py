@@ -7,6 +7,7 @@ from its beginning reads that token first (GPT-2's tokenizer does not add it).
 from collections.abc import Sequence
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from helpers.tokens.byte_level import check_text, pretokenise
 
@@ -23,11 +24,9 @@ def pad(rows: Sequence, value: int, *, side: str = "right") -> torch.Tensor:
     Pads belong on the right for scoring, on the left for generation, where the last
     position has to be the text's last token.
     """
-    longest, filled = max(map(len, rows)), []
-    for row in rows:
-        fill = [value] * (longest - len(row))
-        filled.append([*fill, *row] if side == "left" else [*row, *fill])
-    return torch.tensor(filled)
+    tensors = [torch.tensor(row, dtype=torch.long) for row in rows]
+    options = {"batch_first": True, "padding_side": side}
+    return pad_sequence(tensors, padding_value=value, **options)
 
 
 def word_starts(tokenizer, text: str) -> list[int]:
@@ -50,6 +49,5 @@ def token_texts(batch, tokenizer, *, pad: str = "pad") -> list[list[str]]:
     for ids, mask in zip(batch["input_ids"], batch["attention_mask"], strict=True):
         texts = [tokenizer.decode([token]) for token in ids.tolist()]
         texts = ["¶" if text == tokenizer.eos_token else text for text in texts]
-        pairs = zip(texts, mask.tolist(), strict=True)
-        rows.append([text if real else pad for text, real in pairs])
+        rows.append([t if real else pad for t, real in zip(texts, mask, strict=True)])
     return rows

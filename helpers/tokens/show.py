@@ -8,10 +8,8 @@ from typing import NamedTuple
 from helpers.tokens.byte_level import check_text, to_bytes
 
 TINTS = ("#cfe6f7", "#fde2bd", "#d2efdf", "#f3d9e8")  # behind black letters
-BOX = (
-    "color:#000;margin:1px 0;display:inline-block;border:1px solid #555;"
-    "border-radius:3px;padding:0 3px;background:"
-)
+BOX = "color:#000;margin:1px 0;display:inline-block;border:1px solid #555;"
+BOX += "border-radius:3px;padding:0 3px;background:"
 MOST = 2000  # boxes in one view: 171 bytes of HTML each, and a browser draws them all
 
 
@@ -45,23 +43,23 @@ def visible(token: bytes) -> str:
 
 
 class TokenView:
-    """The first `MOST` tokens of a text, as boxes, or with bars in plain text."""
+    """The first `MOST` tokens of a text, as boxes, or with bars in plain text.
+
+    The boxes are readable without colours and in dark mode.
+    """
 
     def __init__(self, rows: Sequence[TokenRow], *, ids: bool = False):
-        """Keep the rows, and whether to show the ids."""
         self.rows, self.ids = list(rows), ids
         left_out = len(self.rows) - MOST
         self.note = f"… and {left_out:,} more tokens" if left_out > 0 else ""
 
     def __repr__(self) -> str:
-        """Return one line, a bar at every border between tokens."""
         shown = [visible(row.bytes) for row in self.rows[:MOST]]
         if self.ids:
             shown = [f"{s} {row.id}" for s, row in zip(shown, self.rows, strict=False)]
         return f"{len(self.rows)} tokens: |{'|'.join(shown)}|{self.note}"
 
     def _repr_html_(self) -> str:
-        """Return a box for each token: readable without colours and in dark mode."""
         boxes = []
         for tint, row in zip(cycle(TINTS), self.rows[:MOST], strict=False):
             number = f" <small>{row.id}</small>" if self.ids else ""

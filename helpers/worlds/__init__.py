@@ -8,7 +8,6 @@ all ways in which they write a text); ``mean`` (± of a mean). ``tasks``, ``memo
 
 from helpers.tokens import END
 from helpers.tokens import pretokenise as words
-from helpers.worlds import tasks
 from helpers.worlds.execution import check_many
 from helpers.worlds.items import forecast, step
 from helpers.worlds.mean import Mean, mean, ratio
@@ -27,4 +26,4 @@ __all__ += [
     "load_world",
     "mean",
 ]
-__all__ += ["memories", "ratio", "show_story", "step", "tasks", "words"]
+__all__ += ["memories", "ratio", "show_story", "step", "words"]

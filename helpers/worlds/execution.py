@@ -16,12 +16,10 @@ import contextlib
 import doctest
 import json
 import os
-import queue
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +27,7 @@ from functools import partial
 from pathlib import Path
 
 from helpers.inputs import expect
+from helpers.tokens import check_text
 
 CAGE = Path(__file__).with_name("cage.py")
 SECONDS = 2.0  # wall clock, for one text
@@ -46,19 +45,14 @@ def first_error(text: str, *, seconds: float = SECONDS) -> Error | None:
     Reasons begin with ``syntax:`` or ``doctest:``. A text of which no example is run
     fails, and so does one that runs longer than ``seconds`` (wall clock).
     """
-    if not isinstance(text, str):
-        raise TypeError(f"expected a text (str), got {type(text).__name__}")
+    check_text(text)
     expect("seconds", seconds, lambda s: s > 0, "a number above 0")
-    lines: queue.Queue[bytes] = queue.Queue()
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        process = _start(text, seconds, folder)
+    folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    with folder, ThreadPoolExecutor(1) as reader:
+        process = _start(text, seconds, folder.name)
         try:
-            given = (process.stdout, lines)
-            threading.Thread(target=_pump, args=given, daemon=True).start()
-            if lines.get(timeout=START_UP).strip() != b'"ready"':
-                raise RuntimeError(f"{sys.executable} did not start to run doctests")
-            return _verdict(text, _answers(lines, seconds))
-        except queue.Empty:
+            return _verdict(text, _answers(process.stdout, reader, seconds))
+        except TimeoutError:
             return 0, f"doctest: it ran longer than {seconds:g} seconds"
         except (ValueError, TypeError, AttributeError, RecursionError):
             return CRASH  # no more answers, or one that we did not give
@@ -92,9 +86,8 @@ def _verdict(text: str, answers: Iterator) -> Error | None:
             right = exception and checker.check_output(exception, raised, flags)
             what = f"raised {_line(raised)}"
         if not right:
-            call = source.strip()
-            offset = max(text.find(f">>> {call.splitlines()[0]}"), 0)
-            return offset, f"doctest: {_line(call)} {what}"
+            offset = max(text.find(f">>> {source.splitlines()[0]}"), 0)
+            return offset, f"doctest: {_line(source)} {what}"
     return None
 
 
@@ -114,19 +107,14 @@ def _start(text: str, seconds: float, folder: str) -> subprocess.Popen:
         )
 
 
-def _pump(stream, lines: queue.Queue) -> None:
-    """Put each line of the stream into the queue, and an empty one at its end."""
-    with stream:
-        while line := stream.readline(LINE):
-            lines.put(line)
-    lines.put(b"")
-
-
-def _answers(lines: queue.Queue, seconds: float) -> Iterator:
-    """Yield the answers; raise queue.Empty when time is up, ValueError at the end."""
+def _answers(stream, reader: ThreadPoolExecutor, seconds: float) -> Iterator:
+    """Yield the answers; raise TimeoutError when time is up, ValueError at the end."""
+    if reader.submit(stream.readline).result(START_UP).strip() != b'"ready"':
+        raise RuntimeError(f"{sys.executable} did not start to run doctests")
     end = time.monotonic() + seconds
     while True:
-        yield json.loads(lines.get(timeout=max(end - time.monotonic(), 0)))
+        line = reader.submit(stream.readline, LINE)
+        yield json.loads(line.result(max(end - time.monotonic(), 0)))
 
 
 def _end(process: subprocess.Popen) -> None:
@@ -135,6 +123,7 @@ def _end(process: subprocess.Popen) -> None:
         os.killpg(process.pid, signal.SIGKILL)
     process.kill()
     process.wait()
+    process.stdout.close()
 
 
 def _line(text: str, most: int = 60) -> str:

@@ -55,11 +55,13 @@ class Grammar:
                 raise ValueError(f"<{call}>: rule {name} takes {parameters}")
             local = dict(zip(parameters, arguments, strict=True))
             self._calls[key] = None  # until it is compiled
-            built = [(w, self._build(parts, lead, local)) for w, parts in options]
-            self._calls[key] = Choice(built)
+            self._calls[key] = self._choice(options, lead, local)
         if self._calls[key] is None:
             raise ValueError(f"<{call}>: rule {name} calls itself and would not end")
         return self._calls[key]
+
+    def _choice(self, options: list, lead: str, local: dict[str, str]) -> Choice:
+        return Choice([(w, self._build(parts, lead, local)) for w, parts in options])
 
     def _build(self, parts: list[Part], lead: str, local: dict[str, str]) -> Seq:
         """Compile parts; ``lead`` is a space that belongs to their first word."""
@@ -77,8 +79,7 @@ class Grammar:
             elif kind == "call":
                 items.append(self._call(value, lead, local))
             else:
-                built = [(w, self._build(option, lead, local)) for w, option in value]
-                items.append(Choice(built))
+                items.append(self._choice(value, lead, local))
         if parts and text.endswith(" "):
             raise ValueError(f"put the space before the item after it: {text!r}")
         return Seq(items + (self._literal(text) if parts else []))

@@ -15,7 +15,7 @@ read a word is to ``step`` all of them and to keep those that can write it.
 from bisect import bisect
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from itertools import accumulate
+from itertools import accumulate, groupby
 from typing import NamedTuple
 
 from helpers.tokens import END
@@ -32,6 +32,13 @@ class Seq(tuple):
 
     __hash__ = object.__hash__
     __eq__ = object.__eq__
+
+    def __init__(self, items):
+        self.backwards = []  # for a stack, neighbouring words joined
+        for is_word, run in groupby(items, lambda item: isinstance(item, str)):
+            parts = [*run]
+            self.backwards += ["".join(parts)] if is_word else parts
+        self.backwards.reverse()
 
     @property
     def first(self) -> frozenset | None:
@@ -145,8 +152,11 @@ class Slot(Item):
         self.variable, self.entries, self.forms = variable, entries, forms
         self.shown, self.role = shown, role
         self.cumulative = [*accumulate(entry.weight for entry in entries)]
-        self.firsts = [form.first for form in forms]
-        self.first = None if None in self.firsts else frozenset().union(*self.firsts)
+        self.starting: dict[str | None, list[int]] = {}  # forms by their first words
+        for i, form in enumerate(forms):
+            for word in (None,) if form.first is None else form.first:
+                self.starting.setdefault(word, []).append(i)
+        self.first = None if None in self.starting else frozenset(self.starting)
         self.silent = any(form.silent for form in forms)
         bound = {variable.index, *variable.rivals, variable.like} - {None}
         self.reads = None if self.silent else frozenset(bound)
@@ -172,17 +182,17 @@ class Slot(Item):
         if bindings[index] is not None:
             yield 1.0, self.forms[bindings[index]], bindings
             return
-        admitted = [i for i in range(len(self.entries)) if self._admits(i, bindings)]
-        total = sum(self.entries[i].weight for i in admitted)
-        for i in admitted:
-            if word is None or self.firsts[i] is None or word in self.firsts[i]:
-                after = (*bindings[:index], i, *bindings[index + 1 :])
-                yield self.entries[i].weight / total, self.forms[i], after
-
-    def recall(self, bindings: tuple) -> tuple[tuple[str, str], str] | None:
-        """Return its role and the word that memory puts here, if it does."""
-        i = bindings[self.variable.index]
-        return (self.role, self.shown[i]) if i is not None and self.shown[i] else None
+        every, begins = range(len(self.entries)), self.starting.get
+        some = every if word is None else begins(word, []) + begins(None, [])
+        total = self.cumulative[-1]
+        if some and (self.variable.rivals or self.variable.like is not None):
+            weights = (
+                self.entries[i].weight for i in every if self._admits(i, bindings)
+            )
+            total, some = sum(weights), [i for i in some if self._admits(i, bindings)]
+        for i in some:
+            after = (*bindings[:index], i, *bindings[index + 1 :])
+            yield self.entries[i].weight / total, self.forms[i], after
 
     def _admits(self, i: int, bindings) -> bool:
         """Whether entry ``i`` may be chosen, given what is remembered."""
@@ -253,8 +263,10 @@ def remembered(live: Live) -> Iterator[tuple[tuple[str, str], str]]:
         item, rest = _next_item(frames)
         if isinstance(item, Choice):
             todo += [((way, 0, rest) if way else rest, bound) for way in item.options]
-        elif isinstance(item, Slot) and (memory := item.recall(bound)):
-            yield memory
+        elif isinstance(item, Slot):
+            known = bound[item.variable.index]
+            if known is not None and item.shown[known]:
+                yield item.role, item.shown[known]
 
 
 def forecast(live: Live) -> dict[str, float]:

@@ -1,8 +1,7 @@
 """Memory: words of a text that only what was said before settles, and rivals to them.
 
 A story that lost a *kite* must find a kite. Name another thing in place of the first
-kite, and the same story must find that: two texts, one word apart, that demand
-different words at their ends.
+kite, and the same story must find that: one word apart, the texts end differently.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,16 +26,14 @@ def memories(world: World, story: str) -> list[int]:
     """Return which words of a story are settled by memory, counted from 0.
 
     The world gives such a word more than 0.9. It was said before, and was open then:
-    below 0.05. Only words of letters count, such as names and things.
-
-    Raises:
-        ValueError: for what is no beginning of a story of this world.
+    below 0.05. Only words of letters count, such as names and things. Raises ValueError
+    for what is no beginning of a story of this world.
     """
     pieces, probs = words(story), world.word_probs(story)
-    firsts = {word: i for i, word in reversed([*enumerate(pieces)])}
-    settled = [i for i, p in enumerate(probs) if p > SURE and firsts[pieces[i]] < i]
-    open_once = [i for i in settled if probs[firsts[pieces[i]]] < OPEN]
-    return [i for i in open_once if pieces[i].strip().isalpha()]
+    settled = [
+        i for i, p in enumerate(probs) if p > SURE and pieces[i].strip().isalpha()
+    ]
+    return [i for i in settled if probs[pieces.index(pieces[i])] < OPEN]
 
 
 def exchanges(
@@ -52,14 +49,14 @@ def exchanges(
         pieces = words(world.sample(seed))[:longest]
         for at in memories(world, "".join(pieces)):
             word, before = pieces[at], pieces[:at]
-            far = at - before.index(word) > gap
-            if far and before.count(word) == 1 and _short(tokenizer, word):
-                yield from _rivals(tokenizer, world, before, word)
+            said = before.index(word)
+            if at - said > gap and before.count(word) == 1 and _short(tokenizer, word):
+                yield from _rivals(tokenizer, world, before, said)
 
 
-def _rivals(tokenizer, world: World, before: list[str], word: str):
+def _rivals(tokenizer, world: World, before: list[str], said: int):
     """Yield the exchange with the likeliest rival of a word, if it has one."""
-    said = before.index(word)
+    word = before[said]
     for rival in world.next_words("".join(before[:said])):
         swapped = "".join([*before[:said], rival, *before[said + 1 :]])
         demanded = world.next_words(swapped).get(rival, 0) > SURE

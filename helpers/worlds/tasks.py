@@ -18,33 +18,22 @@ TASKS = (
 )
 
 
-def list_prompt(
-    task: str, shots: int, seed: int, *, random_labels: bool = False
-) -> tuple[str, str]:
+def list_prompt(task: str, shots: int, seed: int) -> tuple[str, str]:
     """Return a prompt with solved items and an open one, and the open one's answer.
 
     Prompt and answer are the beginning of a text of the world of lists. For
     ``recall`` the shots are the pairs to remember, and the open key is one of theirs.
 
-    ``random_labels`` give the shots the values of other items, so that they say what
-    values look like, but not what becomes of a key: the control for few-shot curves
-    (Min et al., 2022, "Rethinking the Role of Demonstrations").
-
-    Raises:
-        ValueError: for what is none of ``TASKS``, or a number of shots its lists do
-            not have: 0 to 10, for ``recall`` 2 to 8.
+    Raises ValueError for what is none of ``TASKS``, or a number of shots its lists do
+    not have: 0 to 10, for ``recall`` 2 to 8.
     """
     if task not in TASKS:
         raise ValueError(f"there is no task {task!r}: choose one of {', '.join(TASKS)}")
     fewest, most = (2, 8) if task == RECALL else (0, 10)
     if not isinstance(shots, Integral) or not fewest <= shots <= most:
         raise ValueError(f"{task} has {fewest} to {most} shots, not {shots!r}")
-    rng = generator(seed)
-    *solved, (asked, answer) = _items(task, shots, rng)
-    if random_labels:
-        others = _items(task, shots, rng)[:shots]
-        solved = [(key, v) for (key, _), (_, v) in zip(solved, others, strict=True)]
-    shown = "".join(f"{k}: {v}, " for k, v in solved)
+    *solved, (asked, answer) = _items(task, shots, generator(seed))
+    shown = "".join(f"{key}: {value}, " for key, value in solved)
     return f"{shown}{asked}:", f" {answer}"
 
 

@@ -1,13 +1,8 @@
 """Templates: the text in which a world is written, taken apart.
 
-A template is plain text with four kinds of item::
-
-    {toy}  {a toy}  {^A.he}   a slot: a word of a class, or of a remembered thing
-    {=x + k}                  an expression over remembered numbers
-    <meet A B>                a call: one of the options of the rule ``meet X Y``
-    [big|small|]              a choice of templates; ``3:`` in front of one weighs it
-
-``data/worlds/README.md`` says what each of them means.
+A template is plain text with slots such as ``{^A.he}`` or ``{=x + k}``, calls of rules,
+``<meet A B>``, and choices between templates, ``[3:big|small|]``; the README of
+``data/worlds`` says what each of them means.
 """
 
 import re

@@ -49,14 +49,9 @@ class Slip(NamedTuple):
 
 
 class World:
-    """A probabilistic grammar with memory.
+    """A probabilistic grammar with memory, from the parsed TOML of its files.
 
-    Args:
-        spec: the parsed TOML of the world.
-        name: what messages call it.
-
-    Raises:
-        ValueError: when a template is malformed or a name is not defined.
+    Raises ValueError when a template is malformed or a name is not defined.
     """
 
     def __init__(self, spec: dict, name: str = "world"):
@@ -77,7 +72,7 @@ class World:
             if isinstance(item, str):
                 text += item
             else:
-                stack += reversed(item.draw(bindings, uniform))
+                stack += item.draw(bindings, uniform).backwards
         return text
 
     def log_prob(self, text: str) -> float:
@@ -92,8 +87,7 @@ class World:
     def word_probs(self, text: str) -> list[float]:
         """Return the probability of each word of a text, given the words before it.
 
-        Raises:
-            ValueError: when no text of this world begins with this one.
+        Raises ValueError when no text of this world begins with this one.
         """
         _, probs, rest = self._follow(words(check_text(text)))
         if rest:
@@ -196,11 +190,7 @@ class PythonWorld(World):
 
 @lru_cache
 def load_world(name: str) -> World:
-    """Load one of the course's worlds: stories, verse, code or lists.
-
-    Raises:
-        ValueError: for any other name.
-    """
+    """Load stories, verse, code or lists; raise ValueError for any other name."""
     if name not in WORLDS:
         names = ", ".join(WORLDS)
         raise ValueError(f"there is no world {name!r}: choose one of {names}")

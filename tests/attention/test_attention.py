@@ -1,19 +1,21 @@
 """Looking inside: patterns, head scores, ablation, patching, the lens."""
 
+import copy
 import math
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from transformers import GPT2Config, GPT2LMHeadModel
 
 from helpers.attention import (
     ablate,
     attention_weights,
     attentions,
-    cut,
+    gathered,
     head_scores,
+    heads,
+    line_effects,
     logit_lens,
     patch,
     projections,
@@ -21,73 +23,26 @@ from helpers.attention import (
 )
 from helpers.gpt2 import GPT2
 from helpers.gpt2.fast import replace_matrices
-from helpers.models import load_model
 from tests.random_models import random_ids, random_model
 
 TEXT = 'Tom had a red kite. "</script>", he said.\n'
 
 
-@pytest.fixture(scope="module")
-def pocket():
-    return load_model("pocket", device="cpu")
-
-
-@pytest.fixture(scope="module", params=["library", "engine"])
-def small(request):
-    """Return a random GPT-2, the library's and the engine."""
-    model = random_model()
-    return model if request.param == "library" else GPT2.from_hf(model)
+@pytest.fixture(scope="module", params=[None, GPT2.from_hf], ids=["library", "engine"])
+def small(request, library):
+    """A random GPT-2, the library's and the engine."""
+    return request.param(library) if request.param else library
 
 
 @pytest.fixture
-def ids():
-    return random_ids(random_model(), 2, 11, seed=1)
+def ids(library):
+    return random_ids(library, 2, 11, seed=1)
 
 
 def logits_of(model, ids):
     with torch.no_grad():
         output = model(ids)
     return getattr(output, "logits", output)
-
-
-def built_by_hand(length: int) -> GPT2LMHeadModel:
-    """Return two layers of one head each that copy: previous token, then induction.
-
-    The stream holds three one-hot codes: the token, its position, and the token before
-    it, which the first layer puts there. The second layer's query is the token, its
-    key the token before: it finds what followed the same token.
-    """
-    vocab, seq = 4 * length, 1 + 2 * length
-    d = 2 * vocab + seq
-    token, place = slice(0, vocab), slice(vocab, vocab + seq)
-    before = slice(vocab + seq, d)
-    sizes = {"n_layer": 2, "n_head": 1, "n_embd": d, "vocab_size": vocab}
-    model = GPT2LMHeadModel(GPT2Config(**sizes, n_positions=seq, eos_token_id=0))
-    eye, sharp = torch.eye, 40.0
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight.zero_()
-        parts = model.transformer
-        parts.wte.weight[:, token] = eye(vocab)
-        parts.wpe.weight[:, place] = eye(seq)
-        for layer, ones in ((0, 2), (1, 3)):  # ones in each position's stream
-            block, mean = parts.h[layer], ones / d
-            spread = math.sqrt(mean - mean**2 + block.ln_1.eps)
-            block.ln_1.weight.fill_(spread)  # a norm that changes nothing
-            block.ln_1.bias.fill_(mean)
-            query, key, value = block.attn.c_attn.weight.chunk(3, dim=1)
-            block.attn.c_proj.weight.copy_(eye(d))
-            if layer == 0:
-                query[place, place] = sharp * eye(seq)
-                key[place, place] = sharp * eye(seq).roll(1, dims=1)
-                key[place, place][-1, 0] = 0  # nothing comes before the first
-                value[token, before] = eye(vocab)
-            else:
-                query[token, before] = sharp * eye(vocab)
-                key[before, before] = sharp * eye(vocab)
-                value[token, token] = 5 * eye(vocab)
-        parts.ln_f.weight.fill_(1)
-    return model.eval()
 
 
 def test_rows_sum_to_1_and_never_look_ahead(pocket):
@@ -123,39 +78,20 @@ def test_weights_are_what_queries_and_keys_give(pocket):
     assert value.shape == query.shape
 
 
-def test_the_model_built_by_hand_is_an_induction_circuit():
+def test_each_kind_of_head_has_its_own_score(library, monkeypatch):
     length = 8
-    model = built_by_hand(length)
-    scores = head_scores(model, length=length)
-    assert scores.previous[0, 0].item() == pytest.approx(1, abs=1e-5)
-    assert scores.induction[1, 0].item() == pytest.approx(1, abs=1e-5)
-    assert scores.strongest("induction") == [(1, 0)]
-    assert scores.strongest("previous") == [(0, 0)]
-    assert scores.induction[0, 0] < 1e-5 and scores.duplicate.max() < 1e-5
-    ids = repeated_ids(model.config, length=length, batch=4, seed=1)
-    second = slice(length + 1, 2 * length)
-    assert torch.equal(
-        logits_of(model, ids)[:, second].argmax(-1), ids[:, length + 2 :]
-    )
-    with ablate(model, [(0, 0)]):  # without the first head the second finds nothing
-        guesses = logits_of(model, ids)[:, second].argmax(-1)
-    assert not torch.equal(guesses, ids[:, length + 2 :])
-
-
-def test_scores_are_read_from_a_model_of_transformers_only(pocket):
-    with pytest.raises(ValueError, match="a model of transformers is needed, not GPT2"):
-        head_scores(GPT2.from_hf(pocket[0]), length=8)
-
-
-def test_scores_of_heads_that_look_everywhere_alike_are_chance():
-    flat = random_model()
-    for block in flat.transformer.h:
-        block.attn.c_attn.weight.data.zero_()
-        block.attn.c_attn.bias.data.zero_()
-    scores = head_scores(flat, length=8)
-    for kind in ("previous", "first", "duplicate", "induction"):
-        found = getattr(scores, kind)
-        torch.testing.assert_close(found, torch.full((3, 4), scores.chance[kind]))
+    ids = repeated_ids(library.config, length=length, batch=1, seed=0)
+    weights = torch.zeros(1, 1, 4, 1 + 2 * length, 1 + 2 * length)
+    for query in range(length + 1, 1 + 2 * length):
+        keys = (query - 1, 0, query - length, query - length + 1)
+        for head, key in enumerate(keys):
+            assert head < 2 or ids[0, key - (head == 3)] == ids[0, query]
+            weights[..., head, query, key] = 1
+    monkeypatch.setattr(heads, "attention_weights", lambda model, input_ids: weights)
+    scores = head_scores(library, ids)
+    for head, kind in enumerate(heads.KINDS):
+        assert getattr(scores, kind)[0].tolist() == [float(head == i) for i in range(4)]
+        assert scores.strongest(kind) == [(0, head)]
 
 
 def test_scores_on_texts_of_ones_own_count_the_places_asked_for(pocket):
@@ -178,83 +114,59 @@ def test_repeated_ids_repeat_and_nothing_comes_twice(pocket):
     assert not torch.equal(ids, repeated_ids(config, length=20, batch=5, seed=4))
 
 
+def silenced(model, ids, heads=((0, 0),), **options):
+    with ablate(model, heads, **options):
+        return logits_of(model, ids)
+
+
 @settings(max_examples=20, deadline=None)
 @given(layer=st.integers(0, 2), head=st.integers(0, 3))
 def test_ablating_a_head_is_zeroing_its_rows_of_the_projection(small, layer, head):
     ids = torch.randint(96, (2, 9), generator=torch.Generator().manual_seed(head))
-    with ablate(small, [(layer, head)]):
-        found = logits_of(small, ids)
-    parts = getattr(small, "transformer", small)
-    weight = parts.h[layer].attn.c_proj.weight
+    without = copy.deepcopy(small)
+    projection = getattr(without, "transformer", without).h[layer].attn.c_proj
     rows = slice(8 * head, 8 * head + 8)  # (in, out): 8 inputs come from this head
-    kept = weight.data[rows].clone()
-    weight.data[rows] = 0
-    try:
-        wanted = logits_of(small, ids)
-    finally:
-        weight.data[rows] = kept
-    torch.testing.assert_close(found, wanted)
+    projection.weight.data[rows] = 0
+    wanted = logits_of(without, ids)
+    torch.testing.assert_close(silenced(small, ids, [(layer, head)]), wanted)
     assert not torch.allclose(logits_of(small, ids), wanted, atol=1e-3)
 
 
 def test_several_heads_go_at_once_and_all_come_back(small, ids):
     before = logits_of(small, ids)
     with ablate(small, [(0, 1), (0, 3), (2, 0)]):
-        with ablate(small, [(1, 2)]):
-            four = logits_of(small, ids)
+        four = silenced(small, ids, [(1, 2)])
         three = logits_of(small, ids)
     assert torch.equal(before, logits_of(small, ids))
-    with ablate(small, [(2, 0), (1, 2), (0, 3), (0, 1)]):
-        torch.testing.assert_close(logits_of(small, ids), four)
+    once = silenced(small, ids, [(2, 0), (1, 2), (0, 3), (0, 1)])
+    torch.testing.assert_close(once, four)
     assert not torch.allclose(three, four, atol=1e-3)
     with pytest.raises(RuntimeError), ablate(small, [(0, 0)]):
         raise RuntimeError
     assert torch.equal(before, logits_of(small, ids))
 
 
-def test_mean_ablation_puts_in_the_mean_of_the_reference(small, ids):
+@pytest.mark.parametrize("how", ["mean", "resample"])
+def test_what_was_gathered_elsewhere_comes_from_the_reference(small, ids, how):
     same = ids[:1, :1].expand(3, 1)  # one token alone: its mean is itself
-    with ablate(small, [(1, 0), (2, 3)], how="mean", reference=same):
-        found = logits_of(small, same)
+    found = silenced(small, same, [(1, 0), (2, 3)], how=how, reference=same)
     torch.testing.assert_close(found, logits_of(small, same))
-    with ablate(small, [(1, 0)], how="mean", reference=ids):
-        now = logits_of(small, ids)
-    with ablate(small, [(1, 0)]):
-        zero = logits_of(small, ids)
-    assert not torch.allclose(now, zero, atol=1e-3)
-
-
-def test_resampling_draws_from_the_reference_and_repeats_with_its_seed(small, ids):
-    def run(seed):
-        with ablate(small, [(1, 2)], how="resample", reference=ids, seed=seed):
-            return logits_of(small, ids)
-
-    assert torch.equal(run(0), run(0)) and not torch.equal(run(0), run(1))
-    same = ids[:1, :1].expand(3, 1)
-    with ablate(small, [(1, 2)], how="resample", reference=same):
-        torch.testing.assert_close(logits_of(small, same), logits_of(small, same))
-
-
-def test_a_packed_engine_is_refused(pocket):
-    packed = replace_matrices(GPT2.from_hf(pocket[0]), lambda weight, bias: len)
-    with pytest.raises(ValueError, match="a packed engine cannot be looked into"):
-        logit_lens(packed, torch.tensor([[1]]))
-
-
-def test_what_is_no_gpt2_is_refused():
-    with pytest.raises(ValueError, match="a GPT-2 with blocks is needed, not Linear"):
-        logit_lens(torch.nn.Linear(2, 2), torch.tensor([[1]]))
+    found = silenced(small, ids, how=how, reference=ids)
+    assert torch.equal(found, silenced(small, ids, how=how, reference=ids))
+    other = silenced(small, ids, how=how, reference=ids, seed=1)
+    assert torch.equal(found, other) == (how == "mean")
+    assert not torch.allclose(found, silenced(small, ids), atol=1e-3)
+    known = gathered(small, ids)  # once for many times
+    assert torch.equal(found, silenced(small, ids, how=how, reference=known))
 
 
 def test_patching_everything_makes_the_other_text(small, ids):
     source = ids.flip(1)
     whole = patch(small, ids, source, layer=2)
     torch.testing.assert_close(whole, logits_of(small, source))
-    for part in ("block", "attention", "mlp"):
-        same = patch(small, ids, ids, layer=1, part=part)
+    for where in ({}, {"part": "attention"}, {"part": "mlp"}, {"head": 2}):
+        same = patch(small, ids, ids, layer=1, **where)
         torch.testing.assert_close(same, logits_of(small, ids))
-    heads = patch(small, ids, ids, layer=1, head=2)
-    torch.testing.assert_close(heads, logits_of(small, ids))
 
 
 @pytest.mark.parametrize("where", [{"part": "mlp"}, {"part": "attention"}, {"head": 1}])
@@ -275,25 +187,10 @@ def test_patching_the_only_head_is_patching_the_attention(ids):
     assert not torch.allclose(one, logits_of(model, ids), atol=1e-3)
 
 
-def test_cutting_every_line_into_a_position_is_ablating_it_there(pocket):
-    model, tokenizer = pocket
-    input_ids = tokenizer(TEXT, return_tensors="pt")["input_ids"]
-    before = logits_of(model, input_ids)
-    one = cut(model, input_ids, (1, 3), query=6, key=2)
-    torch.testing.assert_close(one[:, :6], before[:, :6])
-    assert not torch.equal(one[:, 6:], before[:, 6:])
-    only = input_ids[:, :1]  # one token looks at itself alone
-    with ablate(model, [(2, 4)]):
-        silent = logits_of(model, only)
-    found = cut(model, only, (2, 4), query=0, key=0)
-    torch.testing.assert_close(found, silent, atol=1e-4, rtol=1e-4)
-
-
 def test_the_lens_ends_in_the_models_own_output(small, ids):
     lens = logit_lens(small, ids)
     assert lens.shape == (4, 2, 11, 97) and lens.dtype == torch.float32
     torch.testing.assert_close(lens[-1], logits_of(small, ids))
-    assert torch.equal(logit_lens(small, ids, logits_to_keep=2), lens[:, :, -2:])
     if not isinstance(small, GPT2):
         hidden = small(ids, output_hidden_states=True).hidden_states
         parts = small.transformer
@@ -304,77 +201,72 @@ def test_the_lens_ends_in_the_models_own_output(small, ids):
         assert not torch.allclose(twice, lens[-1], atol=1e-3)
 
 
-def silenced(model, ids, heads=((0, 0),), **options):
-    with ablate(model, heads, **options):
-        return logits_of(model, ids)
-
-
 def patched(model, ids, source=None, layer=0, **options):
     return patch(model, ids, ids if source is None else source, layer=layer, **options)
 
 
-def cut_line(model, ids, query=2, key=0):
-    return cut(model, ids, (0, 0), query=query, key=key)
+def drawn(model, ids, length=8, batch=2, seed=0):
+    return repeated_ids(model.config, length=length, batch=batch, seed=seed)
 
 
-def scored(model, ids, length=8, **options):
-    return head_scores(model, length=length, **options)
+def scored(model, ids, **options):
+    return head_scores(model, drawn(model, ids), **options)
 
 
 def strongest(model, ids, kind="first", n=1):
-    return head_scores(model, length=4).strongest(kind, n)
+    return scored(model, ids).strongest(kind, n)
 
 
 @pytest.mark.parametrize(
     ("call", "options", "message"),
     [
-        (scored, {"length": 1000}, "length is 1000, expected 3 to 31 for this model"),
-        (scored, {"length": 2}, "length is 2, expected 3 to 31"),
-        (scored, {"length": 3.5}, "length is 3.5, expected 3 to 31"),
-        (scored, {"batch": -1}, "batch is -1, expected a whole number up to 4096"),
-        (scored, {"batch": 10**9}, "batch is 1000000000, expected a whole number up"),
-        (scored, {"seed": 0.5}, "seed is 0.5, expected a whole number"),
-        (scored, {"places": [0.5]}, r"places are \[0.5\], expected some of"),
+        (drawn, {"length": 1000}, "length is 1000, expected 3 to 31 for this model"),
+        (drawn, {"length": 3.5}, "length is 3.5, expected 3 to 31"),
+        (drawn, {"batch": 10**9}, "batch is 1000000000, expected a whole number up"),
+        (drawn, {"seed": 0.5}, "seed is 0.5, expected a whole number"),
         (scored, {"places": 3}, "places are 3, expected some of 0 … 7"),
         (scored, {"places": [8]}, r"places are \[8\], expected some of 0"),
         (scored, {"places": []}, r"places are \[\], expected some of 0 …"),
-        (scored, {"input_ids": torch.arange(9)[None]}, "do not repeat themselves: giv"),
+        (head_scores, {}, "do not repeat themselves: give one token"),
         (strongest, {"kind": "last"}, "there is no score 'last': choose one of"),
         (strongest, {"n": -1}, "n is -1, expected a whole number from 1"),
         (silenced, {"heads": [(3, 0)]}, "layer is 3, expected a layer from 0 to 2"),
-        (silenced, {"heads": [(0, -1)]}, "head is -1, expected a head from 0 to 3"),
-        (silenced, {"heads": [(0.0, 0)]}, "layer is 0.0, expected a layer from 0"),
         (silenced, {"heads": [(0, 0.5)]}, "head is 0.5, expected a head from 0 to 3"),
         (silenced, {"heads": (0, 1)}, r"expected heads as a list of \(layer, head\), "),
         (silenced, {"how": "half"}, "how is 'half', expected one of zero, mean"),
         (silenced, {"how": "mean"}, "mean needs texts to draw from: give reference"),
-        (silenced, {"how": "mean", "reference": []}, "mean needs texts to draw from"),
-        (silenced, {"seed": None}, "seed is None, expected a whole number from 0"),
         (patched, {"source": torch.zeros(2, 5, dtype=int)}, "source_ids has another s"),
         (patched, {"part": "norm"}, "part is 'norm', expected one of block"),
         (patched, {"head": 0, "part": "mlp"}, "part is 'mlp', but a head belongs to t"),
         (patched, {"layer": 1.5}, "layer is 1.5, expected a layer from 0 to 2"),
-        (patched, {"positions": [99]}, r"positions are \[99\], expected some of 0 … 1"),
         (patched, {"positions": [True]}, r"positions are \[True\], expected some of 0"),
-        (logit_lens, {"logits_to_keep": -1}, "logits_to_keep is -1, expected a whole "),
-        (cut_line, {"key": 3}, "key is 3, expected a position from 0 to 2"),
-        (cut_line, {"key": 1.5}, "key is 1.5, expected a position from 0 to 2"),
-        (cut_line, {"query": True}, "query is True, expected a position from 0 to 10"),
-        (cut_line, {"query": 11}, "query is 11, expected a position from 0 to 10"),
     ],
 )
-def test_what_cannot_be_looked_at_is_told(ids, call, options, message):
+def test_what_cannot_be_looked_at_is_told(library, ids, call, options, message):
     with pytest.raises(ValueError, match=message):
-        call(random_model(), ids, **options)
+        call(library, ids, **options)
+
+
+@pytest.mark.parametrize(
+    ("look", "make", "message"),
+    [
+        (logit_lens, lambda engine: torch.nn.Linear(2, 2), "with blocks is needed, no"),
+        (logit_lens, lambda engine: replace_matrices(engine, lambda *w: len), "packed"),
+        (head_scores, lambda engine: engine, "model of transformers is needed, not GP"),
+    ],
+)
+def test_models_without_an_inside_are_refused(library, ids, look, make, message):
+    with pytest.raises(ValueError, match=message):
+        look(make(GPT2.from_hf(library)), ids)
 
 
 @pytest.mark.parametrize(
     "ids",
     [None, [[1, 2, 3]], torch.zeros(1, 3), torch.arange(5), torch.full((1, 3), 97)],
 )
-@pytest.mark.parametrize("call", [patched, cut_line, projections, logit_lens])
-def test_ids_that_cannot_be_read_are_told(call, ids):
+@pytest.mark.parametrize(
+    "call", [patched, line_effects, projections, logit_lens, attention_weights]
+)
+def test_ids_that_cannot_be_read_are_told(library, call, ids):
     with pytest.raises(ValueError, match="expected input_ids|token id 97 is outside"):
-        call(random_model(), ids)
-    with pytest.raises(ValueError, match="expected input_ids|token id 97 is outside"):
-        head_scores(random_model(), [[1]] if ids is None else ids)
+        call(library, ids)

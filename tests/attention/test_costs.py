@@ -5,46 +5,26 @@ import math
 import pytest
 import torch
 
-from helpers.attention.ablation import ablate, gathered
 from helpers.attention.costs import Texts, cost, read, recall_texts, story_texts
-from helpers.attention.effects import Lines, cut, extremes, line_effects
+from helpers.attention.effects import Lines, extremes, line_effects
+from helpers.attention.hooks import change_heads
+from helpers.attention.weights import attention_weights, projections
 from helpers.gpt2 import GPT2
-from helpers.models import load_model
 from helpers.tokens.documents import document_ids
 from helpers.worlds.tasks import list_prompt
 from helpers.worlds.world import FRESH, load_world
-from tests.random_models import random_ids, random_model
-
-
-@pytest.fixture(scope="module")
-def pocket():
-    return load_model("pocket", device="cpu")
-
-
-@pytest.fixture(scope="module")
-def world():
-    return load_world("stories")
-
-
-@pytest.fixture(scope="module")
-def small():
-    return random_model()
+from tests.random_models import random_ids
 
 
 def test_a_cost_is_a_paired_difference():
-    before, after = torch.tensor([1.0, 5.0, 9.0]), torch.tensor([2.0, 5.0, 11.0])
-    mean, error = cost(before, after)
+    before = torch.tensor([1.0, 5.0, math.nan, 9.0])  # NaN: a text without a place
+    mean, error = cost(before, torch.tensor([2.0, 5.0, 7.0, 11.0]))
     assert mean == pytest.approx(1.0)
     assert error == pytest.approx(1 / math.sqrt(3))  # not that of 1, 5 and 9
 
 
-def test_texts_without_a_place_do_not_count():
-    missing = torch.tensor([1.0, math.nan, 3.0])
-    assert cost(torch.zeros(3), missing).value == pytest.approx(2.0)
-
-
-def test_losses_are_the_library_s_and_pads_change_nothing(pocket, world):
-    model, tokenizer = pocket
+def test_losses_are_the_library_s_and_pads_change_nothing(pocket):
+    (model, tokenizer), world = pocket, load_world("stories")
     texts = story_texts(tokenizer, world, [FRESH, FRESH + 1])
     found = read(GPT2.from_hf(model), texts)
     for row, seed in enumerate((FRESH, FRESH + 1)):
@@ -54,15 +34,15 @@ def test_losses_are_the_library_s_and_pads_change_nothing(pocket, world):
         assert found.loss[row].item() == pytest.approx(wanted, abs=1e-4)
 
 
-def test_right_is_the_share_of_places_where_the_favourite_is_right(small):
+def test_right_is_the_share_of_places_where_the_favourite_is_right(library):
     ids = torch.tensor([[96, 1, 2, 3], [96, 4, 5, 6], [96, 7, 8, 9]])
-    favourites = small(ids).logits.argmax(-1)
+    favourites = library(ids).logits.argmax(-1)
     ids[0, 3] = favourites[0, 2]
     places = torch.zeros(3, 4, dtype=torch.bool)
     places[0, 2:] = places[1, 1] = True
     expected = [(ids[0, 2] == favourites[0, 1]).float().item() / 2 + 0.5]
     expected.append((ids[1, 1] == favourites[1, 0]).float().item())
-    right = read(GPT2.from_hf(small), Texts(ids, places, places)).right
+    right = read(GPT2.from_hf(library), Texts(ids, places, places)).right
     assert right[:2].tolist() == expected and right[2].isnan()
 
 
@@ -76,47 +56,39 @@ def test_the_last_value_of_a_list_is_its_only_place(pocket):
         assert texts.ids[seed][texts.places[seed]].item() == answer[0]
 
 
-def test_the_means_can_be_gathered_once(small):
-    ids = random_ids(small, 3, 9)
-    engine = GPT2.from_hf(small)
-    known = gathered(engine, ids)
-    logits = []
-    for reference in (ids, known):
-        with torch.no_grad(), ablate(engine, [(1, 2)], how="mean", reference=reference):
-            logits.append(engine(ids))
-    assert torch.equal(*logits)
-
-
-def test_effects_are_those_of_cutting_line_by_line(small):
-    ids = random_ids(small, 1, 7)
-    lines = line_effects(small, ids)
+def test_effects_are_those_of_cutting_line_by_line(library):
+    ids = random_ids(library, 1, 7)
+    lines = line_effects(library, ids)
     assert lines.weights.shape == lines.lengths.shape == lines.effects.shape
-    whole = small(ids).logits[0, -1].softmax(-1)
+    whole = library(ids).logits[0, -1].softmax(-1)
+    weights, values = attention_weights(library, ids), projections(library, ids)[2]
     for layer, head, key in [(0, 3, 0), (1, 0, 6), (2, 2, 4)]:
-        without = cut(small, ids, (layer, head), query=6, key=key)[0, -1].softmax(-1)
+        flow = weights[layer, 0, head, -1, key] * values[layer, 0, head, key]
+
+        def subtract(gathered, head=head, flow=flow):
+            gathered = gathered.clone()
+            gathered[0, -1, head] -= flow
+            return gathered
+
+        with change_heads(library, layer, subtract):
+            without = library(ids).logits[0, -1].softmax(-1)
         moved = (without - whole).abs().sum().item() / 2
         assert lines.effects[layer, head, key].item() == pytest.approx(moved, abs=1e-5)
 
 
-def test_a_length_is_that_of_what_reaches_the_stream(small):
-    ids = random_ids(small, 1, 5)
-    lines = line_effects(small, ids)
-    outward = small.transformer.h[1].attn.c_proj
-    inputs = []
-    hook = small.transformer.h[1].attn.c_attn.register_forward_hook(
-        lambda part, args, output: inputs.append(output)
-    )
-    small(ids)
-    hook.remove()
-    value = inputs[0][0, :, 64:].unflatten(-1, (4, 8))[2, 3]  # token 2, head 3
-    wanted = (value @ outward.weight[24:32]).norm().item()
+def test_a_length_is_that_of_what_reaches_the_stream(library):
+    ids = random_ids(library, 1, 5)
+    lines = line_effects(library, ids)
+    value = projections(library, ids)[2][1, 0, 3, 2]  # layer 1, head 3, token 2
+    outward = library.transformer.h[1].attn.c_proj.weight[24:32]
+    wanted = (value @ outward).norm().item()
     assert lines.lengths[1, 3, 2].item() == pytest.approx(wanted, rel=1e-4)
 
 
 @pytest.mark.parametrize("shape", [(2, 5), (1, 1)])
-def test_lines_need_one_text_of_two_tokens(small, shape):
+def test_lines_need_one_text_of_two_tokens(library, shape):
     with pytest.raises(ValueError, match="at least 2 tokens"):
-        line_effects(small, torch.zeros(shape, dtype=torch.long))
+        line_effects(library, torch.zeros(shape, dtype=torch.long))
 
 
 def test_a_large_weight_may_be_idle_and_a_small_one_busy():

@@ -10,10 +10,8 @@ import torch
 
 from helpers.attention import attentions, show_heads, show_model, show_neurons
 from helpers.attention.pages import View, page
-from helpers.models import load_model
 
 NASTY = "</script><!--<script> \"quotes\" & 'more' 🙂\n\\u003c <b>bold</b> // HACK: {"
-NEURONS = ("attn", "queries", "keys")
 VIEWS = [show_heads, show_model, show_neurons]
 
 
@@ -35,11 +33,6 @@ class Tags(HTMLParser):
     def handle_data(self, data):
         if self.within:
             self.scripts.append(data)
-
-
-@pytest.fixture(scope="module")
-def pocket():
-    return load_model("pocket", device="cpu")
 
 
 def data_of(view):
@@ -93,11 +86,12 @@ def test_the_page_holds_the_weights_to_three_digits(pocket, show):
 def test_neurons_give_the_weights_shown(pocket):
     data = data_of(show_neurons(*pocket, "Tom had a kite.", layer=2, head=5))
     assert (data["layer"], data["head"]) == (2, 5)
-    found = {name: torch.tensor(data["attention"]["all"][name]) for name in NEURONS}
-    scores = found["queries"] @ found["keys"].transpose(-1, -2) / 32**0.5
+    numbers = data["attention"]["all"]
+    attn, query, key = (torch.tensor(numbers[n]) for n in ("attn", "queries", "keys"))
+    scores = query @ key.transpose(-1, -2) / 32**0.5
     ahead = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
     by_hand = scores.masked_fill(ahead, float("-inf")).softmax(-1)
-    torch.testing.assert_close(by_hand, found["attn"], atol=0.02, rtol=0)
+    torch.testing.assert_close(by_hand, attn, atol=0.02, rtol=0)
 
 
 @pytest.mark.parametrize("show", VIEWS)

@@ -1,6 +1,8 @@
 """Chromium without a window and without a network, and what it asks the network for."""
 
 import contextlib
+import os
+import shutil
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -15,6 +17,11 @@ FLAGS = [
     f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {HOST}",
     f"--disable-features={TALK}",  # with its makers, about what is on the page
 ]
+BROWSERS = ["chromium", "chromium-browser", "google-chrome", "microsoft-edge", "msedge"]
+NO_BROWSER = (
+    "No Chromium is on the PATH: the browser tests are left out (install it with `sudo "
+    "apt install chromium`, or name the file of a Chrome or Edge in COURSE_CHROMIUM)"
+)
 REFUSAL = b"HTTP/1.1 403 Refused\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -68,6 +75,13 @@ class Window:
     def close(self) -> None:
         """Close all tabs."""
         self.context.close()
+
+
+def installed() -> str | None:
+    """Return the Chromium that COURSE_CHROMIUM names, else the first on the PATH."""
+    if named := os.environ.get("COURSE_CHROMIUM"):
+        return shutil.which(named) or named
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from helpers.cli import test
+from tests import lanes
 
 TRICKY = "\"</script>\" & 'so'\n😀 Mia ran."
 VIEWS = [
@@ -24,7 +24,7 @@ def folder(tmp_path_factory):
     (folder / "notebooks").mkdir()
     notebooks = {
         path.stem: nbformat.read(path, as_version=4)
-        for path in sorted((test.ROOT / "notebooks").glob("*.ipynb"))
+        for path in sorted((lanes.ROOT / "notebooks").glob("*.ipynb"))
     }
     for name, sources in OWN.items():
         cells = [nbformat.v4.new_code_cell(source) for source in sources]
@@ -52,9 +52,9 @@ def server(folder):
 @pytest.fixture(scope="module")
 def chromium():
     """A Chromium that reaches this computer only."""
-    from chromium import launched
+    from chromium import installed, launched
 
-    with launched(test.chromium()) as found:
+    with launched(installed()) as found:
         yield found
 
 

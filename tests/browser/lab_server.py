@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from helpers.cli import start, test
+from helpers.cli import start
+from tests import lanes
 
 PATIENCE = 180  # seconds, on a machine that is busy with other things
 
@@ -76,7 +77,7 @@ def arguments(port: int, folder: Path) -> list[str]:
 def variables(token: str, folder: Path) -> dict:
     """Return the variables of `start`, offline, with settings of the folder's own."""
     start.silence(folder / "settings")
-    offline = test.variables()
+    offline = lanes.variables()
     places = [str(start.ROOT), offline["PYTHONPATH"]]
     return {
         **offline,

@@ -2,10 +2,11 @@
 
 import nbformat
 import pytest
+from chromium import NO_BROWSER, installed
 
-from helpers.cli import test
+from tests.lanes import ROOT
 
-pytestmark = pytest.mark.skipif(test.chromium() is None, reason=test.NO_BROWSER)
+pytestmark = pytest.mark.skipif(installed() is None, reason=NO_BROWSER)
 DAYS = ["day01_loading", "day04_generating", "day07_attention"]
 
 
@@ -33,7 +34,7 @@ def framed(notebook):
 @opened(*DAYS)
 def test_a_day_runs_and_shows_its_figures(notebook, window):
     assert notebook.errors == []
-    published = nbformat.read(test.ROOT / "notebooks" / notebook.path.name, 4)
+    published = nbformat.read(ROOT / "notebooks" / notebook.path.name, 4)
     wanted = figures(published)
     assert wanted and figures(notebook.saved) == wanted
     for number, count in wanted.items():

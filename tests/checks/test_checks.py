@@ -17,18 +17,12 @@ TABLES = [
     for name in EXERCISES
     for message, function in getattr(checks, name).wrong.items()
 ]
-
-
-def read_banks(table: str) -> list:
-    """Return (exercise, entry) of WRONG or RIGHT in each file of wrong_answers."""
-    entries = []
-    for path in sorted((Path(__file__).parent / "wrong_answers").glob("day*.py")):
-        bank = runpy.run_path(str(path))[table]
-        entries += [(name, entry) for name, row in bank.items() for entry in row]
-    return entries
-
-
-WRONG, RIGHT = read_banks("WRONG"), read_banks("RIGHT")
+WRONG, RIGHT = {}, {}
+for path in sorted((Path(__file__).parent / "wrong_answers").glob("day*.py")):
+    bank = runpy.run_path(str(path))
+    WRONG |= bank["WRONG"]
+    RIGHT |= bank["RIGHT"]
+MORE = [(name, *row) for name, rows in WRONG.items() for row in rows.items()]
 
 
 def say(name: str, answer) -> str:
@@ -50,21 +44,16 @@ def test_each_wrong_function_gets_its_own_message(name, message, function):
 
 
 @pytest.mark.parametrize("name", EXERCISES)
-def test_the_right_function_is_correct_and_there_are_others(name):
-    assert say(name, getattr(checks, name).right) == "correct"
-    assert len(getattr(checks, name).wrong) >= 3 and name in dict(RIGHT)
+def test_right_answers_in_other_styles(name):
+    for answer in [getattr(checks, name).right, *RIGHT[name]]:
+        assert say(name, answer) == "correct", answer
+    assert len(getattr(checks, name).wrong) >= 3 and RIGHT[name]
 
 
-@pytest.mark.parametrize(("name", "entry"), WRONG)
-def test_other_wrong_answers_are_named(name, entry):
-    mistake, answer, fragment = entry
+@pytest.mark.parametrize(("name", "fragment", "answer"), MORE)
+def test_other_wrong_answers_are_named(name, fragment, answer):
     message = say(name, answer)
-    assert fragment in message and "\n" not in message, mistake
-
-
-@pytest.mark.parametrize(("name", "answer"), RIGHT)
-def test_right_answers_in_other_styles(name, answer):
-    assert say(name, answer) == "correct"
+    assert fragment in message and "\n" not in message
 
 
 @pytest.mark.parametrize("name", EXERCISES)

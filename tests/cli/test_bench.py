@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from helpers.cli import bench, command_line
-from helpers.cli.bench import Row, Times, matrix_weights, mean_loss, table, take_turns
+from helpers.cli.bench import Times, mean_loss, row, take_turns
 from helpers.gpt2 import GPT2
 from helpers.models import ModelError, load_model
 from helpers.options import UsageError
@@ -18,41 +18,22 @@ LINES = [
 ]
 
 
-def test_turns_alternate_and_give_median_and_fastest(monkeypatch):
-    now, ran = [0.0], []
-    monkeypatch.setattr(bench.time, "perf_counter", lambda: now[0])
+def test_turns_alternate_and_give_median_and_fastest():
+    ran = []
 
     def task(name, *seconds):
         left = iter(seconds)
+        return lambda: ran.append(name) or next(left)
 
-        def run():
-            ran.append(name)
-            now[0] += next(left)
-
-        return run
-
-    tasks = [task("a", 99, 1, 8, 2), task("b", 99, 4, 5, 60), lambda: 3.0]
+    tasks = [task("a", 99.0, 1.0, 8.0, 2.0), task("b", 99.0, 4.0, 5.0, 60.0)]
     times = take_turns(tasks, repeats=3, steps=2)  # 99: to warm up
-    assert times == [Times(1, 0.5), Times(2.5, 2), Times(1.5, 1.5)]
+    assert times == [Times(1, 0.5), Times(2.5, 2)]
     assert ran == ["a", "b"] * 4
 
 
-def test_matrix_weights_are_all_but_the_positions():
-    model = random_model()
-    every = sum(weight.numel() for weight in model.parameters())
-    wanted = every - model.transformer.wpe.weight.numel()
-    assert matrix_weights(model.config) == wanted
-
-
-def test_table_shows_speed_ratio_and_share():
-    first = Row("batch 8, int8", Times(0.04, 0.02), Times(0.02, 0.01), 8, 0.005, "note")
-    second = Row("4 beams", Times(0.5, 0.5), Times(0.2, 0.1), 1)
-    title, _, *lines = table("pocket", [first, second]).splitlines()
-    assert title == "pocket"
-    assert [line.split() for line in lines] == [
-        "batch 8, int8 200 (400) 400 (800) 2.00x 50 % note".split(),
-        "4 beams 2 (2) 5 (10) 2.50x".split(),
-    ]
+def test_a_row_shows_speeds_and_their_ratio():
+    found = row(Times(0.04, 0.02), Times(0.02, 0.01), 8, "50 %", "note")
+    assert [*found.values()] == ["200 (400)", "400 (800)", "2.00x", "50 %", "note"]
 
 
 def test_mean_loss_is_the_library_s():
@@ -82,7 +63,7 @@ def test_bench_prints_one_table_for_the_pocket_model(monkeypatch, capsys):
 def test_a_short_context_has_rows_for_what_fits():
     model, how = random_model(), bench.read_options(["--repeats", "1", "--tokens", "2"])
     rows = bench.length_rows(model, GPT2.from_hf(model), how)
-    assert [row.what for row in rows] == ["after 50 tokens"]
+    assert [name for name, _ in rows] == ["after 50 tokens"]
 
 
 @pytest.mark.parametrize(
@@ -107,9 +88,9 @@ def test_which_models_are_measured(monkeypatch, words, variable, titles):
 
 
 WRONG = [
-    (["--repeats", "0"], "--repeats must lie in 1 … 1000, not 0"),
-    (["--tokens", "-3"], "--tokens must lie in 1 … 1000000, not -3"),
-    (["--texts", "1000000000"], "--texts must lie in 1 … 10000, not 1000000000"),
+    (["--repeats", "0"], "argument --repeats: expected a number from 1, got '0'"),
+    (["--tokens", "-3"], "argument --tokens: expected a number from 1, got '-3'"),
+    (["--texts", "x"], "argument --texts: expected a number from 1, got 'x'"),
     (["--quick", "--model", "x"], "--quick is for the pocket model: leave out --quick"),
     (["--peers"], "ctranslate2 is not installed: pip install ctranslate2"),
     (["--quick", "--tokens", "512"], "--tokens must be at most 504, not 512"),
@@ -121,7 +102,7 @@ WRONG = [
 def test_mistakes_are_one_line_before_anything_is_measured(
     arguments, line, monkeypatch
 ):
-    monkeypatch.setattr(bench, "installed", lambda: False)
+    monkeypatch.setattr(bench, "find_spec", lambda name: None)
     monkeypatch.setattr(bench, "measure", None)
     with pytest.raises((UsageError, ModelError)) as error:
         bench.main(arguments)

@@ -4,7 +4,6 @@ import ast
 import importlib
 import os
 import re
-import subprocess
 import sys
 
 import pytest
@@ -13,15 +12,7 @@ from helpers.cli import command_line, doctor, environment
 from helpers.cli.command_line import main
 from helpers.models import ModelError
 from helpers.pocket import training
-
-OWN_PYTHON = {**os.environ, "COURSE_NO_VENV": "1"}
-
-
-def run(root, *argv, cwd=None):
-    command = [sys.executable, str(root / "helpers"), *argv]
-    return subprocess.run(
-        command, capture_output=True, text=True, cwd=cwd, env=OWN_PYTHON, timeout=120
-    )
+from tests.cli.waiting import COURSE, run
 
 
 @pytest.mark.parametrize(
@@ -30,7 +21,7 @@ def run(root, *argv, cwd=None):
         (["begin"], "there is no command 'begin': expected one of start, test, "),
         (["start", "--port", "x"], "argument --port: invalid int value: 'x'"),
         (["test", "tests/nope.py"], "there is no file or folder 'tests/nope.py'"),
-        (["start", "--port", "99999"], "--port must lie in 1 … 65535, not 99999"),
+        (["start", "--port", "99999"], "port 99999 cannot be had: choose another with"),
         (["start", "here"], "unrecognized arguments: here"),
         (["doctor", "--all"], "unrecognized arguments: --all"),
     ],
@@ -58,22 +49,20 @@ def test_own_python_without_the_packages_is_one_line(capsys, monkeypatch):
     assert "this Python lacks no_such_package" in capsys.readouterr().err
 
 
-def test_control_c_is_one_line_and_status_130(capsys, monkeypatch):
-    def interrupted(argv):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(command_line, "run", interrupted)
-    assert main(["start"]) == 130
-    assert capsys.readouterr().err == "\nStopped. The same command starts again.\n"
-
-
-def test_model_that_cannot_be_had_is_one_line(capsys, monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (KeyboardInterrupt(), 130, "\nStopped. The same command starts again.\n"),
+        (ModelError("no such model"), 2, "python -m helpers: no such model\n"),
+    ],
+)
+def test_what_ends_a_command_is_one_line(error, status, line, capsys, monkeypatch):
     def fail(argv):
-        raise ModelError("no such model")
+        raise error
 
     monkeypatch.setattr(command_line, "run", fail)
-    assert main([]) == 2
-    assert capsys.readouterr().err == "python -m helpers: no such model\n"
+    assert main(["start"]) == status
+    assert capsys.readouterr().err == line
 
 
 @pytest.mark.parametrize("name", command_line.COMMANDS)
@@ -95,34 +84,20 @@ def test_options_of_late_modules_are_handed_over(monkeypatch):
     [
         ("doctor >/dev/full", 2, "[Errno 28] No space left on device"),
         ("test --help >/dev/full", 2, "[Errno 28] No space left on device"),
+        ("generate A >/dev/full", 2, "[Errno 28] No space left on device"),
         ("doctor | head -1 >/dev/null", 0, None),
-        ("begin 2>&-", 2, None),
-        ("begin <&- >&- 2>/dev/null", 2, None),
     ],
 )
-def test_streams_that_are_closed_or_full(root, shell, status, line):
-    command = f"'{sys.executable}' '{root / 'helpers'}' {shell}"
-    answer = subprocess.run(
-        ["sh", "-c", command], capture_output=True, text=True, env=OWN_PYTHON
-    )
-    assert (answer.returncode, answer.stdout) == (status, "")
-    assert answer.stderr == (f"python -m helpers: {line}\n" if line else "")
+def test_streams_that_are_closed_or_full(shell, status, line):
+    answer = run("sh", "-c", " ".join(map(repr, COURSE)) + " " + shell)
+    assert (answer.returncode, answer.stdout) == (status, b"")
+    assert answer.stderr.decode() == (f"python -m helpers: {line}\n" if line else "")
 
 
-def test_character_that_the_output_lacks_is_a_question_mark(root):
-    code = "from helpers.cli.command_line import mend_streams as m; m(); print('é😀')"
-    env = {**OWN_PYTHON, "PYTHONIOENCODING": "cp1252"}
-    answer = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, env=env, cwd=root
-    )
-    assert answer.stdout == b"\xe9?\n"
-
-
-def test_python_without_assertions_is_refused(root):
-    command = [sys.executable, "-OO", str(root / "helpers"), "doctor"]
-    answer = subprocess.run(command, capture_output=True, text=True, env=OWN_PYTHON)
+def test_python_without_assertions_is_refused():
+    answer = run(COURSE[0], "-OO", COURSE[1], "doctor")
     assert answer.returncode == 2
-    assert answer.stderr.startswith("python -m helpers: -O and PYTHONOPTIMIZE take out")
+    assert answer.stderr.startswith(b"python -m helpers: -O and PYTHONOPTIMIZE take")
 
 
 @pytest.mark.parametrize(("word", "own"), [("1", 1), ("true", 1), ("0", 0), ("No", 0)])
@@ -159,18 +134,16 @@ def test_old_python_is_one_line_that_names_one_that_runs(root, tmp_path):
         "import runpy, sys; sys.version_info = (3, 9, 18, 'final', 0);"
         f"runpy.run_path({str(root / 'helpers' / '__main__.py')!r})"
     )
-    answer = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PATH": str(tmp_path)},
-    )
+    answer = run(sys.executable, "-c", code, PATH=str(tmp_path))
     assert answer.returncode == 2
-    line = "Python 3.9 is too old: 3.11 or newer is needed; try python3.12 -m helpers\n"
+    line = (
+        b"Python 3.9 is too old: 3.11 or newer is needed; try python3.12 -m helpers\n"
+    )
     assert answer.stderr == line
 
 
-def test_folder_runs_from_anywhere(root, tmp_path):
-    answer = run(root, "begin", cwd=tmp_path)
+def test_folder_runs_from_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    answer = run(*COURSE, "begin")
     assert answer.returncode == 2
-    assert answer.stderr.startswith("python -m helpers: there is no command 'begin'")
+    assert answer.stderr.startswith(b"python -m helpers: there is no command 'begin'")

@@ -10,16 +10,12 @@ import pytest
 from helpers.cli import command_line, generate
 from helpers.cli.command_line import main
 from helpers.decoding import engine, generate_text
-from helpers.options import NUMBERS, STRATEGIES, UsageError, taken
+from helpers.options import UsageError, taken
 from helpers.worlds import load_world
+from tests.cli.waiting import COURSE, run
 
-OWN_PYTHON = {**os.environ, "COURSE_NO_VENV": "1"}
+GENERATE = [*COURSE, "generate"]
 DASH = "; put -- before a prompt that begins with - (see python -m helpers "
-
-
-@pytest.fixture
-def command(root):
-    return [sys.executable, str(root / "helpers"), "generate"]
 
 
 @pytest.mark.parametrize(
@@ -28,27 +24,14 @@ def command(root):
         ([], "the following arguments are required: prompt" + DASH),
         (["-hello"], "argument -h/--help: ignored explicit argument 'ello'" + DASH),
         (["--max"], "argument --max-new-tokens: expected one argument" + DASH),
-        (["A", "-x"], "unrecognized arguments: -x" + DASH),
         (["A", "--strategy", "best"], "argument --strategy: invalid choice: 'best' ("),
         (["A", "--k", "2.5"], "argument --k: invalid int value: '2.5' (see "),
-        (
-            ["A", "--temperature", "1e-38"],
-            "--temperature is 1e-38, expected a number f",
-        ),
-        (["A", "--repetition-penalty", "1e-40"], "--repetition-penalty is 1e-40, exp"),
+        (["A", "--temperature", "1e-38"], "--temperature is 1e-38, expected a numb"),
         (["A", "--length-penalty", "-1e3"], "--length-penalty is -1000.0, expected a"),
-        (["A", "--length-penalty", "-inf"], "--length-penalty is -inf, expected a nu"),
         (["A", "--top-p", "nan"], "--top-p is nan, expected a number from 0.0001 to 1"),
-        (
-            ["A", "--top-k", "5"],
-            "--top-k does nothing with --strategy top_p: leave one",
-        ),
-        (
-            ["A", "--strategy", "beam", "--stop", "."],
-            "--stop does nothing with --strat",
-        ),
+        (["A", "--top-k", "5"], "--top-k does nothing with --strategy top_p: leave o"),
+        (["A", "--strategy", "beam", "--stop", "."], "--stop does nothing with --str"),
         (["A", "--seed", "4294967296"], "--seed is '4294967296', expected `random` or"),
-        (["A", "--seed", "9" * 9999], "--seed is '99999"),
         (["A", "--seed", "-1"], "--seed is '-1', expected `random` or a whole number"),
         ([" "], "the prompt is empty\n"),
         (["A", "--stop", ""], "--stop is empty\n"),
@@ -74,19 +57,8 @@ def test_options_are_read_without_torch(root):
         "import sys; from helpers.cli.command_line import parse; "
         "parse('generate', ['A', '--top-p', '0.5']); print('torch' in sys.modules)"
     )
-    words = [sys.executable, "-c", code]
-    answer = subprocess.run(words, capture_output=True, text=True, cwd=root)
-    assert answer.stdout == "False\n", answer.stderr
-
-
-def test_help_tells_each_default(capsys):
-    with pytest.raises(SystemExit):
-        options("--help")
-    said = " ".join(capsys.readouterr().out.split())
-    for strategy, defaults in STRATEGIES.items():
-        for name, value in defaults.items():
-            assert re.search(rf"{NUMBERS[name].about} \(with [^)]*\b{strategy}\b", said)
-            assert f": {value})" in said
+    answer = run(sys.executable, "-c", code, PYTHONPATH=str(root))
+    assert answer.stdout == b"False\n", answer.stderr
 
 
 @pytest.mark.parametrize(
@@ -117,10 +89,7 @@ def test_what_is_printed_is_what_generate_text_returns(words, capsys):
     [
         (["--strategy", "top_k", "--top-k", "4097"], "k is 4097, expected at most the"),
         (["--strategy", "beam", "--num-beams", "2049"], "num_beams is 2049, expected"),
-        (
-            ["--max-new-tokens", "512"],
-            "2 tokens of prompt and 512 new ones, but the mo",
-        ),
+        (["--max-new-tokens", "512"], "2 tokens of prompt and 512 new ones, but th"),
         (["--model", "no/such/model"], "there is no folder and no model on the hub n"),
         (["--model", "~nouser/x"], "'~nouser/x' cannot be read or stored ("),
     ],
@@ -156,40 +125,21 @@ def test_control_characters_never_reach_a_terminal(capsys):
     assert capsys.readouterr().out == "\\x1b[31m\tred\n\\x9b0m\\x1e\\x7f naïve 🦊"
 
 
-def test_text_appears_while_it_is_made_and_is_a_story(command):
-    words = [*command, "Once upon a time", "--model", "pocket"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, env=OWN_PYTHON) as process:
+def test_text_appears_while_it_is_made_and_is_a_story(monkeypatch):
+    monkeypatch.setenv("COURSE_NO_VENV", "1")
+    words = [*GENERATE, "Once upon a time", "--model", "pocket"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
         pieces = list(iter(lambda: os.read(process.stdout.fileno(), 1000), b""))
     assert len(pieces) > 10 and pieces[0].startswith(b"Once upon a time")
     assert load_world("stories").first_error(b"".join(pieces).decode().strip()) is None
 
 
 @pytest.mark.parametrize(
-    ("settings", "out"),
-    [
-        ({"PYTHONIOENCODING": "cp1252"}, b"na\xefve ? fox"),
-        (
-            {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-            b"na?ve ? fox",
-        ),
-        ({"PYTHONIOENCODING": "utf-8"}, "naïve 🦊 fox".encode()),
-    ],
+    ("code", "out"),
+    [("cp1252", b"na\xefve ? fox"), ("utf-8", "naïve 🦊 fox".encode())],
 )
-def test_what_a_pipe_cannot_show_is_replaced(command, settings, out):
-    if "LC_ALL" in settings and not str(command[0]).isascii():
-        pytest.skip("Python in an ASCII locale cannot name this folder")
-    words = [*command, "naïve 🦊 fox", "--max-new-tokens", "1"]
-    answer = subprocess.run(words, capture_output=True, env=OWN_PYTHON | settings)
+def test_what_a_pipe_cannot_show_is_replaced(code, out):
+    words = [*GENERATE, "naïve 🦊 fox", "--max-new-tokens", "1"]
+    answer = run(*words, PYTHONIOENCODING=code)
     assert (answer.returncode, answer.stderr) == (0, b"")
     assert answer.stdout.startswith(out)
-
-
-@pytest.mark.skipif(
-    not os.path.exists("/dev/full"), reason="this system has no full disk"
-)
-def test_a_full_disk_is_one_line(command):
-    with open("/dev/full", "w") as full:
-        words = [*command, "A", "--max-new-tokens", "3"]
-        answer = subprocess.run(words, stdout=full, stderr=-1, env=OWN_PYTHON)
-    line = b"python -m helpers: [Errno 28] No space left on device\n"
-    assert (answer.returncode, answer.stderr) == (2, line)

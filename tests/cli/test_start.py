@@ -1,11 +1,9 @@
 """JupyterLab as `start` runs it: its port, its silence, where it writes."""
 
-import os
 import re
 import signal
 import socket
 import subprocess
-import sys
 import urllib.request
 
 import pytest
@@ -13,23 +11,18 @@ import pytest
 from helpers.cli import start
 from helpers.cli.command_line import parse
 from helpers.options import UsageError
-
-OWN_PYTHON = {**os.environ, "COURSE_NO_VENV": "1"}
+from tests.cli.waiting import COURSE
 
 
 @pytest.fixture
-def launch(root):
+def launch(monkeypatch):
     """A function that starts a server; all end with the test."""
-    servers = []
+    servers, command = [], [*COURSE, "start", "--no-browser"]
+    monkeypatch.setenv("COURSE_NO_VENV", "1")
 
     def launch():
-        command = [sys.executable, str(root / "helpers"), "start", "--no-browser"]
-        pipe = subprocess.PIPE
-        servers.append(
-            subprocess.Popen(
-                command, stdout=pipe, stderr=pipe, text=True, env=OWN_PYTHON
-            )
-        )
+        heard = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        servers.append(subprocess.Popen(command, **heard))
         return servers[-1]
 
     yield launch
@@ -56,11 +49,12 @@ def test_two_starts_at_once_serve_this_computer_only_and_ask_for_no_news(launch)
         assert server.stderr.read() == "\nJupyterLab has stopped.\n"
 
 
-def test_port_that_is_taken_is_refused_by_name():
+def test_port_that_cannot_be_had_is_refused_by_name():
     with socket.create_server((start.HOST, 0)) as server:
         port = str(server.getsockname()[1])
-        with pytest.raises(UsageError, match=f"^port {port} is taken: choose another"):
-            parse("start", ["--port", port])
+        for wrong in (port, "99999"):
+            with pytest.raises(UsageError, match=f"^port {wrong} cannot be had: ch"):
+                parse("start", ["--port", wrong])
     assert parse("start", ["--port", port]).port == int(port)
 
 

@@ -1,9 +1,20 @@
-"""Waiting for other processes, on a machine that may be busy with other things."""
+"""Other processes: run, and waited for on a machine that may be busy."""
 
+import os
 import subprocess
+import sys
 import time
 
+from tests.lanes import ROOT
+
 PATIENCE = 300  # seconds
+COURSE = [sys.executable, str(ROOT / "helpers")]
+
+
+def run(*command, **variables) -> subprocess.CompletedProcess:
+    """Run a command, with this Python as it is; return what it says, as bytes."""
+    env = {**os.environ, "COURSE_NO_VENV": "1", **variables}
+    return subprocess.run(command, capture_output=True, env=env, timeout=PATIENCE)
 
 
 def until(what) -> None:

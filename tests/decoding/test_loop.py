@@ -13,8 +13,6 @@ from helpers.decoding import (
     contrastive_search,
     generate,
     greedy,
-    min_p,
-    no_repeat_ngram,
     repetition_penalty,
     sample,
     stop_string,
@@ -22,30 +20,16 @@ from helpers.decoding import (
     temperature,
     top_k,
     top_p,
-    typical_p,
 )
 from helpers.gpt2 import GPT2
-from helpers.models import load_model
-from tests import random_models
+from tests.random_models import without_end as random_model
 
 VOCAB, END, CONTEXT = 24, 0, 40
 
 
-def random_model(seed=0, **options):
-    """A GPT-2 so small that its texts end often, with distributions far from flat."""
-    size = {"n_layer": 1, "n_head": 2, "n_embd": 8, "n_positions": CONTEXT}
-    shape = {"vocab_size": VOCAB, "initializer_range": 0.7, "pad_token_id": END}
-    return without_end(random_models.random_model(seed=seed, **size, **shape | options))
-
-
-def without_end(model):
-    model.generation_config.eos_token_id = None  # each call says it
-    return model
-
-
-def random_ids(seed=0, rows=1, seq=5, vocab=VOCAB):
+def random_ids(seed=0, rows=1, seq=5):
     draw = torch.Generator().manual_seed(seed)
-    return torch.randint(1, vocab, (rows, seq), generator=draw)
+    return torch.randint(1, VOCAB, (rows, seq), generator=draw)
 
 
 def left_padding(ids, seed):
@@ -55,12 +39,6 @@ def left_padding(ids, seed):
     pads[0] = 0
     mask = (torch.arange(ids.shape[1]) >= pads).long()  # (batch, seq)
     return ids.masked_fill(mask == 0, END), mask
-
-
-@pytest.fixture(scope="module")
-def pocket():
-    model, tokenizer = load_model("pocket", device="cpu")
-    return without_end(model), tokenizer
 
 
 def by_the_library(model, ids, mask=None, **options):
@@ -73,7 +51,7 @@ def by_the_library(model, ids, mask=None, **options):
 @pytest.mark.parametrize("end", [END, None])
 def test_greedy_is_the_library_s_on_random_models(seed, end):
     """Forty-eight texts alone, and as many in batches with pads on the left."""
-    model = random_model(seed)
+    model = random_model(seed=seed)
     ids, mask = left_padding(random_ids(seed, rows=6), seed)
     options = {"max_new_tokens": 12, "eos_token_id": end}
     wanted = by_the_library(model, ids, mask, **options)
@@ -88,23 +66,20 @@ def test_greedy_is_the_library_s_on_random_models(seed, end):
 def test_greedy_is_the_library_s_on_the_pocket_model(pocket):
     model, tokenizer = pocket
     prompts = ["Once upon a time", "def", "fox: 7, owl: 2, fox:", "There"]
-    tokenizer.padding_side = "left"
-    batch = tokenizer(prompts, return_tensors="pt", padding=True)
+    batch = tokenizer(prompts, return_tensors="pt", padding=True, padding_side="left")
     ids, mask = batch["input_ids"], batch["attention_mask"]
     options = {"max_new_tokens": 12, "eos_token_id": tokenizer.eos_token_id}
     wanted = by_the_library(model, ids, mask, **options)
-    engine = GPT2.from_hf(model)
-    for ours in (model, engine):
+    for ours in (model, GPT2.from_hf(model)):
         assert torch.equal(generate(ours, ids, attention_mask=mask, **options), wanted)
-    for row, padded in zip(ids, mask, strict=True):
-        alone = row[padded.bool()][None]
-        wanted = by_the_library(model, alone, **options)
-        assert torch.equal(generate(engine, alone, **options), wanted)
+    alone = ids[:1][mask[:1].bool()][None]
+    wanted = by_the_library(model, alone, **options)
+    assert torch.equal(generate(GPT2.from_hf(model), alone, **options), wanted)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_greedy_is_the_library_s_in_low_precision(dtype):
-    model = random_model(1).to(dtype)
+    model = random_model(seed=1).to(dtype)
     options = {"max_new_tokens": 8, "eos_token_id": END}
     ids = random_ids(1, rows=3)
     wanted = by_the_library(model, ids, **options)
@@ -126,15 +101,14 @@ def test_mask_of_ones_and_smaller_integers_change_nothing():
 
 
 def test_text_may_fill_the_context_to_its_last_position():
-    model = random_model()
-    ids = random_ids(seq=CONTEXT - 1)
-    assert generate(model, ids, max_new_tokens=1).shape == (1, CONTEXT)
-    whole = generate(GPT2.from_hf(model), ids[:, :1], max_new_tokens=CONTEXT - 1)
-    assert torch.equal(whole, by_the_library(model, ids[:, :1], max_new_tokens=39))
+    model, ids = random_model(), random_ids(seq=1)
+    whole = by_the_library(model, ids, max_new_tokens=CONTEXT - 1)
+    for ours in (model, GPT2.from_hf(model)):
+        assert torch.equal(generate(ours, ids, max_new_tokens=CONTEXT - 1), whole)
 
 
 def test_row_that_ended_is_filled_up_with_the_end():
-    model = random_model(2)
+    model = random_model(seed=2)
     ids = random_ids(2, rows=40)
     options = {"rules": [temperature(3.0)], "max_new_tokens": 12, "eos_token_id": 3}
     ended = generate(model, ids, pick=sample(0), **options)[:, 5:] == 3
@@ -165,7 +139,7 @@ def scripted(rows, prompt):
 @pytest.mark.parametrize("rules", [[], [temperature(0.7), top_p(0.8)]])
 def test_stream_yields_what_generate_returns(rules):
     for seed in range(5):
-        model = random_model(seed)
+        model = random_model(seed=seed)
         options = {"rules": rules, "max_new_tokens": 10, "eos_token_id": END}
         for ours in (model, GPT2.from_hf(model)):
             ids = generate(ours, random_ids(seed), pick=sample(seed), **options)
@@ -179,10 +153,8 @@ def test_steps_show_the_distribution_before_and_after_the_rules():
         return next_logits.div_(0.5)
 
     model, ids = random_model(), random_ids()
-    steps = stream(
-        GPT2.from_hf(model), ids, rules=[in_place], pick=sample(1), max_new_tokens=6
-    )
-    for step in steps:
+    options = {"rules": [in_place], "pick": sample(1), "max_new_tokens": 6}
+    for step in stream(GPT2.from_hf(model), ids, **options):
         with torch.no_grad():
             probs = model(ids).logits[0, -1].softmax(dim=-1)
         after = probs[:12] ** 2 / (probs[:12] ** 2).sum()
@@ -203,76 +175,29 @@ def test_steps_come_as_soon_as_they_are_made():
     assert len(read) == 1
 
 
-LOGITS = torch.linspace(-2, 2, 8)[torch.randperm(8, generator=torch.manual_seed(0))]
-PROBS = LOGITS.double().softmax(0)
-
-
-def renormalised(keep, probs=PROBS):
-    kept = torch.where(keep, probs, 0.0)
-    return kept / kept.sum()
-
-
-def nucleus(probs, p):
-    rank = probs.argsort(descending=True)
-    size = (probs[rank].cumsum(0) < p).sum() + 1
-    return torch.zeros(8).bool().index_fill(0, rank[:size], True)
-
-
-COLD = (2 * LOGITS.double()).softmax(0)
-SEEN = torch.tensor([[1, 5]])
-HELD = LOGITS.double().clone()
-HELD[[1, 5]] = torch.where(HELD[[1, 5]] < 0, HELD[[1, 5]] * 2, HELD[[1, 5]] / 2)
-SURPRISE = (PROBS.log() + (-PROBS * PROBS.log()).sum()).abs()
-TYPICAL = SURPRISE.argsort()[: (PROBS[SURPRISE.argsort()].cumsum(0) < 0.6).sum() + 1]
-EXACT = {
-    "pure": ([], PROBS),
-    "temperature": ([temperature(0.5)], COLD),
-    "top_k": ([top_k(3)], renormalised(PROBS >= PROBS.sort().values[-3])),
-    "top_p": ([top_p(0.7)], renormalised(nucleus(PROBS, 0.7))),
-    "min_p": ([min_p(0.3)], renormalised(PROBS >= 0.3 * PROBS.max())),
-    "typical_p": (
-        [typical_p(0.6)],
-        renormalised(torch.zeros(8).bool().index_fill(0, TYPICAL, True)),
-    ),
-    "penalty": ([repetition_penalty(2.0)], HELD.softmax(0)),
-    "ngram": (
-        [no_repeat_ngram(1)],
-        renormalised(torch.ones(8).bool().index_fill(0, SEEN[0], False)),
-    ),
-    "cold top_p": (
-        [temperature(0.5), top_p(0.7)],
-        renormalised(nucleus(COLD, 0.7), COLD),
-    ),
-    "top_p, then cold": (
-        [top_p(0.7), temperature(0.5)],
-        renormalised(nucleus(PROBS, 0.7), COLD),
-    ),
-}
-
-
-@pytest.mark.parametrize("name", EXACT)
-def test_a_hundred_thousand_draws_follow_the_exact_distribution(name):
-    rules, exact = EXACT[name]
-    allowed = LOGITS[None]
+@pytest.mark.parametrize("rules", [[], [temperature(0.5), top_p(0.7)]])
+def test_a_hundred_thousand_draws_follow_the_distribution(rules):
+    logits = torch.linspace(-2, 2, 8)[torch.tensor([5, 0, 7, 2, 6, 1, 4, 3])][None]
+    allowed = logits
     for rule in rules:
-        allowed = rule(SEEN, allowed)
+        allowed = rule(None, allowed)
+    exact = allowed[0].double().softmax(0)
     drawn = sample(1)(allowed.expand(100_000, -1))
-    counts = drawn.bincount(minlength=8).double()
-    possible = exact > 0
+    counts, possible = drawn.bincount(minlength=8).double(), exact > 0
     assert counts[~possible].sum() == 0
-    test = chisquare(counts[possible], exact[possible] * 100_000)
-    assert test.pvalue > 1e-4
-    if name != "pure":  # so many draws tell it from the next best guess
-        assert chisquare(counts + 1, PROBS * counts.add(1).sum()).pvalue < 1e-9
+    found = chisquare(counts[possible], exact[possible] * 100_000)
+    assert found.pvalue > 1e-4
+    uniform = possible / possible.sum()  # so many draws tell it from another
+    other = chisquare(counts[possible], uniform[possible] * 100_000)
+    assert other.pvalue < 1e-9
 
 
 def test_generated_pairs_follow_the_exact_distribution():
     """Ten thousand texts of two tokens against P(first) P(second | first)."""
-    model = random_model(4, vocab_size=6, initializer_range=0.4)
+    model = random_model(seed=4, vocab_size=6, initializer_range=0.4)
     ids = torch.tensor([[1, 2]])
-    made = generate(
-        GPT2.from_hf(model), ids.expand(10_000, -1), pick=sample(0), max_new_tokens=2
-    )[:, 2:]
+    options = {"pick": sample(0), "max_new_tokens": 2}
+    made = generate(GPT2.from_hf(model), ids.expand(10_000, -1), **options)[:, 2:]
     counts = (made[:, 0] * 6 + made[:, 1]).bincount(minlength=36)
     pairs = torch.cartesian_prod(torch.arange(6), torch.arange(6))
     texts = torch.cat([ids.expand(36, -1), pairs], dim=1)
@@ -305,22 +230,7 @@ def test_seed_is_reproducible_and_a_shared_generator_goes_on():
 
 def ids_of(tokenizer, *pieces):
     """Token ids, piece by piece, so that the test says where tokens end."""
-    ids = [tokenizer(piece)["input_ids"] for piece in pieces]
-    return [i for piece in ids for i in piece]
-
-
-def written(pocket, prompt, script, text):
-    """Return what is generated after a prompt when the script is followed."""
-    model, tokenizer = pocket
-    ids = torch.tensor([ids_of(tokenizer, prompt)])
-    made = generate(
-        model,
-        ids,
-        rules=[scripted([script], ids.shape[1])],
-        max_new_tokens=len(script),
-        stop=[stop_string(tokenizer, text)],
-    )
-    return tokenizer.decode(made[0, ids.shape[1] :])
+    return [i for piece in pieces for i in tokenizer(piece)["input_ids"]]
 
 
 @pytest.mark.parametrize(
@@ -328,51 +238,36 @@ def written(pocket, prompt, script, text):
     [
         ("A fox.", [" One", " day", ".", " The"], ".", " One day."),
         ("A fox", [" One", " day", " in", " June"], "ne day", " One day"),
-        ("A fox", [" One", " day", " in", " June"], "day i", " One day in"),
         ("A fox", [" One", " day", " in", " June"], "a", " One day"),
         ("One day", [" in", " June", ".", " One", " day"], "One day", None),
-        ("A day", [".", " A", " day", ".", " A"], " day", ". A day"),
         ("The e", ["n", "d", " was", " it"], "end", "nd"),
         ("A fox", [" One", " day"], "June", " One day"),
         ("A day", [" day", " day", "."], " day", " day"),
         ("aa", ["a", "a", "a"], "aaa", "a"),
         ("A fox", [" One", "<|endoftext|>", " day"], "ne<|end", " One<|endoftext|>"),
+        ("A fox", [" ab", "🦊", " cd"], "🦊", " ab🦊"),  # of several tokens
+        ("A 🦊", [" ab", "🦊", " cd"], "b🦊", " ab🦊"),
     ],
 )
 def test_text_stops_at_a_string(pocket, prompt, pieces, text, wanted):
-    script = ids_of(pocket[1], *pieces)
-    assert written(pocket, prompt, script, text) == (wanted or "".join(pieces))
-
-
-def test_text_stops_at_a_character_of_several_tokens(pocket):
-    script = ids_of(pocket[1], " ab", "🦊", " cd")
-    assert len(pocket[1]("🦊")["input_ids"]) > 1
-    assert written(pocket, "A fox", script, "🦊") == " ab🦊"
-    assert written(pocket, "A 🦊", script, "b🦊") == " ab🦊"
+    model, tokenizer = pocket
+    ids = torch.tensor([ids_of(tokenizer, prompt)])
+    script = ids_of(tokenizer, *pieces)
+    rules, stop = [scripted([script], ids.shape[1])], [stop_string(tokenizer, text)]
+    made = generate(model, ids, rules=rules, max_new_tokens=len(script), stop=stop)
+    assert tokenizer.decode(made[0, ids.shape[1] :]) == (wanted or "".join(pieces))
 
 
 def test_rows_stop_at_their_own_time(pocket):
     model, tokenizer = pocket
     ids = torch.tensor([ids_of(tokenizer, "A.")] * 3)
-    scripts = [
-        [" B", ".", " C", " D"],
-        [" B", " C", ".", " D"],
-        [" B", " C", " D", " E"],
-    ]
-    scripts = [ids_of(tokenizer, *script) for script in scripts]
-    assert {len(script) for script in scripts} == {4}
-    rule = scripted(scripts, ids.shape[1])
-    options = {"rules": [rule], "max_new_tokens": 4}
-    stop = [stop_string(tokenizer, ".")]
-    end = tokenizer.eos_token_id
-    for eos in (None, end, 7):  # what fills up the rows: the model's end, or this
-        made = generate(model, ids, stop=stop, eos_token_id=eos, **options)
-        fill = end if eos is None else eos
-        b, c, d, e = (
-            ids_of(tokenizer, letter)[0] for letter in (" B", " C", " D", " E")
-        )
-        dot = ids_of(tokenizer, ".")[0]
-        rows = [[b, dot, fill, fill], [b, c, dot, fill], [b, c, d, e]]
+    dot, b, c, d = ids_of(tokenizer, ".", " B", " C", " D")
+    rules = [scripted([[b, dot, c, d], [b, c, dot, d], [b, c, d, b]], ids.shape[1])]
+    options = {"rules": rules, "stop": [stop_string(tokenizer, ".")]}
+    for eos in (None, 7):  # what fills up the rows: the model's end, or this
+        made = generate(model, ids, eos_token_id=eos, max_new_tokens=4, **options)
+        fill = eos or tokenizer.eos_token_id
+        rows = [[b, dot, fill, fill], [b, c, dot, fill], [b, c, d, b]]
         assert made[:, ids.shape[1] :].tolist() == rows
 
 
@@ -381,18 +276,12 @@ def test_stops_are_drop_in_both_ways(pocket):
     ids = torch.tensor([ids_of(tokenizer, "<|endoftext|>", "Once upon a time")])
     theirs = library.StopStringCriteria(tokenizer, ["."])
     options = {"max_new_tokens": 40}
-    made = [
-        generate(model, ids, stop=[stop_string(tokenizer, ".")], **options),
-        generate(model, ids, stop=[theirs], **options),
-        generate(model, ids, stop=library.StoppingCriteriaList([theirs]), **options),
-        by_the_library(
-            model, ids, stopping_criteria=[stop_string(tokenizer, ".")], **options
-        ),
-        by_the_library(model, ids, stopping_criteria=[theirs], **options),
-    ]
-    for other in made[1:]:
-        assert torch.equal(made[0], other)
-    assert tokenizer.decode(made[0][0]).endswith(".")
+    made = generate(model, ids, stop=library.StoppingCriteriaList([theirs]), **options)
+    for stop in ([stop_string(tokenizer, ".")], [theirs]):
+        assert torch.equal(made, generate(model, ids, stop=stop, **options))
+        other = by_the_library(model, ids, stopping_criteria=stop, **options)
+        assert torch.equal(made, other)
+    assert tokenizer.decode(made[0]).endswith(".")
     ends = [library.EosTokenCriteria(3)]
     same = generate(random_model(), random_ids(), stop=ends, max_new_tokens=9)
     alike = generate(random_model(), random_ids(), eos_token_id=3, max_new_tokens=9)
@@ -404,17 +293,15 @@ def bad(message, ids=None, kind=ValueError, model=None, **options):
 
 
 ONES = torch.ones(1, 5, dtype=torch.long)
-IDS = "expected input_ids as a tensor of token ids, got"
 BROKE = "in row 0: a rule forbade all, or the model broke"
 PROMPTS = [
     bad("expected input_ids (batch, seq), got (1, 0): begin with", ONES[:, :0]),
-    bad(f"{IDS} torch.sparse", ONES.to_sparse()),
     bad("token id 24 is outside the vocabulary, 0 … 23", 24 * ONES),
     bad("input_ids are on meta, the model is on cpu: use input_", ONES.to("meta")),
     bad("41 tokens, but the model reads at most 40", ONES[:, :1].expand(1, 41)),
     bad("5 tokens of prompt and 36 new ones, but the model", max_new_tokens=36),
-    *[bad(f"max_new_tokens is {n}, expected", max_new_tokens=n) for n in (0, 2.0)],
-    *[bad(f"eos_token_id is {n}, expected", eos_token_id=n) for n in (24, 1.5, -1)],
+    bad("max_new_tokens is 0, expected", max_new_tokens=0),
+    bad("eos_token_id is 24, expected", eos_token_id=24),
     bad("the model is in train mode, with dropout", model=random_model().train()),
 ]
 FUNCTIONS = [  # what is wrong, and the option with it
@@ -423,20 +310,14 @@ FUNCTIONS = [  # what is wrong, and the option with it
     ("a rule returned NoneType ()", {"rules": [lambda ids, logits: None]}),
     ("expected stop as a list of functions, got str", {"stop": "."}),
     ("stop returned bool (), not tru", {"stop": [lambda ids, z: True]}),
-    (
-        "stop returned torch.bool (2,), not",
-        {"stop": [lambda ids, z: torch.ones(2) > 0]},
-    ),
     ("stop returned torch.float32 (1,), not", {"stop": [lambda ids, z: torch.ones(1)]}),
     ("pick is 'greedy', expected greedy or sample(seed)", {"pick": "greedy"}),
     ("sample takes a seed, as sample(0), or a Generator: not T", {"pick": sample}),
     ("pick returned int (), not ids (1,)", {"pick": lambda z: 3}),
-    ("pick returned torch.int64 (1, 1), not", {"pick": lambda z: z.argmax(-1)[None]}),
     ("pick returned torch.float32 (1,), not ids", {"pick": lambda z: z.amax(-1)}),
 ]
 VALUES = [
     bad("pick returned 24 is outside the voc", pick=lambda z: torch.tensor([24])),
-    bad("pick returned -1 is outside the voc", pick=lambda z: torch.tensor([-1])),
     bad(f"no token allowed {BROKE}", rules=[lambda ids, z: z - math.inf]),
     bad(f"NaN among the logits {BROKE}", rules=[lambda ids, z: z * math.nan]),
     bad("k is 25, expected at most the vocabulary's 24 tokens", rules=[top_k(25)]),
@@ -446,7 +327,6 @@ PADS = "the pads are not on the left, so the text would go on from a pad: set to
 SHAPE = "expected attention_mask as a tensor (1, 5), like input_ids, got "
 MASKS = [
     bad(PADS, attention_mask=torch.tensor([[1, 1, 1, 1, 0]])),
-    bad(PADS, attention_mask=torch.tensor([[1, 0, 1, 1, 1]]).bool()),
     bad(PADS, attention_mask=torch.zeros(1, 5)),
     bad(f"{SHAPE}torch.Size([1, 4])", attention_mask=ONES[:, :4]),
     bad(f"{SHAPE}list", attention_mask=[[1] * 5]),
@@ -469,33 +349,11 @@ def test_stream_complains_when_it_is_called():
         stream(random_model(), ONES.expand(2, 5), max_new_tokens=3)
 
 
-@pytest.mark.parametrize("seed", ["7", 1.0, None, True])
-def test_sample_wants_a_seed(seed):
-    with pytest.raises(TypeError, match=f"or a Generator: not {type(seed).__name__}$"):
-        sample(seed)
-
-
 @pytest.mark.parametrize("pick", [greedy, sample(0)])
-@pytest.mark.parametrize(
-    "logits", [torch.zeros(2, 0), torch.zeros(5), torch.zeros(1, 5, dtype=torch.long)]
-)
+@pytest.mark.parametrize("logits", [torch.zeros(5), torch.zeros(1, 5).long()])
 def test_pickers_refuse_what_are_no_logits(pick, logits):
     with pytest.raises(ValueError, match="^expected floating logits"):
         pick(logits)
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_sample_draws_nothing_from_what_is_no_distribution(value):
-    logits = torch.zeros(2, 10)
-    logits[1] = value
-    with pytest.raises(ValueError, match="in row 1: "):
-        sample(0)(logits)
-
-
-@pytest.mark.parametrize("text", ["", None, 5])
-def test_string_to_stop_at_has_characters(pocket, text):
-    with pytest.raises(ValueError, match=f"^the string to stop at is {text!r}, expec"):
-        stop_string(pocket[1], text)
 
 
 def test_rules_never_write_into_the_prompt():
@@ -531,8 +389,6 @@ def test_model_in_train_mode_without_dropout_is_fine():
 def test_rows_that_stop_are_filled_with_a_token_of_the_vocabulary():
     model = random_model(eos_token_id=50256)
     never = [lambda ids, logits: torch.zeros(len(ids), dtype=torch.bool)]
-    with pytest.raises(
-        ValueError, match="^eos_token_id is 50256, expected one token's"
-    ):
+    with pytest.raises(ValueError, match="^eos_token_id is 50256, expected one tok"):
         generate(model, random_ids(rows=2), stop=never, max_new_tokens=3)
     assert generate(model, random_ids(), stop=never, max_new_tokens=3).shape == (1, 8)

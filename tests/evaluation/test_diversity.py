@@ -4,9 +4,8 @@ import math
 import random
 
 import pytest
-import torch
 
-from helpers.evaluation.diversity import distinct_n, repetition_rate, self_bleu
+from helpers.evaluation.diversity import distinct_n, self_bleu
 from helpers.tokens.byte_level import pretokenise as words
 
 
@@ -27,9 +26,9 @@ def slow_bleu(text, others, max_n):
         if n == 1 and matches == 0:
             return 0.0
         product *= (matches or 0.1) / max(len(grams), 1)
-    length, best = len(words(text)), None
+    length, best = len(words(text)), math.inf
     for other in sorted(len(words(other)) for other in others):
-        if best is None or abs(other - length) < abs(best - length):
+        if abs(other - length) < abs(best - length):
             best = other
     penalty = 1.0 if length >= best else math.exp(1 - best / length)
     return penalty * product ** (1 / max_n)
@@ -67,62 +66,25 @@ def test_self_bleu_is_that_of_nltk():
 
 
 def test_self_bleu_of_copies_and_of_strangers():
-    text = "Once upon a time there was a fox."
-    assert self_bleu([text] * 3) == pytest.approx(1)
+    assert self_bleu(["Once upon a time there was a fox."] * 3) == pytest.approx(1)
     assert self_bleu(["one two three four", "five six seven eight"]) == 0
-    short = self_bleu(["a b c d e", "a b c d e", "a b c d e f g h i j"])
-    assert short < 1  # what the longest text adds is in no other
-
-
-def test_self_bleu_of_some_is_reproducible():
-    draw = random.Random(0)
-    known = [f" {chr(97 + i % 26)}{chr(97 + i // 26)}" for i in range(200)]
-    texts = ["".join(draw.choices(known, k=150)) for _ in range(200)]
-    whole = self_bleu(texts)
-    some = self_bleu(texts, at_most=50, seed=1)
-    assert some == self_bleu(texts, at_most=50, seed=1) != self_bleu(texts, at_most=50)
-    assert some < whole  # fewer references, fewer matches
-    assert self_bleu(texts, at_most=200) == whole
-
-
-@pytest.mark.parametrize("n", [1, 2, 3])
-def test_distinct_n_counts_different_ngrams_of_all_texts(n):
-    for seed in range(20):
-        texts = [*random_texts(seed, 4), " a b c"]
-        every = [gram for text in texts for gram in ngrams(text, n)]
-        assert distinct_n(texts, n) == len(set(every)) / len(every)
 
 
 def test_distinct_n_by_hand():
     assert distinct_n(["a b a b"], 1) == 3 / 4  # "a", " b", " a"
-    assert distinct_n([" a b a b"], 1) == 2 / 4
     assert distinct_n([" a b", " b a", " a b"], 2) == 2 / 3
     assert distinct_n([[1, 2, 1, 2]], 2) == 2 / 3  # token ids
-
-
-def test_repetition_by_hand():
-    assert repetition_rate(" a b a b a b", 2) == 1 - 2 / 5
-    assert repetition_rate(" a b c d", 1) == 0
-    assert repetition_rate("too short", 4) == 0
-    assert repetition_rate([5] * 11, 2) == pytest.approx(0.9)
-    assert repetition_rate(torch.tensor([5] * 11), 2) == pytest.approx(0.9)
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: distinct_n(["a b"], 0), "n is 0, expected a whole number from 1"),
-        (lambda: distinct_n(["a b"], True), "n is True, expected a whole number"),
         (lambda: distinct_n(["a b"], 3), "every text is shorter than 3 words: lower n"),
-        (lambda: distinct_n([], 3), "expected 1 texts or more, got 0"),
         (lambda: distinct_n("a b", 1), "expected a list of texts, got one string: put"),
-        (lambda: repetition_rate("a b", 1.5), "n is 1.5, expected a whole number"),
         (lambda: self_bleu(["a b"]), "expected 2 texts or more, got 1"),
-        (lambda: self_bleu(["a", "b"], at_most=1), "expected 2 texts or more, got 1"),
-        (lambda: self_bleu(["a", "b"], at_most=-1), "at_most is -1, expected a whole"),
         (lambda: self_bleu(["a", ""]), "text 1 is empty: leave it out"),
-        (lambda: self_bleu(["a", "b"], 0), "n is 0, expected a whole number from 1"),
-        (lambda: self_bleu(["a", "b"], 10**6), "n is 1000000, expected a whole number"),
+        (lambda: self_bleu(["a", "b"], True), "max_n is True, expected a whole number"),
     ],
 )
 def test_bad_input_has_its_own_line(call, message):

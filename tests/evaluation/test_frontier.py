@@ -7,22 +7,9 @@ import pytest
 from helpers.decoding import sample, temperature
 from helpers.evaluation import frontier
 from helpers.evaluation.frontier import Verdict
-from helpers.gpt2 import GPT2
-from helpers.models import load_model
 from helpers.tokens.byte_level import pretokenise as words
 from helpers.worlds.mean import Mean
-from helpers.worlds.world import FRESH, load_world
-
-
-@pytest.fixture(scope="module")
-def world():
-    return load_world("stories")
-
-
-@pytest.fixture(scope="module")
-def pocket():
-    model, tokenizer = load_model("pocket", device="cpu")
-    return GPT2.from_hf(model), tokenizer
+from helpers.worlds.world import FRESH
 
 
 def test_beginnings_are_those_of_fresh_stories(world):
@@ -31,33 +18,29 @@ def test_beginnings_are_those_of_fresh_stories(world):
     assert all(world.sample(FRESH + i).startswith(t) for i, t in enumerate(found))
 
 
-def test_a_batch_writes_what_each_row_would_write_alone(pocket):
+def test_a_batch_writes_what_each_row_would_write_alone(engine):
     prompts = ["Once", "Once upon a time there was a little girl", "There was once"]
-    together = frontier.write(*pocket, prompts, max_new_tokens=12)
-    alone = [frontier.write(*pocket, [p], max_new_tokens=12)[0] for p in prompts]
+    together = frontier.write(*engine, prompts, max_new_tokens=12)
+    alone = [frontier.write(*engine, [p], max_new_tokens=12)[0] for p in prompts]
     assert together == alone
     pairs = zip(together, prompts, strict=True)
-    assert all(
-        text.startswith(prompt) and len(text) > len(prompt) for text, prompt in pairs
-    )
+    assert all(text.startswith(prompt) and text != prompt for text, prompt in pairs)
 
 
-def test_stories_end_before_the_end_token_and_heat_changes_them(pocket, world):
+def test_stories_end_before_the_end_token_and_heat_changes_them(engine, world):
     prompts = frontier.beginnings(world, 4)
     hot = {"rules": [temperature(1.5)], "pick": sample(0)}
-    cold, warm = (
-        frontier.write(*pocket, prompts),
-        frontier.write(*pocket, prompts, **hot),
-    )
+    cold = frontier.write(*engine, prompts)
+    warm = frontier.write(*engine, prompts, **hot)
     assert cold != warm
     assert not any("<|endoftext|>" in text for text in cold + warm)
 
 
 def test_the_verdict_counts_words_up_to_the_first_slip(world):
     story = world.sample(FRESH)
-    n = len(words(story))
-    assert frontier.judge(world, story) == Verdict(n, n, None)
     pieces = words(story)
+    n = len(pieces)
+    assert frontier.judge(world, story) == Verdict(n, n, None)
     slipped = "".join([*pieces[:9], " zebraphone", *pieces[10:]])
     assert frontier.judge(world, slipped)[:2] == (n, 9)
     assert frontier.judge(world, "".join(pieces[:20])) == Verdict(20, 20, "ending")
@@ -79,9 +62,6 @@ def test_silence_is_neither_diverse_nor_alike():
     verdicts = [Verdict(1, 1, None)] * 2
     point = frontier.measure(["Once", "There"], verdicts, ["Once", "There"], group=2)
     assert point.distinct.value == 0 and point.self_bleu.value == 1
-
-
-def test_too_few_stories_for_a_group_are_refused():
     with pytest.raises(ValueError, match="2 stories make no group of 8: write more"):
         frontier.measure(["a", "b"], [Verdict(1, 1, None)] * 2, ["", ""])
 

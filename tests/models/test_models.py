@@ -3,13 +3,13 @@
 import contextlib
 import io
 import json
-import logging
 import os
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import huggingface_hub.file_download
 import pytest
@@ -19,18 +19,14 @@ from huggingface_hub.utils import enable_progress_bars
 from IPython.core.interactiveshell import InteractiveShell
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import GPT2LMHeadModel
 
 import helpers.models.hub
-from helpers.models import (
-    ModelError,
-    count_parameters,
-    find_folder,
-    load_model,
-    sizes,
-)
+from helpers.logs import overhear
+from helpers.models import ModelError, find_folder, load_model, sizes
 from helpers.models.hub import POCKET
 from tests.hub import COMMIT, serve
+from tests.random_models import random_model
 
 KNOWN = "use pocket, gpt2, gpt2-medium, gpt2-large, gpt2-xl"
 NOWHERE = "http://127.0.0.1:9"  # nothing listens on the discard port
@@ -53,9 +49,7 @@ def tiny(tmp_path_factory):
     tokenizer.save(str(folder / "tokenizer.json"))
     shape = {"n_layer": 2, "n_head": 2, "n_embd": 16, "n_positions": 32}
     ends = {"bos_token_id": 256, "eos_token_id": 256}
-    torch.manual_seed(0)
-    config = GPT2Config(vocab_size=len(vocab), **shape, **ends)
-    GPT2LMHeadModel(config).save_pretrained(folder)
+    random_model(vocab_size=len(vocab), **shape, **ends).save_pretrained(folder)
     return folder
 
 
@@ -100,16 +94,22 @@ def same_weights(one, other):
     return all(a == b and torch.equal(x, y) for (a, x), (b, y) in pairs)
 
 
-def edit_config(folder, **changes):
-    path = folder / "config.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+def config(**changes):
+    def spoil(folder):
+        path = folder / "config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+    return spoil
 
 
-def edit_weights(folder, change):
-    weights = load_file(folder / WEIGHTS)
-    changed = change(weights)
-    changed = changed if isinstance(changed, dict) else weights
-    save_file(changed, folder / WEIGHTS, {"format": "pt"})
+def weights(change):
+    def spoil(folder):
+        old = load_file(folder / WEIGHTS)
+        new = change(old)
+        new = new if isinstance(new, dict) else old  # changed in place
+        save_file(new, folder / WEIGHTS, {"format": "pt"})
+
+    return spoil
 
 
 # What is loaded
@@ -128,34 +128,29 @@ def test_folder_gives_an_evaluating_float32_model_with_a_pad_token(tiny, capfd):
 
 
 def test_bfloat16_on_disk_is_float32_in_memory(folder):
-    edit_weights(folder, lambda weights: {n: w.bfloat16() for n, w in weights.items()})
+    weights(lambda old: {name: w.bfloat16() for name, w in old.items()})(folder)
     model, _ = load_model(folder)
     assert {weight.dtype for weight in model.parameters()} == {torch.float32}
 
 
 def test_files_as_the_hub_has_them_load_the_same(tiny, folder):
     """There: no prefix, no head, and constants that older versions saved."""
-    stored = load_file(folder / WEIGHTS)
-    weights = {k.removeprefix("transformer."): v for k, v in stored.items()}
-    assert "wte.weight" in weights and "lm_head.weight" not in weights
+    old = load_file(folder / WEIGHTS)
+    there = {k.removeprefix("transformer."): v for k, v in old.items()}
+    assert "wte.weight" in there and "lm_head.weight" not in there
     for layer in range(2):
-        weights[f"h.{layer}.attn.bias"] = torch.ones(1, 1, 32, 32).tril()
-        weights[f"h.{layer}.attn.masked_bias"] = torch.tensor(-1e4)
-    save_file(weights, folder / WEIGHTS, {"format": "pt"})
+        there[f"h.{layer}.attn.bias"] = torch.ones(1, 1, 32, 32).tril()
+        there[f"h.{layer}.attn.masked_bias"] = torch.tensor(-1e4)
+    save_file(there, folder / WEIGHTS, {"format": "pt"})
     assert same_weights(load_model(folder)[0], load_model(tiny)[0])
 
 
 def test_a_pad_token_of_its_own_is_kept(folder):
-    config = {"pad_token": "!", "eos_token": "<|endoftext|>"}
-    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    tokens = {"pad_token": "!", "eos_token": "<|endoftext|>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(tokens))
     model, tokenizer = load_model(folder)
     assert tokenizer.pad_token == "!"
     assert model.generation_config.pad_token_id == tokenizer.pad_token_id != 256
-
-
-def test_weights_whose_sum_overflows_are_finite(folder):
-    edit_weights(folder, lambda w: w["transformer.wpe.weight"][5:].fill_(3e38))
-    assert load_model(folder)[0].transformer.wpe.weight[5:].min() == 3e38
 
 
 def test_name_comes_from_the_environment_else_pocket(tiny, monkeypatch):
@@ -191,29 +186,11 @@ def test_sizes_are_the_published_ones():
     assert small.bfloat16_mib == small.float32_mib / 2
 
 
-ODD = {"n_layer": 3, "n_embd": 48, "n_head": 4, "n_inner": 100, "vocab_size": 77}
-
-
-@pytest.mark.parametrize("shape", [{}, ODD, {**ODD, "tie_word_embeddings": False}])
-def test_formula_counts_what_a_model_has(shape):
-    with torch.device("meta"):
-        model = GPT2LMHeadModel(GPT2Config(**shape))
-    assert count_parameters(model.config) == model.num_parameters()
-
-
 # Folders that cannot be used: what spoils them, the file to blame, the reason
 
 
 def write(file, content):
     return lambda folder: (folder / file).write_bytes(content)
-
-
-def config(**changes):
-    return lambda folder: edit_config(folder, **changes)
-
-
-def weights(change):
-    return lambda folder: edit_weights(folder, change)
 
 
 def cut(file, end):
@@ -235,82 +212,44 @@ def add_token(folder):
     tokenizer.save(str(folder / "tokenizer.json"))
 
 
-HEADER, FINITE = (
-    "Error while deserializing header",
-    "some weights are not finite numbers",
-)
-BOUNDS = "n_head below 1, or layer_norm_epsilon not in (0, 1)"
-NOWHERE_BESIDE = "weight_map names no files beside it"
+HEADER = "Error while deserializing header"
+FINITE = "some weights are not finite numbers"
+BESIDE = "weight_map names no files beside it"
 FIRST = "transformer.h.1.attn.c_attn"
-SPOILT = [
-    (cut(WEIGHTS, -100), WEIGHTS, HEADER),
-    (write(WEIGHTS, b""), WEIGHTS, HEADER),
-    (write(WEIGHTS, b"<html>Welcome!</html>"), WEIGHTS, HEADER),
-    (write(WEIGHTS, b"\0" * 99), WEIGHTS, HEADER),
-    (
-        weights(lambda w: w.pop(f"{FIRST}.bias")),
-        WEIGHTS,
-        "1 weights missing, ",
-    ),
-    (
-        weights(lambda w: w | {"x.y": torch.ones(2)}),
-        WEIGHTS,
-        "1 weights unexpected, fi",
-    ),
-    (
-        weights(lambda w: w["transformer.wpe.weight"][-1].fill_(torch.nan)),
-        WEIGHTS,
-        FINITE,
-    ),
-    (weights(lambda w: w["transformer.ln_f.bias"].fill_(torch.inf)), WEIGHTS, FINITE),
-    (
-        weights(lambda w: {n: x.char() for n, x in w.items()}),
-        WEIGHTS,
-        "weights are I8, ex",
-    ),
-    (
-        config(n_positions=64),
-        WEIGHTS,
-        "1 weights misshapen, first transformer.wpe.weight",
-    ),
-    (
-        config(n_layer=3),
-        WEIGHTS,
-        "12 weights missing, first transformer.h.2.attn.c_attn.",
-    ),
-    (config(n_layer=1), WEIGHTS, f"11 weights unexpected, first {FIRST}.weight"),
-    (config(n_layer=10**7), WEIGHTS, "11,2"),
-    (config(n_embd="wide"), "config.json", "Validation"),
-    (config(n_head=0), "config.json", BOUNDS),
-    (config(layer_norm_epsilon=-1e-5), "config.json", BOUNDS),
-    (config(layer_norm_epsilon=float("nan")), "config.json", BOUNDS),
-    (
-        write("config.json", b"[" * 10**5),
-        "config.json",
-        "no model_type, maximum recursion",
-    ),
-    (cut("config.json", 99), "config.json", "no model_type, "),
-    (index({"a": "../" + WEIGHTS}), INDEX, NOWHERE_BESIDE),
-    (index({}), INDEX, NOWHERE_BESIDE),
-    (index(["a"]), INDEX, NOWHERE_BESIDE),
-    (
-        write("tokenizer_config.json", b'{"eos_token": null}'),
-        "tokenizer.json",
-        "it has no",
-    ),
-    (cut("tokenizer.json", 99), "tokenizer.json", ""),
-    (add_token, "tokenizer.json", "258 tokens, the model knows 257"),
-]
+LAST = "transformer.wpe.weight"
+SPOILT = {
+    WEIGHTS: [
+        (cut(WEIGHTS, -100), HEADER),
+        (write(WEIGHTS, b"<html>Welcome!</html>"), HEADER),
+        (weights(lambda w: w.pop(f"{FIRST}.bias")), "1 weights missing, "),
+        (weights(lambda w: w | {"x.y": torch.ones(2)}), "1 weights unexpected, fi"),
+        (weights(lambda w: w[LAST][-1].fill_(torch.nan)), FINITE),
+        (weights(lambda w: {n: x.char() for n, x in w.items()}), "weights are I8, ex"),
+        (config(n_positions=64), f"1 weights misshapen, first {LAST}"),
+        (config(n_layer=3), "12 weights missing, first transformer.h.2.attn.c_attn."),
+        (config(n_layer=1), f"11 weights unexpected, first {FIRST}.weight"),
+    ],
+    "config.json": [
+        (config(n_embd="wide"), "Validation"),
+        (write("config.json", b"[" * 10**5), "no model_type, maximum recursion"),
+        (cut("config.json", 99), "no model_type, "),
+    ],
+    INDEX: [(index({"a": "../" + WEIGHTS}), BESIDE), (index({}), BESIDE)],
+    "tokenizer.json": [
+        (write("tokenizer_config.json", b'{"eos_token": null}'), "it has no"),
+        (cut("tokenizer.json", 99), ""),
+        (add_token, "258 tokens, the model knows 257"),
+    ],
+}
 
 
-@pytest.mark.parametrize(("spoil", "file", "reason"), SPOILT)
-def test_a_file_that_does_not_serve_is_named(folder, monkeypatch, spoil, file, reason):
-    warned = []
-    handler = logging.Handler()
-    monkeypatch.setattr(handler, "emit", warned.append)
-    monkeypatch.setattr(logging.getLogger("transformers"), "handlers", [handler])
+@pytest.mark.parametrize(
+    ("file", "spoil", "reason"),
+    [(file, *one) for file in SPOILT for one in SPOILT[file]],
+)
+def test_a_file_that_does_not_serve_is_named(folder, file, spoil, reason):
     spoil(folder)
-    said = line(folder)
+    said, warned = overhear(lambda: line(folder))
     assert said.startswith(f"{folder / file} cannot be used ({reason}")
     assert said.endswith(f"): {SAVE}")
     assert not warned  # the line says it all
@@ -335,7 +274,7 @@ def test_pickled_weights_are_refused(folder):
 
 
 def test_another_kind_of_model(folder):
-    edit_config(folder, model_type="llama")
+    config(model_type="llama")(folder)
     end = f"and the course needs a 'gpt2': {KNOWN} or another GPT-2"
     assert line(folder) == f"'{folder}' is a model of type 'llama', {end}"
 
@@ -347,31 +286,27 @@ def test_a_damaged_pocket_model_can_be_restored(folder, monkeypatch):
     assert line("pocket") == f"{folder} has no config.json: {mend}"
 
 
-def refuse(path, *options, **named):
-    raise PermissionError(13, "Permission denied")
-
-
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
         ("~nouser/x", "Could not determine home directory"),
         ("x/" + "y" * 5000, "[Errno 36] File name too long"),
-        ("forbidden", "[Errno 13] Permission denied"),
     ],
 )
-def test_a_folder_that_cannot_be_looked_at(monkeypatch, name, reason):
-    looked = Path.is_dir
-    guarded = {True: refuse, False: looked}
-    monkeypatch.setattr(Path, "is_dir", lambda p: guarded[p.name == "forbidden"](p))
+def test_a_folder_that_cannot_be_looked_at(name, reason):
     said = line(name)
     assert said.startswith(f"'{name[:40]}") and len(said) < 400
     assert f" cannot be read or stored ({reason}" in said
 
 
 def test_weights_that_may_not_be_read_are_not_called_missing(folder, monkeypatch):
-    guarded = {True: refuse, False: Path.open}
-    choose = lambda path, *a, **b: guarded[path.name == WEIGHTS](path, *a, **b)  # noqa: E731
-    monkeypatch.setattr(Path, "open", choose)
+    def refuse(path, *_, **__):
+        if path.name == WEIGHTS:
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *_, **__)
+
+    opened = Path.open
+    monkeypatch.setattr(Path, "open", refuse)
     where = f"{folder / WEIGHTS} cannot be used"
     assert line(folder) == f"{where} ([Errno 13] Permission denied): {SAVE}"
 
@@ -418,11 +353,9 @@ def test_a_cache_that_cannot_be_written(cache, monkeypatch, tiny):
     cache.write_text("in the way")
     with hub_of(monkeypatch, {"gpt2": tiny}):
         said = line("gpt2")
-    assert said.startswith(
-        "'gpt2' cannot be read or stored ([Errno 20] Not a directory"
-    )
+    assert said.startswith("'gpt2' cannot be read or stored ([Errno 20] Not a dir")
     assert said.endswith(
-        ": give another folder, or make room, or set HF_HOME elsewhere"
+        "): give another folder, or make room, or set HF_HOME elsewhere"
     )
 
 
@@ -464,20 +397,13 @@ def test_hub_hangs(cache, monkeypatch, tiny, fault):
 
 def test_hub_stops_in_the_middle(cache, monkeypatch, tiny):
     monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.1)
-    monkeypatch.setattr(huggingface_hub.file_download, "time", NoSleep)
+    real = {name: getattr(time, name) for name in ("monotonic", "perf_counter", "time")}
+    no_sleep = SimpleNamespace(**real, sleep=lambda seconds: None)  # between tries
+    monkeypatch.setattr(huggingface_hub.file_download, "time", no_sleep)
     with hub_of(monkeypatch, {"gpt2": tiny}, "half files") as hub:
         assert line("gpt2") == absent(hub.url, "does not answer")
         hub.fault = None
         assert load_model("gpt2")[0].config.n_embd == 16
-
-
-class NoSleep:
-    """Stands in for the time module: the library waits a second between its tries."""
-
-    monotonic, perf_counter, time = time.monotonic, time.perf_counter, time.time
-
-    def sleep(self):
-        """Do not."""
 
 
 def test_damaged_on_the_way_is_refused_and_not_kept(cache, monkeypatch, tiny):
@@ -525,12 +451,12 @@ def test_unknown_name(cache, monkeypatch, tiny, name, guess):
 
 
 def test_what_is_no_gpt2_is_seen_before_weights_are_fetched(cache, monkeypatch, folder):
-    edit_config(folder, model_type="llama")
+    config(model_type="llama")(folder)
     no = "'ann/old' has no {} on the hub{}: " + KNOWN
     with hub_of(monkeypatch, {"ann/old": folder}) as hub:
         assert line("ann/old").startswith("'ann/old' is a model of type 'llama', and")
         assert not any("safetensors" in request for request in hub.requests)
-        edit_config(folder, model_type="gpt2")
+        config(model_type="gpt2")(folder)
         shutil.rmtree(cache)
         (folder / WEIGHTS).rename(folder / "pytorch_model.bin")
         assert line("ann/old") == no.format(WEIGHTS, PICKLES)
@@ -554,22 +480,17 @@ for name in sys.argv[1:]:
 """
 
 
-def test_fresh_processes(tmp_path):
-    with serve({"gpt2": POCKET}) as hub:
-        place = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path)}
-        assert fresh("gpt2", **place) == ["gpt2"]
-        hub.fault = "silent"
-        answer = absent(hub.url, "does not answer").replace("gpt2", "gpt2-medium")
-        assert fresh("gpt2", "gpt2-medium", **place) == ["gpt2", answer]
-
-
-def fresh(*names, **settings):
-    """What a new process says that loads these models, one after the other."""
+def test_fresh_process(tmp_path):
     ours = ("HF_", "TRANSFORMERS_")
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
-    variables = inherited | {"NO_PROXY": "127.0.0.1"} | settings
-    command = [sys.executable, "-c", SCRIPT, *names]
-    where = {"cwd": POCKET.parent.parent, "env": variables}
-    done = subprocess.run(command, capture_output=True, text=True, **where)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+    settings = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
+    command = [sys.executable, "-c", SCRIPT, "gpt2", "no/model"]
+    with serve({"gpt2": POCKET}) as hub:
+        settings |= {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path)}
+        settings |= {
+            "NO_PROXY": "127.0.0.1",
+            "PYTHONPATH": str(helpers.models.hub.ROOT),
+        }
+        done = subprocess.run(command, capture_output=True, text=True, env=settings)
+    loaded, refused = done.stdout.splitlines()
+    assert loaded == "gpt2"
+    assert refused.startswith("there is no folder and no model on the hub named 'no/mo")

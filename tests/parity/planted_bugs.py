@@ -1,6 +1,7 @@
 """A learner's GPT-2 in plain PyTorch, and bugs to plant in it."""
 
 import math
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -9,11 +10,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from helpers.parity.mistakes import LAYER, OPERATIONS
-
-
-def where(layer, name):
-    words = OPERATIONS[name].words
-    return words if layer is None else f"layer {layer}: {words}"
 
 
 class Norm(nn.Module):
@@ -180,567 +176,219 @@ def sdpa(reference, **changes):
     return learner(reference, **right | changes)
 
 
-def swap_norms(model):
+def each(model, part, name, change):
+    """Change a weight in a part of each block, once they are loaded."""
     for block in model.h:
-        block.ln_1, block.ln_2 = block.ln_2, block.ln_1
+        weight = block.get_submodule(part).get_parameter(name)
+        weight.data = change(weight.data)
 
 
-def each(part, change):
-    """Change something on every part of the model, once it is loaded."""
-
-    def whole(model):
-        for block in model.h:
-            change(block.get_submodule(part) if part else block)
-
-    return whole
-
-
-def set_weight(name, change):
-    def on(module):
-        module.get_parameter(name).data = change(module.get_parameter(name).data)
-
-    return on
-
-
-def forget(name):
+def forget(model, name):
     """Leave one weight as it began."""
-    luck = torch.Generator().manual_seed(7)
-    return set_weight(name, lambda w: torch.randn(w.shape, generator=luck) * 0.02)
+    luck, weight = torch.Generator().manual_seed(7), model.get_parameter(name)
+    weight.data = torch.randn(weight.shape, generator=luck) * 0.02
 
 
-def post_norm(self, x):
-    x = self.ln_1(x + self.attn(x))
-    return self.ln_2(x + self.mlp(x))
-
-
-def no_residual(self, x):
-    x = self.attn(self.ln_1(x))
-    return x + self.mlp(self.ln_2(x))
-
-
-def residual_of_norm(self, x):
-    x = self.ln_1(x)
-    x = x + self.attn(x)
-    return x + self.mlp(self.ln_2(x))
-
-
-def parallel(self, x):
-    return x + self.attn(self.ln_1(x)) + self.mlp(self.ln_2(x))
-
-
-def no_second_residual(self, x):
-    x = x + self.attn(self.ln_1(x))
-    return self.mlp(self.ln_2(x))
-
-
-def second_of_input(self, x):
-    middle = x + self.attn(self.ln_1(x))
-    return x + self.mlp(self.ln_2(middle))
-
-
-def second_of_norm(self, x):
-    x = self.ln_2(x + self.attn(self.ln_1(x)))
-    return x + self.mlp(x)
-
-
-def no_first_norm(self, x):
-    x = x + self.attn(x)
-    return x + self.mlp(self.ln_2(x))
-
-
-def no_second_norm(self, x):
-    x = x + self.attn(self.ln_1(x))
-    return x + self.mlp(x)
-
-
-def no_feed_forward(self, x):
-    return x + self.attn(self.ln_1(x))
-
-
-def no_attention(self, x):
-    return x + self.mlp(self.ln_2(x))
-
-
-def mask_after_softmax(self, q, k, v):
-    weights = self.scale(q @ k.transpose(-1, -2), q).softmax(-1)
-    return (weights * ~self.future(q.shape[-2])) @ v
-
-
-def interleaved(self, x):
-    batch, seq, _ = x.shape
-    parts = self.c_attn(x).view(batch, seq, self.heads, 3, -1)
-    return [part.reshape(batch, seq, -1) for part in parts.unbind(3)]
-
-
-def extra_bias(self, x):
-    luck = torch.Generator().manual_seed(3)
-    return x @ self.wte.weight.T + torch.randn(len(self.wte.weight), generator=luck)
-
-
-def two_norms(self, ids):
-    x = self.embed(ids)
-    for block in self.h:
-        x = block(x)
-    return self.head(self.ln_f(self.ln_f(x)))
-
-
-def no_final_norm(self, ids):
-    x = self.embed(ids)
-    for block in self.h:
-        x = block(x)
-    return self.head(x)
-
-
-def norm_over_positions(self, x):
-    mean, var = x.mean(1, keepdim=True), x.var(1, keepdim=True, unbiased=False)
-    return (x - mean) / torch.sqrt(var + self.eps) * self.weight + self.bias
-
-
-def normal(self, x, *, unbiased=False, eps=None):
+def normal(norm, x, *, unbiased=False, eps=None):
     var = x.var(-1, keepdim=True, unbiased=unbiased)
-    eps = self.eps if eps is None else eps
+    eps = norm.eps if eps is None else eps
     return (x - x.mean(-1, keepdim=True)) / torch.sqrt(var + eps)
 
 
-def rms(self, x):
-    return (
-        x * (x.pow(2).mean(-1, keepdim=True) + self.eps).rsqrt() * self.weight
-        + self.bias
-    )
-
-
-def fused(mask=None, **options):
+def fused(q, k, v, mask=None, **options):
     """The fused attention with another mask or scale."""
-
-    def attend(self, q, k, v):
-        options.setdefault("is_causal", mask is None)
-        own = None if mask is None else mask(q.shape[-2])
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=own, **options)
-
-    return attend
+    options.setdefault("is_causal", mask is None)
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, **options)
 
 
-def small_query_attend(self, q, k, v):
-    scores = q / self.width**0.5 @ k.mT
-    return Attention.mask(self, scores).softmax(-1) @ v
+def square(q):
+    return torch.ones(q.shape[-2], q.shape[-2])
 
 
-def own_head(self, x):
-    luck = torch.Generator().manual_seed(5)
-    shape = self.wte.weight.shape
-    self.lm_head = nn.Linear(*reversed(shape), bias=False)
-    self.lm_head.weight.data = torch.randn(shape, generator=luck)
-    return self.lm_head(x)
+def random_head(model):
+    luck, (vocab, width) = torch.Generator().manual_seed(5), model.wte.weight.shape
+    head = nn.Linear(width, vocab, bias=False)
+    head.weight.data = torch.randn(vocab, width, generator=luck)
+    return head
 
 
-def reshape(w):
-    return w.T.reshape(w.shape)
+def dropping(model):
+    embed, drop = model.embed, nn.Dropout(0.1)
+    model.embed = lambda ids: drop(embed(ids))
 
 
-def set_heads(heads):
-    return lambda attention: setattr(attention, "heads", heads)
+# A method and its arguments: what it is in (a layer's number, if not 0; "fused" if the
+# model is ``sdpa``). Under it: words of the cause | what the method does instead.
+TABLE = """
+model_positions(s, ids): position_embedding
+    counted from 1 | torch.arange(ids.shape[-1]) + 1
+    backwards | torch.arange(ids.shape[-1]).flip(0)
+    has position 0 | ids * 0
+model_embed(s, ids): position_embedding
+    is not added | s.wte(ids)
+model_embed(s, ids): token_embedding
+    sqrt(d_model) | s.wte(ids) * s.wte.embedding_dim**0.5 + s.wpe(s.positions(ids))
+whole(model): token_embedding
+    wte.weight of your model is not | forget(model, "wte.weight")
+    rounded to float16 | model.half().float()
+    rounded to bfloat16 | model.bfloat16()
+whole(model): position_embedding
+    wpe.weight of your model is not | forget(model, "wpe.weight")
+norm_forward(s, x): ln_1
+    epsilon of the layer norm is 1e-05 | normal(s, x, eps=1e-5) * s.weight + s.bias
+    epsilon of the layer norm is 0.01 | normal(s, x, eps=1e-2) * s.weight + s.bias
+    n - 1 | normal(s, x, unbiased=True) * s.weight + s.bias
+    mean is not subtracted | F.rms_norm(x, x.shape[-1:], s.weight, s.eps) + s.bias
+    leaves out its weight and bias | normal(s, x)
+    leaves out its bias | normal(s, x) * s.weight
+    over the positions | normal(s, x.mT).mT * s.weight + s.bias
+block_forward(s, x): ln_1
+    norm is missing | x = x + s.attn(x); x + s.mlp(s.ln_2(x))
+    after the sums | x = s.ln_1(x + s.attn(x)); s.ln_2(x + s.mlp(x))
+block_forward(s, x): ln_2
+    norm is missing | x = x + s.attn(s.ln_1(x)); x + s.mlp(x)
+    read the same stream | x + s.attn(s.ln_1(x)) + s.mlp(s.ln_2(x))
+block_forward(s, x): attended
+    is not added | x = s.attn(s.ln_1(x)); x + s.mlp(s.ln_2(x))
+    to the normed stream | x = s.ln_1(x); x = x + s.attn(x); x + s.mlp(s.ln_2(x))
+    attention is missing | x + s.mlp(s.ln_2(x))
+block_forward(s, x): added
+    not added to feed-forward | x = x + s.attn(s.ln_1(x)); s.mlp(s.ln_2(x))
+    attention is lost | x + s.mlp(s.ln_2(x + s.attn(s.ln_1(x))))
+    to the normed stream | x = s.ln_2(x + s.attn(s.ln_1(x))); x + s.mlp(x)
+    feed-forward is missing | x + s.attn(s.ln_1(x))
+whole(model): ln_1
+    ln_1 and ln_2 are | for b in model.h: b.ln_1, b.ln_2 = b.ln_2, b.ln_1; None
+    switch dropout off | dropping(model)
+whole(model): ln_2 1
+    is not the | forget(model, "h.1.ln_2.weight")
+model_head(s, x): ln_f
+    twice | s.ln_f(x) @ s.wte.weight.T
+whole(model): ln_f
+    norm is missing | model.ln_f = nn.Identity(); None
+whole(model): c_attn
+    bias of attn.c_attn is missing | each(model, "attn.c_attn", "bias", lambda w: 0 * w)
+    attn.c_attn is reshaped
+        | each(model, "attn.c_attn", "weight", lambda w: w.T.reshape(w.shape))
+attn_project(s, x): key
+    query, value, key | q, k, v = s.c_attn(x).chunk(3, -1); (q, v, k)
+attn_project(s, x): query
+    key, query, value | q, k, v = s.c_attn(x).chunk(3, -1); (k, q, v)
+    within each head | x = s.c_attn(x).unflatten(-1, (s.heads, 3, -1));
+        [x[:, :, :, i].flatten(2) for i in range(3)]
+attn_project(s, x): query fused
+    within each head | x = s.c_attn(x).unflatten(-1, (s.heads, 3, -1));
+        [x[:, :, :, i].flatten(2) for i in range(3)]
+attn_split(s, x): query_heads
+    then transpose(1, 2) | x.reshape(len(x), s.heads, x.shape[1], -1)
+    heads and d_head are exchanged | x.unflatten(-1, (-1, s.heads)).permute(0, 3, 1, 2)
+attn_split(s, x): query_heads fused
+    heads is 8 | x.unflatten(-1, (8, -1)).transpose(1, 2)
+    heads is 1 | x[:, None]
+attn_scale(s, z, q): scaled
+    not scaled | z
+    sqrt(d_model) | z / s.width**0.5
+    by d_head | z / q.shape[-1]
+    multiplied | z * q.shape[-1] ** 0.5
+    times what it should be | z / 3
+attn_attend(s, q, k, v): scaled fused
+    not scaled | fused(q, k, v, scale=1.0)
+    sqrt(d_model) | Attention.mask(s, q / s.width**0.5 @ k.mT).softmax(-1) @ v
+attn_mask(s, z): masked
+    no causal mask | z
+    set to 0 | z.tril()
+    must see its own | z.masked_fill(torch.ones_like(z).triu() == 1, -1e9)
+attn_future(s, seq): masked
+    sees the next token | torch.ones(seq, seq).triu(2) == 1
+    must see its own | torch.ones(seq, seq).triu(0) == 1
+    the wrong way round | torch.ones(seq, seq).tril(-1) == 1
+    upside down | torch.ones(seq, seq).tril() == 1
+attn_attend(s, q, k, v): masked
+    after the softmax | s.scale(q @ k.mT, q).softmax(-1).tril() @ v
+attn_attend(s, q, k, v): masked fused
+    no causal mask | fused(q, k, v, is_causal=False)
+    sees the next token | fused(q, k, v, square(q).tril(1) == 1)
+    the wrong way round | fused(q, k, v, square(q).triu() == 1)
+attn_weigh(s, z): weights
+    over queries | z.softmax(-2)
+    over heads | z.softmax(1).nan_to_num(0)
+    applied twice | z.softmax(-1).softmax(-1)
+attn_gather(s, w, v): gathered
+    weights are transposed | w.mT @ v
+attn_merge(s, x): merged
+    without transposing | x.reshape(len(x), x.shape[2], -1)
+    d_head in front | x.permute(0, 2, 3, 1).flatten(2)
+attn_output(s, x): projected
+    bias of attn.c_proj is missing | x @ s.c_proj.weight.T
+    attn.c_proj is missing | x
+    attn.c_proj is transposed | x @ s.c_proj.weight + s.c_proj.bias
+whole(model): c_fc
+    bias of mlp.c_fc is missing | each(model, "mlp.c_fc", "bias", lambda w: 0 * w)
+    mlp.c_fc is reshaped
+        | each(model, "mlp.c_fc", "weight", lambda w: w.T.reshape(w.shape))
+whole(model): c_fc 1
+    is not the | forget(model, "h.1.mlp.c_fc.weight")
+mlp_activate(s, x): gelu
+    exact GELU | F.gelu(x)
+    ReLU | x.relu()
+    SiLU | F.silu(x)
+    sigmoid | x * (1.702 * x).sigmoid()
+    GELU is missing | x
+    The nearest tensor | F.leaky_relu(x)
+mlp_down(s, x): c_proj
+    bias of mlp.c_proj is missing | x @ s.c_proj.weight.T
+model_head(s, x): logits
+    weights of its own, lm_head.weight | s.lm_head = random_head(s); s.lm_head(x)
+    the same vector at every position | x @ s.wte.weight.T + random_head(s).weight[:, 0]
+    probabilities are returned | (x @ s.wte.weight.T).softmax(-1)
+    divided by sqrt(d_model) | x @ s.wte.weight.T / x.shape[-1] ** 0.5
+model_blocks(s): ln_1
+    backwards | s.h[::-1]
+model_blocks(s): ln_1 1
+    one layer is missing | s.h[:-1]
+    of the first | [s.h[0]] * len(s.h)
+model_blocks(s): ln_f
+    last layer runs twice | [*s.h, s.h[-1]]
+"""
 
 
 class Bug(NamedTuple):
-    """A mistake: its name, where it is, words of its cause, how it is made."""
+    """A mistake: where it is, words of its cause, how it is made, in which style."""
 
-    name: str
     operation: str
     cause: str
-    changes: dict
-    style: Callable = learner
+    changes: dict[str, Callable]
+    style: Callable
 
     def build(self, reference):
         return self.style(reference, **self.changes)
 
 
-def bugs(method, operation, rows, *, layer=0, style=learner):
-    """Bugs of one method in one operation; ``rows``: name, (cause, change)."""
-    place = where(layer if operation in LAYER else None, operation)
-    return [
-        Bug(name, place, cause, {method: change}, style)
-        for name, (cause, change) in rows.items()
-    ]
+def where(layer, name):
+    words = OPERATIONS[name].words
+    return f"layer {layer}: {words}" if name in LAYER else words
 
 
-ones = torch.ones
-root = math.sqrt
-embed = Learner.embed
+def function(arguments: str, body: str) -> Callable:
+    """Return a function that ends with the last part of a body as its value."""
+    *lines, value = body.split("; ")
+    scope = {}
+    source = "\n    ".join([f"def made{arguments}:", *lines, f"return {value}"])
+    exec(source, globals(), scope)
+    return scope["made"]
 
 
-def thirds(*order):
-    """Query, key and value in another order."""
-    return lambda s, x: [s.c_attn(x).chunk(3, -1)[i] for i in order]
+def read(table: str):
+    for line in table.strip().replace("\n        ", " ").splitlines():
+        if not line.startswith(" "):
+            method, arguments, operation, layer, style = re.fullmatch(
+                r"(\w+)(\(.*\)): (\w+) ?(1?)(.*)", line
+            ).groups()
+            continue
+        cause, body = line.strip().split(" | ")
+        change = {method: function(arguments, body)}
+        place = where(int(layer or 0), operation)
+        yield Bug(place, cause, change, sdpa if style else learner)
 
 
-def unmasked_below(diagonal):
-    """The future from this diagonal on."""
-    return lambda s, seq: ones(seq, seq, dtype=torch.bool).triu(diagonal)
-
-
-def seen_below(diagonal):
-    """What is not the future, as the future."""
-    return lambda s, seq: ones(seq, seq, dtype=torch.bool).tril(diagonal)
-
-
-def with_dropout(model):
-    drop = nn.Dropout(0.1)
-    model.embed = lambda ids: drop(embed(model, ids))
-
-
-BUGS = [
-    *bugs(
-        "model_positions",
-        "position_embedding",
-        {
-            "positions from 1": (
-                "counted from 1",
-                lambda s, ids: torch.arange(ids.shape[-1]) + 1,
-            ),
-            "positions backwards": (
-                "backwards",
-                lambda s, ids: torch.arange(ids.shape[-1]).flip(0),
-            ),
-            "position 0 for all": ("has position 0", lambda s, ids: ids * 0),
-        },
-    ),
-    *bugs(
-        "model_embed",
-        "position_embedding",
-        {"no positions": ("is not added", lambda s, ids: s.wte(ids))},
-    ),
-    *bugs(
-        "model_embed",
-        "token_embedding",
-        {
-            "embedding scaled": (
-                "sqrt(d_model)",
-                lambda s, ids: (
-                    s.wte(ids) * root(s.wte.embedding_dim) + s.wpe(s.positions(ids))
-                ),
-            ),
-        },
-    ),
-    *bugs(
-        "whole",
-        "token_embedding",
-        {
-            "wte not loaded": ("wte.weight of your model is not", forget("wte.weight")),
-            "float16 weights": ("rounded to float16", lambda m: m.half().float()),
-            "bfloat16 model": ("rounded to bfloat16", lambda m: m.bfloat16()),
-        },
-    ),
-    *bugs(
-        "whole",
-        "position_embedding",
-        {"wpe not loaded": ("wpe.weight of your model is not", forget("wpe.weight"))},
-    ),
-    *bugs(
-        "norm_forward",
-        "ln_1",
-        {
-            "epsilon 1e-5": (
-                "epsilon of the layer norm is 1e-05",
-                lambda s, x: normal(s, x, eps=1e-5) * s.weight + s.bias,
-            ),
-            "epsilon 1e-2": (
-                "epsilon of the layer norm is 0.01",
-                lambda s, x: normal(s, x, eps=1e-2) * s.weight + s.bias,
-            ),
-            "unbiased variance": (
-                "n - 1",
-                lambda s, x: normal(s, x, unbiased=True) * s.weight + s.bias,
-            ),
-            "RMS norm": ("mean is not subtracted", rms),
-            "norm without weight and bias": ("leaves out its weight and bias", normal),
-            "norm without bias": (
-                "leaves out its bias",
-                lambda s, x: normal(s, x) * s.weight,
-            ),
-            "norm over positions": ("over the positions", norm_over_positions),
-        },
-    ),
-    *bugs(
-        "block_forward",
-        "ln_1",
-        {
-            "no ln_1": ("norm is missing", no_first_norm),
-            "norm behind the sum": ("after the sums", post_norm),
-        },
-    ),
-    *bugs("whole", "ln_1", {"norms exchanged": ("ln_1 and ln_2 are", swap_norms)}),
-    *bugs("block_forward", "ln_2", {"no ln_2": ("norm is missing", no_second_norm)}),
-    *bugs("block_forward", "ln_2", {"parallel": ("read the same stream", parallel)}),
-    *bugs(
-        "whole",
-        "ln_2",
-        {"ln_2 of layer 1 not loaded": ("is not the", forget("h.1.ln_2.weight"))},
-        layer=1,
-    ),
-    *bugs(
-        "model_forward",
-        "ln_f",
-        {
-            "no final norm": ("norm is missing", no_final_norm),
-            "final norm twice": ("twice", two_norms),
-        },
-    ),
-    *bugs(
-        "whole",
-        "c_attn",
-        {
-            "no bias in c_attn": (
-                "bias of attn.c_attn is missing",
-                each("attn.c_attn", set_weight("bias", torch.zeros_like)),
-            ),
-            "c_attn reshaped": (
-                "attn.c_attn is reshaped",
-                each("attn.c_attn", set_weight("weight", reshape)),
-            ),
-        },
-    ),
-    *bugs(
-        "attn_project",
-        "key",
-        {"query, value, key": ("query, value, key", thirds(0, 2, 1))},
-    ),
-    *bugs(
-        "attn_project",
-        "query",
-        {
-            "key, query, value": ("key, query, value", thirds(1, 0, 2)),
-            "thirds within heads": ("within each head", interleaved),
-        },
-    ),
-    *bugs(
-        "attn_project",
-        "query",
-        {"thirds within heads, fused": ("within each head", interleaved)},
-        style=sdpa,
-    ),
-    *bugs(
-        "attn_split",
-        "query_heads",
-        {
-            "heads without transpose": (
-                "then transpose(1, 2)",
-                lambda s, x: x.reshape(len(x), s.heads, x.shape[1], -1),
-            ),
-            "heads and d_head exchanged": (
-                "heads and d_head are exchanged",
-                lambda s, x: x.unflatten(-1, (-1, s.heads)).permute(0, 3, 1, 2),
-            ),
-        },
-    ),
-    *bugs(
-        "whole",
-        "query_heads",
-        {
-            "twice as many heads": ("heads is 8", each("attn", set_heads(8))),
-            "one head": ("heads is 1", each("attn", set_heads(1))),
-        },
-        style=sdpa,
-    ),
-    *bugs(
-        "attn_scale",
-        "scaled",
-        {
-            "no scale": ("not scaled", lambda s, z, q: z),
-            "scale by d_model": ("sqrt(d_model)", lambda s, z, q: z / root(s.width)),
-            "scale without root": ("by d_head", lambda s, z, q: z / q.shape[-1]),
-            "scale multiplied": ("multiplied", lambda s, z, q: z * root(q.shape[-1])),
-            "scale by 3": ("times what it should be", lambda s, z, q: z / 3),
-        },
-    ),
-    *bugs(
-        "attn_attend",
-        "scaled",
-        {
-            "no scale, fused": ("not scaled", fused(scale=1.0)),
-            "scale by d_model, on the query": ("sqrt(d_model)", small_query_attend),
-        },
-        style=sdpa,
-    ),
-    *bugs(
-        "attn_mask",
-        "masked",
-        {
-            "no mask": ("no causal mask", lambda s, z: z),
-            "scores masked with 0": ("set to 0", lambda s, z: z.tril()),
-            "does not see itself, -1e9": (
-                "must see its own",
-                lambda s, z: z.masked_fill(torch.ones_like(z).triu() == 1, -1e9),
-            ),
-        },
-    ),
-    *bugs(
-        "attn_future",
-        "masked",
-        {
-            "sees the next token": ("sees the next token", unmasked_below(2)),
-            "does not see itself": ("must see its own", unmasked_below(0)),
-            "mask the wrong way round": ("the wrong way round", seen_below(-1)),
-            "mask upside down": ("upside down", seen_below(0)),
-        },
-    ),
-    *bugs(
-        "attn_attend",
-        "masked",
-        {"mask after softmax": ("after the softmax", mask_after_softmax)},
-    ),
-    *bugs(
-        "attn_attend",
-        "masked",
-        {
-            "no mask, fused": ("no causal mask", fused(is_causal=False)),
-            "sees the next token, fused": (
-                "sees the next token",
-                fused(lambda seq: ones(seq, seq).tril(1) == 1),
-            ),
-            "mask the wrong way round, fused": (
-                "the wrong way round",
-                fused(lambda seq: ones(seq, seq).triu() == 1),
-            ),
-        },
-        style=sdpa,
-    ),
-    *bugs(
-        "attn_weigh",
-        "weights",
-        {
-            "softmax over queries": ("over queries", lambda s, z: z.softmax(-2)),
-            "softmax over heads": (
-                "over heads",
-                lambda s, z: z.softmax(1).nan_to_num(0),
-            ),
-            "softmax twice": ("applied twice", lambda s, z: z.softmax(-1).softmax(-1)),
-        },
-    ),
-    *bugs(
-        "attn_gather",
-        "gathered",
-        {"weights transposed": ("weights are transposed", lambda s, w, v: w.mT @ v)},
-    ),
-    *bugs(
-        "attn_merge",
-        "merged",
-        {
-            "merged without transpose": (
-                "without transposing",
-                lambda s, x: x.reshape(len(x), x.shape[2], -1),
-            ),
-            "merged with d_head in front": (
-                "d_head in front",
-                lambda s, x: x.permute(0, 2, 3, 1).flatten(2),
-            ),
-        },
-    ),
-    *bugs(
-        "attn_output",
-        "projected",
-        {
-            "no bias in attn.c_proj": (
-                "bias of attn.c_proj is missing",
-                lambda s, x: x @ s.c_proj.weight.T,
-            ),
-            "no projection": ("attn.c_proj is missing", lambda s, x: x),
-            "c_proj not transposed": (
-                "attn.c_proj is transposed",
-                lambda s, x: x @ s.c_proj.weight + s.c_proj.bias,
-            ),
-        },
-    ),
-    *bugs(
-        "block_forward",
-        "attended",
-        {
-            "no residual": ("is not added", no_residual),
-            "residual of the normed stream": ("to the normed stream", residual_of_norm),
-            "no attention": ("attention is missing", no_attention),
-        },
-    ),
-    *bugs(
-        "whole",
-        "c_fc",
-        {
-            "no bias in c_fc": (
-                "bias of mlp.c_fc is missing",
-                each("mlp.c_fc", set_weight("bias", torch.zeros_like)),
-            ),
-            "c_fc reshaped": (
-                "mlp.c_fc is reshaped",
-                each("mlp.c_fc", set_weight("weight", reshape)),
-            ),
-        },
-    ),
-    *bugs(
-        "whole",
-        "c_fc",
-        {"c_fc of layer 1 not loaded": ("is not the", forget("h.1.mlp.c_fc.weight"))},
-        layer=1,
-    ),
-    *bugs(
-        "mlp_activate",
-        "gelu",
-        {
-            "exact GELU": ("exact GELU", lambda s, x: F.gelu(x)),
-            "ReLU": ("ReLU", lambda s, x: x.relu()),
-            "SiLU": ("SiLU", lambda s, x: F.silu(x)),
-            "sigmoid GELU": ("sigmoid", lambda s, x: x * torch.sigmoid(1.702 * x)),
-            "no GELU": ("GELU is missing", lambda s, x: x),
-            "leaky ReLU": ("The nearest tensor", lambda s, x: F.leaky_relu(x)),
-        },
-    ),
-    *bugs(
-        "mlp_down",
-        "c_proj",
-        {
-            "no bias in mlp.c_proj": (
-                "bias of mlp.c_proj is missing",
-                lambda s, x: x @ s.c_proj.weight.T,
-            ),
-        },
-    ),
-    *bugs(
-        "block_forward",
-        "added",
-        {
-            "no second residual": ("not added to feed-forward", no_second_residual),
-            "second residual of the input": ("attention is lost", second_of_input),
-            "second residual of the norm": ("to the normed stream", second_of_norm),
-            "no feed-forward": ("feed-forward is missing", no_feed_forward),
-        },
-    ),
-    *bugs(
-        "model_head",
-        "logits",
-        {
-            "untied head": ("weights of its own, lm_head.weight", own_head),
-            "bias in the head": ("the same vector at every position", extra_bias),
-            "probabilities": (
-                "probabilities are returned",
-                lambda s, x: (x @ s.wte.weight.T).softmax(-1),
-            ),
-            "head scaled": (
-                "divided by sqrt(d_model)",
-                lambda s, x: x @ s.wte.weight.T / root(x.shape[-1]),
-            ),
-        },
-    ),
-    *bugs("model_blocks", "ln_1", {"backwards": ("backwards", lambda s: s.h[::-1])}),
-    *bugs(
-        "model_blocks",
-        "ln_1",
-        {
-            "one layer too few": ("one layer is missing", lambda s: s.h[:-1]),
-            "one layer for all": ("of the first", lambda s: [s.h[0]] * len(s.h)),
-        },
-        layer=1,
-    ),
-    *bugs(
-        "model_blocks",
-        "ln_f",
-        {"last layer twice": ("last layer runs twice", lambda s: [*s.h, s.h[-1]])},
-    ),
-    *bugs("whole", "ln_1", {"dropout on": ("switch dropout off", with_dropout)}),
-]
+BUGS = list(read(TABLE))

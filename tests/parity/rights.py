@@ -10,27 +10,52 @@ from helpers.gpt2 import GPT2
 from tests.parity.planted_bugs import learner, sdpa
 
 
-class Einsum:
-    """The right model as functions over the library's state dict; no module at all."""
+class Written:
+    """A right model as functions over the library's state dict; no module at all."""
 
     def __init__(self, reference):
         self.config = reference.config
         self.w = reference.transformer.state_dict()
 
+    def of(self, name):
+        return self.w[f"{name}.weight"], self.w[f"{name}.bias"]
+
     def norm(self, x, name):
-        mean, std = x.mean(-1, keepdim=True), x.var(-1, keepdim=True, correction=0)
-        x = (x - mean) * torch.rsqrt(std + self.config.layer_norm_epsilon)
-        return x * self.w[f"{name}.weight"] + self.w[f"{name}.bias"]
+        w, b = self.of(name)
+        return F.layer_norm(x, w.shape, w, b, self.config.layer_norm_epsilon)
 
     def linear(self, x, name):
-        w, b = self.w[f"{name}.weight"], self.w[f"{name}.bias"]
+        w, b = self.of(name)
+        return x @ w + b
+
+    def feed_forward(self, x, name):
+        inner = self.linear(self.norm(x, f"{name}.ln_2"), f"{name}.mlp.c_fc")
+        inner.copy_(F.gelu(inner, approximate="tanh"))
+        return self.linear(inner, f"{name}.mlp.c_proj")
+
+    def layers(self, x):
+        for name in (f"h.{layer}" for layer in range(self.config.n_layer)):
+            x = x + self.attention(self.norm(x, f"{name}.ln_1"), f"{name}.attn")
+            x += self.feed_forward(x, name)
+        return self.norm(x, "ln_f")
+
+
+class Einsum(Written):
+    """The norms by hand, all else in einsum, the sums in place."""
+
+    def norm(self, x, name):
+        (w, b), eps = self.of(name), self.config.layer_norm_epsilon
+        mean, variance = x.mean(-1, keepdim=True), x.var(-1, keepdim=True, correction=0)
+        return (x - mean) * torch.rsqrt(variance + eps) * w + b
+
+    def linear(self, x, name):
+        w, b = self.of(name)
         return torch.einsum("bsi,io->bso", x, w) + b
 
     def attention(self, x, name):
-        batch, seq, width = x.shape
-        heads = self.config.n_head
-        w = self.w[f"{name}.c_attn.weight"].view(width, 3, heads, -1)
-        b = self.w[f"{name}.c_attn.bias"].view(3, 1, heads, 1, -1)
+        (_, seq, width), heads = x.shape, self.config.n_head
+        w, b = self.of(f"{name}.c_attn")
+        w, b = w.view(width, 3, heads, -1), b.view(3, 1, heads, 1, -1)
         q, k, v = torch.einsum("bsi,ithd->tbhsd", x, w) + b
         scores = torch.einsum("bhqd,bhkd->bhqk", q / math.sqrt(q.shape[-1]), k)
         scores += torch.full((seq, seq), -1e9).triu(1)
@@ -40,32 +65,16 @@ class Einsum:
     def __call__(self, ids):
         x = self.w["wte.weight"][ids]
         x += self.w["wpe.weight"][: ids.shape[1]]
-        for layer in range(self.config.n_layer):
-            x = x + self.attention(self.norm(x, f"h.{layer}.ln_1"), f"h.{layer}.attn")
-            inner = self.linear(self.norm(x, f"h.{layer}.ln_2"), f"h.{layer}.mlp.c_fc")
-            inner = F.gelu(inner, approximate="tanh")
-            x += self.linear(inner, f"h.{layer}.mlp.c_proj")
-        return torch.einsum("bsi,vi->bsv", self.norm(x, "ln_f"), self.w["wte.weight"])
+        return torch.einsum("bsi,vi->bsv", self.layers(x), self.w["wte.weight"])
 
 
-class Loops:
-    """The right model without a batch dimension, one head after the other."""
-
-    def __init__(self, reference):
-        self.config = reference.config
-        self.w = reference.transformer.state_dict()
-
-    def norm(self, x, name):
-        w, b = self.w[f"{name}.weight"], self.w[f"{name}.bias"]
-        return F.layer_norm(x, w.shape, w, b, self.config.layer_norm_epsilon)
-
-    def linear(self, x, name):
-        return x @ self.w[f"{name}.weight"] + self.w[f"{name}.bias"]
+class Loops(Written):
+    """Without a batch dimension, one head after the other."""
 
     def attention(self, x, name):
         seq, width = x.shape
         size = width // self.config.n_head
-        w, b = self.w[f"{name}.c_attn.weight"], self.w[f"{name}.c_attn.bias"]
+        w, b = self.of(f"{name}.c_attn")
         out = torch.empty(seq, width)
         for start in range(0, width, size):
             q, k, v = (
@@ -81,91 +90,54 @@ class Loops:
         if ids.dim() != 1:
             raise ValueError("give me one text")
         x = self.w["wte.weight"][ids] + self.w["wpe.weight"][: len(ids)]
-        for layer in range(self.config.n_layer):
-            x = x + self.attention(self.norm(x, f"h.{layer}.ln_1"), f"h.{layer}.attn")
-            inner = self.linear(self.norm(x, f"h.{layer}.ln_2"), f"h.{layer}.mlp.c_fc")
-            inner = F.gelu(inner, approximate="tanh")
-            x = x + self.linear(inner, f"h.{layer}.mlp.c_proj")
-        return self.norm(x, "ln_f") @ self.w["wte.weight"].T
+        return self.layers(x) @ self.w["wte.weight"].T
 
 
-class Odd:
-    """The right model in odd ways: norms folded, heads joined with the batch."""
-
-    def __init__(self, reference):
-        self.config = reference.config
-        self.w = reference.transformer.state_dict()
-
-    def norm(self, x, name):
-        w, b = self.w[f"{name}.weight"], self.w[f"{name}.bias"]
-        eps = self.config.layer_norm_epsilon
-        return (
-            F.layer_norm(x.T, w.shape, w, b, eps)
-            if x.dim() == 1
-            else F.layer_norm(x, w.shape, w, b, eps)
-        )
+class Odd(Written):
+    """One-hot tokens, texts and heads joined with the batch, a share per head."""
 
     def linear(self, x, name):
-        return torch.addmm(self.w[f"{name}.bias"], x, self.w[f"{name}.weight"])
+        w, b = self.of(name)
+        return torch.addmm(b, x, w)
 
-    def attention(self, x, name, batch):
+    def attention(self, x, name):
         heads, width = self.config.n_head, x.shape[-1]
-        seq, size = len(x) // batch, width // heads
+        batch, seq, size = self.batch, len(x) // self.batch, width // heads
         qkv = self.linear(x, f"{name}.c_attn").view(batch, seq, 3, heads, size)
         q, k, v = qkv.permute(2, 0, 3, 1, 4).reshape(3, batch * heads, seq, size)
-        mask = torch.zeros(seq, seq).masked_fill(
-            ~torch.ones(seq, seq).tril().bool(), -1e4
-        )
-        scores = torch.baddbmm(mask[None], k, q.mT, alpha=size**-0.5).mT
+        mask = torch.full((seq, seq), -1e4).triu(1)
         scores = torch.baddbmm(mask[None], q, k.mT, alpha=size**-0.5)
         weights = scores.exp() / scores.exp().sum(-1, keepdim=True)
-        heads = torch.bmm(weights, v).view(batch, heads, seq, size)
-        rows = self.w[f"{name}.c_proj.weight"].split(size)
-        shares = [
-            h.reshape(-1, size) @ w for h, w in zip(heads.unbind(1), rows, strict=True)
-        ]
-        return sum(shares) + self.w[f"{name}.c_proj.bias"]
+        gathered = torch.bmm(weights, v).view(batch, heads, seq, size).unbind(1)
+        w, b = self.of(f"{name}.c_proj")
+        pairs = zip(gathered, w.split(size), strict=True)
+        return sum(head.reshape(-1, size) @ rows for head, rows in pairs) + b
 
     def __call__(self, ids):
-        batch, seq = ids.shape
+        self.batch, seq = ids.shape
         choice = F.one_hot(ids.flatten(), self.config.vocab_size).float()
-        x = choice @ self.w["wte.weight"] + self.w["wpe.weight"][:seq].repeat(batch, 1)
-        for layer in range(self.config.n_layer):
-            x = x + self.attention(
-                self.norm(x, f"h.{layer}.ln_1"), f"h.{layer}.attn", batch
-            )
-            inner = self.linear(self.norm(x, f"h.{layer}.ln_2"), f"h.{layer}.mlp.c_fc")
-            inner.copy_(F.gelu(inner, approximate="tanh"))
-            x.add_(self.linear(inner, f"h.{layer}.mlp.c_proj"))
-        logits = self.norm(x, "ln_f") @ self.w["wte.weight"].T
-        return logits.view(batch, seq, -1), None
+        x = choice @ self.w["wte.weight"]
+        x = x + self.w["wpe.weight"][:seq].repeat(self.batch, 1)
+        logits = self.layers(x) @ self.w["wte.weight"].T
+        return logits.view(self.batch, seq, -1), None
 
 
 def encoder(reference, gelu=lambda x: F.gelu(x, approximate="tanh")):
     """The right model out of PyTorch's own layers, which are one operation each."""
     config, w = reference.config, reference.transformer.state_dict()
+    width, eps = config.n_embd, config.layer_norm_epsilon
+    options = {"norm_first": True, "batch_first": True, "dropout": 0.0}
+    options |= {"layer_norm_eps": eps, "activation": gelu}
+    own = {"self_attn.in_proj_": "attn.c_attn.", "self_attn.out_proj.": "attn.c_proj."}
+    own |= {"linear1.": "mlp.c_fc.", "linear2.": "mlp.c_proj."}
+    own |= {"norm1.": "ln_1.", "norm2.": "ln_2."}
+    names = [
+        (a + kind, b + kind) for a, b in own.items() for kind in ("weight", "bias")
+    ]
 
     def layer(i):
-        options = {"norm_first": True, "batch_first": True, "dropout": 0.0}
-        options |= {"layer_norm_eps": config.layer_norm_epsilon}
-        options |= {"activation": gelu}
-        inner = 4 * config.n_embd
-        made = nn.TransformerEncoderLayer(
-            config.n_embd, config.n_head, inner, **options
-        )
-        own = {
-            "self_attn.in_proj_": "attn.c_attn.",
-            "self_attn.out_proj.": "attn.c_proj.",
-        }
-        own |= {"linear1.": "mlp.c_fc.", "linear2.": "mlp.c_proj."}
-        own |= {"norm1.": "ln_1.", "norm2.": "ln_2."}
-        made.load_state_dict(
-            {
-                mine + kind: w[f"h.{i}.{theirs}{kind}"].t()
-                for mine, theirs in own.items()
-                for kind in ("weight", "bias")
-            }
-        )
+        made = nn.TransformerEncoderLayer(width, config.n_head, 4 * width, **options)
+        made.load_state_dict({a: w[f"h.{i}.{b}"].t() for a, b in names})
         return made.eval()
 
     layers = [layer(i) for i in range(config.n_layer)]
@@ -175,9 +147,7 @@ def encoder(reference, gelu=lambda x: F.gelu(x, approximate="tanh")):
         mask = nn.Transformer.generate_square_subsequent_mask(ids.shape[1])
         for one in layers:
             x = one(x, src_mask=mask, is_causal=True)
-        x = F.layer_norm(
-            x, x.shape[-1:], w["ln_f.weight"], w["ln_f.bias"], config.layer_norm_epsilon
-        )
+        x = F.layer_norm(x, x.shape[-1:], w["ln_f.weight"], w["ln_f.bias"], eps)
         return x @ w["wte.weight"].T
 
     return forward

@@ -9,8 +9,8 @@ from transformers import GPT2LMHeadModel
 
 from helpers.models import load_model
 from helpers.parity.compare import compare
-from helpers.parity.mistakes import OPERATIONS, trace
-from tests.parity.planted_bugs import BUGS, learner
+from helpers.parity.mistakes import trace
+from tests.parity.planted_bugs import BUGS, learner, where
 from tests.parity.rights import ALONE, RIGHT, Loops, encoder
 from tests.random_models import random_ids, random_model
 
@@ -35,33 +35,8 @@ def ids(reference):
     return random_ids(reference, 1, 11)
 
 
-def where(layer, name):
-    words = OPERATIONS[name].words
-    return words if layer is None else f"layer {layer}: {words}"
-
-
-def raising(name):
-    """A model with a mistake that PyTorch refuses, and where it is."""
-
-    def keep_conv(model):
-        for block in model.h:
-            block.mlp.c_fc.weight.data = block.mlp.c_fc.weight.data.T.clone()
-
-    def view(self, x):
-        return x.view(len(x), self.heads, x.shape[1], -1)
-
-    def merge(self, x):
-        return x.transpose(1, 2).view(len(x), x.shape[2], -1)
-
-    def unknown(self, x):
-        return gelu_new(x)  # noqa: F821
-
-    return {
-        "c_fc as stored": ({"whole": keep_conv}, "c_fc", "nn.Linear wants (out, in)"),
-        "heads by view": ({"attn_split": view}, "query_heads", "RuntimeError: view"),
-        "merged by view": ({"attn_merge": merge}, "merged", "RuntimeError: view"),
-        "a name": ({"mlp_activate": unknown}, "gelu", "NameError: name 'gelu_new'"),
-    }[name]
+def planted(cause):
+    return next(bug for bug in BUGS if bug.cause == cause)
 
 
 @pytest.mark.parametrize("options", [{}, {"n_layer": 3, "n_head": 2, "n_embd": 24}])
@@ -74,18 +49,13 @@ def test_the_checkpoints_are_the_library(options):
     with torch.no_grad():
         steps = list(trace(weights, reference.config, ids))
         wanted = reference(ids, output_hidden_states=True, output_attentions=True)
-    values = {(step.layer, step.name): step.value for step in steps}
+    steps = {(step.layer, step.name): step.value for step in steps}
     layers = range(reference.config.n_layer)
-    states = [values[None, "embedded"], *(values[i, "added"] for i in layers)]
-    states[-1] = values[None, "ln_f"]  # the library's last one is behind the norm
-    weights = [values[i, "weights"] for i in layers]
-    for found, right in (
-        (states, wanted.hidden_states),
-        (weights, wanted.attentions),
-        ([values[None, "logits"]], [wanted.logits]),
-    ):
-        for one, other in zip(found, right, strict=True):
-            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+    found = [steps[None, "embedded"], *(steps[i, "added"] for i in layers)]
+    found[-1] = steps[None, "ln_f"]  # the library's last one is behind the norm
+    found += [steps[i, "weights"] for i in layers] + [steps[None, "logits"]]
+    right = [*wanted.hidden_states, *wanted.attentions, wanted.logits]
+    torch.testing.assert_close(found, right, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("style", RIGHT)
@@ -105,52 +75,40 @@ def test_the_pocket_model_is_equal_in_any_style(pocket, style):
 
 
 def test_planted_bugs_are_localised(reference, ids):
-    found = {bug.name: compare(bug.build(reference), reference, ids) for bug in BUGS}
-    missed = {
-        bug.name: found[bug.name].operation
-        for bug in BUGS
-        if found[bug.name].operation != bug.operation
-    }
-    unexplained = {
-        bug.name: found[bug.name].cause
-        for bug in BUGS
-        if bug.cause not in (found[bug.name].cause or "")
-    }
-    assert len(found) == len(BUGS) >= 80
-    assert not any(report.equal for report in found.values())
-    assert not missed
-    assert not unexplained
-    assert all(2 <= len(repr(r).splitlines()) <= 6 for r in found.values())
+    assert len(BUGS) >= 80
+    for bug in BUGS:
+        report = compare(bug.build(reference), reference, ids)
+        assert not report.equal and report.operation == bug.operation, report
+        assert bug.cause in report.cause, report
+        assert 2 <= len(repr(report).splitlines()) <= 6
 
 
 def test_bugs_are_localised_in_another_batch_and_shape():
     reference = random_reference(n_layer=3, n_head=2, n_embd=24)
     ids = random_ids(reference, 2, 7, seed=1)
-    sized = ("heads is", "1e-05")  # these depend on the number of heads
-    missed = {}
     for bug in BUGS[::5]:
         report = compare(bug.build(reference), reference, ids)
-        if report.operation != bug.operation and not bug.cause.startswith(sized):
-            missed[bug.name] = report
-    assert not missed
+        # these depend on the number of heads
+        sized = bug.cause.startswith(("heads is", "epsilon"))
+        assert sized or report.operation == bug.operation, report
 
 
 PAIRS = [
-    ("no scale", "exact GELU"),
-    ("positions from 1", "no mask"),
-    ("sees the next token", "no second residual"),
-    ("no bias in c_attn", "ReLU"),
-    ("query, value, key", "no scale"),
-    ("merged without transpose", "probabilities"),
-    ("exact GELU", "final norm twice"),
-    ("epsilon 1e-2", "no scale, fused"),
+    ("not scaled", "exact GELU"),
+    ("counted from 1", "no causal mask"),
+    ("sees the next token", "not added to feed-forward"),
+    ("bias of attn.c_attn is missing", "ReLU"),
+    ("bias of attn.c_attn is missing", "exact GELU"),
+    ("query, value, key", "not scaled"),
+    ("without transposing", "probabilities are returned"),
+    ("exact GELU", "twice"),
+    ("epsilon of the layer norm is 0.01", "no causal mask"),
 ]
 
 
 @pytest.mark.parametrize(("first", "second"), PAIRS)
 def test_of_two_bugs_the_first_is_named(reference, ids, first, second):
-    by_name = {bug.name: bug for bug in BUGS}
-    first, second = by_name[first], by_name[second]
+    first, second = planted(first), planted(second)
     changes = second.changes | first.changes
     assert len(changes) == 2
     report = compare(second.style(reference, **changes), reference, ids)
@@ -163,7 +121,7 @@ def test_a_bug_in_one_layer_is_found_there(reference, ids):
     model = learner(reference)
     model.h[1].mlp.activate = lambda x: F.gelu(x)
     report = compare(model, reference, ids)
-    assert report.operation == where(1, "gelu") and report.layer == 1
+    assert report.operation == where(1, "gelu")
     assert "exact GELU" in report.cause and report.alone
 
 
@@ -184,12 +142,36 @@ def test_an_unknown_mistake_is_described(reference, ids):
     assert "Likely cause" not in repr(report)
 
 
-@pytest.mark.parametrize(
-    "name", ["c_fc as stored", "heads by view", "merged by view", "a name"]
-)
-def test_a_model_that_stops_is_reported(reference, ids, name):
-    changes, operation, cause = raising(name)
-    report = compare(learner(reference, **changes), reference, ids)
+def keep_conv(model):
+    for block in model.h:
+        block.mlp.c_fc.weight.data = block.mlp.c_fc.weight.data.T.clone()
+
+
+def unknown(self, x):
+    return gelu_new(x)  # noqa: F821
+
+
+def view(self, x):
+    return x.view(len(x), self.heads, x.shape[1], -1)
+
+
+def merge(self, x):
+    return x.transpose(1, 2).view(len(x), x.shape[2], -1)
+
+
+STOPS = [
+    ("whole", keep_conv, "c_fc", "nn.Linear wants (out, in)"),
+    ("attn_split", view, "query_heads", "RuntimeError: view"),
+    ("attn_merge", merge, "merged", "RuntimeError: view"),
+    ("mlp_activate", unknown, "gelu", "NameError: name 'gelu_new'"),
+]
+
+
+@pytest.mark.parametrize(("method", "change", "operation", "cause"), STOPS)
+def test_a_model_that_stops_is_reported(
+    reference, ids, method, change, operation, cause
+):
+    report = compare(learner(reference, **{method: change}), reference, ids)
     assert report.operation == where(0, operation)
     assert "Your model stops here with" in report.cause and cause in report.cause
     assert report.difference == math.inf
@@ -209,7 +191,7 @@ def test_the_checked_operations_end_at_the_difference(reference, ids):
 def test_modes_weights_and_luck_are_left_alone(reference, ids):
     model = learner(reference, whole=lambda model: model.train())
     before = {name: w.clone() for name, w in model.state_dict().items()}
-    drops = next(bug for bug in BUGS if bug.name == "dropout on").build(reference)
+    drops = planted("switch dropout off").build(reference)
     luck = torch.get_rng_state()
     assert compare(model, reference, ids).equal
     assert not compare(drops, reference, ids).equal
@@ -240,18 +222,15 @@ def test_gradients_are_not_recorded(reference, ids):
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (
-            lambda r: learner(random_reference(vocab_size=120)),
-            r"the model returned \(1, 11, 120\), expected \(1, 11, 97\)",
-        ),
+        (lambda r: learner(random_reference(vocab_size=120)), r"\(1, 11, 120\), ex"),
         (
             lambda r: learner(random_reference(n_embd=64)),
-            r"no operation of the model returned \(seq, d_model\) = \(11, 32\)",
+            r"\(seq, d_model\) = \(11, 32",
         ),
         (lambda r: lambda ids: 3, "the model returned int, expected"),
         (
             lambda r: lambda ids: r(ids).logits[:, -1],
-            r"returned \(1, 97\), expected \(1, 11, 97\): logits for every position",
+            r"\(1, 11, 97\): logits for every",
         ),
     ],
 )
@@ -263,18 +242,15 @@ def test_a_model_of_another_size_is_refused(reference, ids, build, message):
 @pytest.mark.parametrize(
     ("ids", "message"),
     [
-        (
-            torch.zeros(1, 1, dtype=torch.long),
-            r"expected 2 to 128 tokens as input_ids, got \(1, 1\)",
-        ),
-        (torch.tensor([[1, 97]]), "token id 97 is outside the vocabulary, 0 … 96"),
-        (torch.arange(25)[None], "25 tokens, but the model reads at most 24"),
-        (torch.zeros(1, 2, 3, dtype=torch.long), r"expected input_ids \(batch, seq\)"),
+        ([[0]], r"expected 2 to 128 tokens as input_ids, got \(1, 1\)"),
+        ([[1, 97]], "token id 97 is outside the vocabulary, 0 … 96"),
+        ([[0] * 25], "25 tokens, but the model reads at most 24"),
+        ([[[0, 0, 0]] * 2], r"expected input_ids \(batch, seq\)"),
     ],
 )
 def test_ids_that_do_not_fit_are_refused(reference, ids, message):
     with pytest.raises(ValueError, match=message):
-        compare(reference, reference, ids)
+        compare(reference, reference, torch.tensor(ids))
 
 
 @pytest.mark.parametrize("style", ["explicit, step by step", "fused attention"])
@@ -339,12 +315,3 @@ def test_what_is_not_proved_is_offered_as_perhaps(reference, ids):
     report = compare(learner(reference, **change), reference, ids)
     assert report.operation == where(0, "gelu") and not report.known
     assert "Likely cause" not in repr(report)
-
-
-def test_two_bugs_far_apart_accuse_no_innocent(reference, ids):
-    by_name = {bug.name: bug for bug in BUGS}
-    first, second = by_name["no bias in c_attn"], by_name["exact GELU"]
-    report = compare(
-        second.style(reference, **second.changes | first.changes), reference, ids
-    )
-    assert report.operation == first.operation and first.cause in report.cause

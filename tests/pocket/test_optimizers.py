@@ -5,13 +5,7 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from helpers.pocket import precision
-from helpers.pocket.optimizers import (
-    Muon,
-    block_matrices,
-    learning_rate,
-    optimizers,
-    orthogonal,
-)
+from helpers.pocket.optimizers import Muon, learning_rate, optimizers, orthogonal
 
 
 @pytest.fixture
@@ -20,27 +14,27 @@ def model():
 
 
 def test_muon_gets_the_matrices_and_adamw_the_rest(model):
-    matrices = block_matrices(model)
-    rates = {"muon": 1e-3, "adamw": 1e-3}
-    muon, adamw = optimizers(model, matrices, **rates, precision=torch.float32)
-    parts = muon.param_groups[0]["params"]
-    assert {p.ndim for p in parts} == {2} and len(parts) == 6 * model.config.n_layer
+    muon, adamw = optimizers(model, muon=1e-3, adamw=1e-3, precision=torch.float32)
+    plain, joint = (group["params"] for group in muon.param_groups)
+    assert {p.ndim for p in [*plain, *joint]} == {2}
+    assert (len(plain), len(joint)) == (3 * model.config.n_layer, model.config.n_layer)
     rest = adamw.param_groups[0]["params"]
-    count = sum(p.numel() for p in [*parts, *rest])
+    count = sum(p.numel() for p in [*plain, *joint, *rest])
     assert count == model.num_parameters()
 
 
-def test_a_part_of_a_weight_shares_its_memory_and_its_gradient(model):
-    query, key, value, *_ = block_matrices(model)
-    weight = model.transformer.h[0].attn.c_attn.weight
-    assert query.weight is key.weight is value.weight is weight
-    weight.grad = torch.arange(weight.numel()).view_as(weight).float()
-    value.take_gradient()
-    assert value.part.grad.equal(weight.grad[:, 2 * model.config.n_embd :])
-    with torch.no_grad():
-        key.part.fill_(7)
-    assert (weight[:, model.config.n_embd : 2 * model.config.n_embd] == 7).all()
-    assert not (weight[:, : model.config.n_embd] == 7).any()
+def test_the_parts_of_a_weight_move_as_if_they_were_alone():
+    torch.manual_seed(0)
+    start, gradient = torch.randn(2, 8, 24)
+    joint = torch.nn.Parameter(start.clone())
+    alone = [torch.nn.Parameter(part.clone()) for part in start.chunk(3, dim=1)]
+    joint.grad = gradient
+    for part, share in zip(alone, gradient.chunk(3, dim=1), strict=True):
+        part.grad = share
+    for weights in ([{"params": [joint], "parts": 3}], alone):
+        Muon(weights, lr=0.1, precision=torch.float32).step()
+    torch.testing.assert_close(joint, torch.cat(alone, dim=1))
+    assert not joint.equal(start)
 
 
 def test_the_rate_rises_to_one_and_falls_to_zero():

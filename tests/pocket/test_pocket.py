@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -64,8 +65,7 @@ def test_its_card_is_written_from_its_measurements():
     folder = pocket.POCKET
     figures = json.loads((folder / "measurements.json").read_text())
     log = json.loads((folder / "training.json").read_text())
-    card = write_card(figures, log)
-    assert card == (folder / "README.md").read_text()
+    assert write_card(figures, log) == (folder / "README.md").read_text()
 
 
 def test_it_tells_stories_the_world_accepts(shipped):
@@ -82,8 +82,7 @@ def test_it_tells_stories_the_world_accepts(shipped):
 
 def test_every_position_was_trained(shipped):
     model, tokenizer = shipped
-    stream = batches.documents(tokenizer, 99)
-    rows = torch.tensor(batches.pack(stream, 4))
+    rows = torch.tensor(batches.pack(batches.documents(tokenizer, 99), 4))
     with torch.no_grad():
         logits = model(rows).logits
     losses = torch.nn.functional.cross_entropy(
@@ -100,6 +99,7 @@ def test_the_tokenizer_gives_every_document_back(tokenizer):
 
 
 def test_rows_hold_whole_documents_or_the_full_context(tokenizer, small):
+    assert set(batches.SHARES) == {"stories", "code", "lists"}  # verse: fine-tuning
     eos = tokenizer.eos_token_id
     form = {"size": small.batch, "packed": small.packed, "bare": small.bare}
     made = batches.batches(tokenizer, **form, seed=0)
@@ -117,26 +117,19 @@ def test_pads_are_never_labels():
     assert labels.tolist() == [[9, 1, 9, -100, -100], [9, 1, 2, 3, 9]]
 
 
-class Spy:
-    """A world that writes nothing but down which seeds it is asked for."""
-
-    def __init__(self):
-        self.seeds = []
-
-    def sample(self, seed):
-        self.seeds.append(seed)
-        return "a"
-
-
-@pytest.mark.parametrize("seed", [0, 3, 99, 100, 101, 10**9, 10**30, -1])
-@pytest.mark.parametrize("run", [0, 9, 10, 999, 1000])
+@pytest.mark.parametrize("seed", [0, 99, 100, 10**30, -1])
+@pytest.mark.parametrize("run", [0, 9, 1000])
 def test_training_and_measuring_never_share_a_seed(monkeypatch, tokenizer, seed, run):
-    world = Spy()
+    world = Mock()
+    world.sample.return_value = "a"
     monkeypatch.setattr(batches, "load_world", lambda name: world)
-    for _ in islice(batches.documents(tokenizer, seed, run), 600):
-        pass
-    assert len(set(world.seeds)) == len(world.seeds) >= 600
-    assert min(world.seeds) >= 0 and max(world.seeds) < FRESH
+    assert len([*islice(batches.documents(tokenizer, seed, run), 600)]) == 600
+    seeds = [call.args[0] for call in world.sample.mock_calls]
+    assert len(set(seeds)) == len(seeds) >= 600
+    assert min(seeds) >= 0 and max(seeds) < FRESH
+    world.reset_mock()  # another run has documents of its own
+    assert [*islice(batches.documents(tokenizer, seed, run + 1), 600)]
+    assert not set(seeds) & {call.args[0] for call in world.sample.mock_calls}
 
 
 def silent(line):
@@ -213,10 +206,8 @@ def test_a_kill_during_a_save_leaves_all_of_one(tmp_path, monkeypatch, moment):
 LOG = json.dumps({"recipe": {}, **NEW_LOG})
 BAD_OUTPUTS = [
     ({"model.safetensors": "theirs"}, "its model.safetensors is another model's"),
-    ({"config.json": "{}", "notes": "mine"}, "its config.json is another model's"),
     ({"training.json": ""}, "Expecting value"),
     ({"training.json": "[1]"}, "training.json is not that of a pretraining"),
-    ({"training.json": "{}"}, "training.json is not that of a pretraining"),
     ({"training.json": LOG}, "it was begun with batch None"),
 ]
 
@@ -235,16 +226,9 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path, content, reason):
 WRONG = [
     (pocket, ["--output", ""], "--output is empty"),
     (pocket, ["--output", __file__], f"--output {__file__!r} cannot be used ("),
-    (
-        pocket,
-        ["--output", f"{__file__}/x"],
-        f"--output '{__file__}/x' cannot be used (",
-    ),
     (pocket, ["--tokens", "0"], "--tokens must be at least 1, not 0"),
-    (pocket, ["--seed", "-1"], "--seed must lie in 0 … 99, not -1"),
     (pocket, ["--seed", "100"], "--seed must lie in 0 … 99, not 100"),
     (measure, ["--texts", "0", "floor"], "--texts must be at least 1, not 0"),
-    (measure, ["--texts", "2", "--write"], "--write needs all parts, and at least 500"),
     (measure, ["floor", "--write"], "--write needs all parts, and at least 500"),
     (measure, ["all"], "argument part: invalid choice: 'all'"),
     (measure, ["--model", "/nope"], "there is no folder and no model on the hub named"),
@@ -276,9 +260,3 @@ def test_a_card_needs_the_log_of_a_training(tmp_path):
 def test_one_part_is_measured_by_itself(capsys):
     assert measure.main(["lists", "--texts", "1"]) == 0
     assert list(json.loads(capsys.readouterr().out)) == ["lists"]
-
-
-def test_every_run_has_documents_of_its_own(tokenizer):
-    first, second = (batches.documents(tokenizer, 0, run) for run in (0, 1))
-    first = {tuple(ids) for _, ids in islice(first, 300)}
-    assert not first & {tuple(ids) for world, ids in islice(second, 300)}

@@ -16,10 +16,8 @@ def tokenizer():
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_words_begin_where_they_say(tokenizer, text):
-    ids, starts = (
-        document_ids(tokenizer, text)[0].tolist(),
-        word_starts(tokenizer, text),
-    )
+    ids = document_ids(tokenizer, text)[0].tolist()
+    starts = word_starts(tokenizer, text)
     assert ids[0] == tokenizer.eos_token_id
     parts = [ids[a:b] for a, b in zip(starts, starts[1:], strict=False)]
     assert [tokenizer.decode(part) for part in parts] == pretokenise(text)

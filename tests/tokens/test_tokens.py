@@ -3,6 +3,7 @@
 import json
 import random
 import unicodedata
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -69,9 +70,8 @@ def library_pieces(text):
 
 
 def test_pieces_for_every_character_are_the_librarys():
-    assigned = [
-        chr(i) for i in range(0x110000) if unicodedata.category(chr(i))[0] != "C"
-    ]
+    every = map(chr, range(0x110000))
+    assigned = [c for c in every if unicodedata.category(c)[0] != "C"]
     for start in range(0, len(assigned), 5000):
         text = "".join(f"{c} {c}a{c}1" for c in assigned[start : start + 5000])
         assert tokens.pretokenise(text) == library_pieces(text)
@@ -84,15 +84,12 @@ def test_pieces_are_the_librarys(text):
     assert "".join(tokens.pretokenise(text)) == text
 
 
-def test_merging_a_pair():
+def test_counting_and_merging_pairs():
+    counts = bpe.count_pairs({("a", "a", "a"): 2, ("a", "b"): 3, ("c",): 9})
+    assert counts == {("a", "a"): 4, ("a", "b"): 3}
     assert bpe.merge_pair("aaabaa", ("a", "a")) == ["aa", "a", "b", "aa"]
     assert bpe.merge_pair(["ab", "c", "a", "bc"], ("ab", "c")) == ["abc", "a", "bc"]
     assert bpe.merge_words({("a", "b"): 2, ("ab",): 3}, ("a", "b")) == {("ab",): 5}
-
-
-def test_counting_pairs():
-    counts = bpe.count_pairs({("a", "a", "a"): 2, ("a", "b"): 3, ("c",): 9})
-    assert counts == {("a", "a"): 4, ("a", "b"): 3}
 
 
 def test_training_stops_when_all_words_are_whole():
@@ -103,18 +100,14 @@ def test_training_stops_when_all_words_are_whole():
 def library_merges(text, size):
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=size, initial_alphabet=alphabet, show_progress=False
-    )
+    options = {"initial_alphabet": pre_tokenizers.ByteLevel.alphabet()}
+    trainer = trainers.BpeTrainer(vocab_size=size, show_progress=False, **options)
     tokenizer.train_from_iterator([text], trainer)
     found = json.loads(tokenizer.to_str())["model"]["merges"]
     return [tuple(pair) for pair in found]
 
 
-@pytest.mark.parametrize(
-    "text", [PAGE, CODE, "🙂🙃🙂 naïve naïf ½ 猫猫", "the ten hens"]
-)
+@pytest.mark.parametrize("text", [PAGE, CODE, "🙂🙃🙂 naïve naïf ½ 猫", "the ten hens"])
 def test_training_finds_the_librarys_merges(text):
     merges = library_merges(text, 256 + 400)
     assert len(merges) > 5
@@ -143,8 +136,7 @@ def random_texts(n, seed=0):
 
 
 def test_ids_and_texts_are_the_librarys(ours, library):
-    all_bytes = "".join(map(chr, range(0x180)))
-    for text in [*ODD, all_bytes, *random_texts(1000)]:
+    for text in [*ODD, "".join(map(chr, range(0x180))), *random_texts(1000)]:
         ids = ours.encode(text)
         assert ids == library.encode(text)
         assert ours.convert_ids_to_tokens(ids) == library.convert_ids_to_tokens(ids)
@@ -160,8 +152,8 @@ def test_decoding_undoes_encoding(ours, library, text):
 
 def test_any_ids_decode_as_in_the_library(ours, library):
     draw = random.Random(1)
-    for _ in range(500):
-        ids = [draw.randrange(len(library)) for _ in range(draw.randrange(12))]
+    for n in range(500):
+        ids = draw.choices(range(len(library)), k=n % 12)
         assert ours.decode(ids) == library.decode(ids)
 
 
@@ -202,23 +194,18 @@ def test_tokens_are_shown_with_nothing_hidden():
     page = view._repr_html_()
     assert "&lt;C3&gt;" in page and "<C3>" not in page
     assert page.count('role="listitem"') == 7 and 'aria-label="7 tokens"' in page
-    assert page == show.show_tokens("a b\n<é>", small)._repr_html_()
-
-
-def test_ids_are_shown_when_asked_for():
-    view = show.show_tokens("ab", tokens.BPE([]), ids=True)
-    assert repr(view) == "2 tokens: |a 64|b 65|"
-    assert "<small>64</small>" in view._repr_html_()
+    with_ids = show.show_tokens("ab", small, ids=True)
+    assert repr(with_ids) == "2 tokens: |a 64|b 65|"
+    assert "<small>64</small>" in with_ids._repr_html_()
 
 
 def test_a_huge_text_is_cut_and_says_so():
     view = show.show_tokens("a" * 5000, tokens.BPE([]))
     page = view._repr_html_()
     assert page.count("listitem") == show.MOST and len(page) < 400_000
-    assert "… and 3,000 more tokens" in page and repr(view).endswith(
-        "3,000 more tokens"
-    )
+    assert "… and 3,000 more tokens" in page
     assert repr(view).startswith("5000 tokens: |a|a")
+    assert repr(view).endswith("3,000 more tokens")
 
 
 @pytest.mark.parametrize(
@@ -227,27 +214,21 @@ def test_a_huge_text_is_cut_and_says_so():
     + [("ab\udc80", r"character 2, '\\udc80', is half of a pair")],
 )
 def test_what_is_no_text_is_told(library, text, message):
-    for read in (tokens.BPE([]).encode, lambda text: tokens.train_bpe(text, 1)):
+    read = [tokens.BPE([]).encode, partial(tokens.train_bpe, n_merges=1)]
+    for view in (show.show_tokens, show.token_table):
+        read.append(partial(view, tokenizer=library))
+    for ids in (documents.document_ids, documents.word_starts):
+        read.append(partial(ids, library))
+    for function in read:
         with pytest.raises(ValueError, match=message):
-            read(text)
-    for read in (show.show_tokens, show.token_table):
-        with pytest.raises(ValueError, match=message):
-            read(text, library)
-    for read in (documents.document_ids, documents.word_starts):
-        with pytest.raises(ValueError, match=message):
-            read(library, text)
+            function(text)
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (
-            lambda: tokens.BPE("ab"),
-            r"expected merges as pairs of symbols, got \('a',\)",
-        ),
-        (lambda: tokens.BPE([("a", "b", "c")]), "expected merges as pairs of symbols"),
+        (lambda: tokens.BPE("ab"), r"expected merges as pairs of symbols, got \('a'"),
         (lambda: tokens.train_bpe("a", 1.5), "n_merges is 1.5, expected a whole numbe"),
-        (lambda: tokens.train_bpe("a", -1), "n_merges is -1, expected a whole number"),
     ],
 )
 def test_what_are_no_merges_is_told(call, message):

@@ -22,12 +22,9 @@ def test_ratio_and_its_error_agree_with_the_bootstrap():
     value, error = ratio(totals.tolist(), sizes.tolist())
     assert value == pytest.approx(totals.sum() / sizes.sum())
     drawn = stats.bootstrap(
-        (totals, sizes),
-        lambda t, s, axis: t.sum(axis) / s.sum(axis),
-        paired=True,
-        n_resamples=2000,
-        rng=0,
-    )
+        (totals, sizes), lambda t, s, axis: t.sum(axis) / s.sum(axis), paired=True,
+        n_resamples=2000, rng=0,
+    )  # fmt: skip
     assert error == pytest.approx(drawn.standard_error, rel=0.1)
 
 

@@ -35,12 +35,6 @@ def test_an_exchange_changes_one_token_and_what_must_come_next(world):
     assert tokenizer.decode(after) == found.rival
 
 
-def test_what_the_world_cannot_write_is_refused(world):
-    message = "^the world stories cannot write 'zzz' as word 0 of this text$"
-    with pytest.raises(ValueError, match=message):
-        memories(world, "zzz zzz")
-
-
 def test_nothing_is_found_where_nothing_is_searched(world):
     _, tokenizer = load_model("pocket", device="cpu")
     assert not list(exchanges(tokenizer, world, [FRESH], longest=3))

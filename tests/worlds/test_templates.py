@@ -20,15 +20,8 @@ def test_parse_names_every_kind_of_item():
 
 def test_choices_nest():
     inner = [(1.0, [("text", "b")]), (1.0, [("text", "c")])]
-    assert parse("[a[b|c]|{d}]") == [
-        (
-            "choice",
-            [
-                (1.0, [("text", "a"), ("choice", inner)]),
-                (1.0, [("slot", "d")]),
-            ],
-        )
-    ]
+    options = [(1.0, [("text", "a"), ("choice", inner)]), (1.0, [("slot", "d")])]
+    assert parse("[a[b|c]|{d}]") == [("choice", options)]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ import hashlib
 import itertools
 import math
 import random
-import tomllib
 from collections import Counter, defaultdict
 
 import numpy as np
@@ -49,7 +48,8 @@ TINY = {
 }
 
 
-def enumerate_tiny() -> dict[str, float]:
+@pytest.fixture(scope="module")
+def truth() -> dict[str, float]:
     """List every text of the little world with its probability, by hand."""
     texts: dict[str, float] = defaultdict(float)
     # Ranks 1 and 2 weigh 1/2 and 1/3, scaled to the weight of the group.
@@ -85,18 +85,6 @@ def tiny() -> World:
     return World(TINY, "tiny")
 
 
-@pytest.fixture(scope="module")
-def truth() -> dict[str, float]:
-    return enumerate_tiny()
-
-
-def mutate(text: str, rng: random.Random, pool: list[str]) -> str:
-    """Put another word of the world in the place of one of the text's."""
-    pieces = words(text)
-    pieces[rng.randrange(len(pieces))] = rng.choice(pool)
-    return "".join(pieces)
-
-
 def test_tiny_probabilities_sum_to_one_and_equal_the_enumeration(tiny, truth):
     assert math.isclose(sum(truth.values()), 1, rel_tol=1e-12)
     found = {text: math.exp(tiny.log_prob(text)) for text in truth}
@@ -121,38 +109,32 @@ def test_tiny_next_words_follow_from_the_enumeration(tiny, truth):
             after["".join(pieces[:i])][piece] += p
     for prefix, mass in after.items():
         expected = {word: p / mass.total() for word, p in mass.items()}
-        assert tiny.next_words(prefix) == pytest.approx(expected, rel=1e-9)
-
-
-def test_next_words_come_likeliest_first(tiny):
-    found = [*tiny.next_words("Tom had an owl. She").values()]
-    assert found == sorted(found, reverse=True)
+        found = tiny.next_words(prefix)
+        assert found == pytest.approx(expected, rel=1e-9)
+        assert [*found.values()] == sorted(found.values(), reverse=True)
 
 
 def test_outside_the_world(tiny):
-    assert tiny.log_prob("Tom had a kite") == -math.inf
-    assert tiny.log_prob("") == -math.inf
+    assert tiny.log_prob("Tom had a kite") == tiny.log_prob("") == -math.inf
     assert tiny.next_words("Nobody") == {}
     assert [*tiny.next_words("1 + 1 = 2.")] == [END]
 
 
-def test_same_seed_same_text(tiny):
-    texts = "\n".join(tiny.sample(seed) for seed in range(100))
+def test_same_seed_same_text_on_any_machine(tiny):
+    texts = "\n".join(tiny.sample(np.int64(seed)) for seed in range(100))
     digest = hashlib.sha256(texts.encode()).hexdigest()
     assert digest[:16] == "59f6c703605fa012"
 
 
-class Letters:
+def letters(text):
     """A tokenizer that makes every character a token."""
-
-    def __call__(self, text):
-        return {"input_ids": [ord(c) for c in text]}
+    return {"input_ids": [ord(character) for character in text]}
 
 
 def test_entropy_floor_is_near_the_enumerated_entropy(tiny, truth):
     nats = -sum(p * math.log(p) for p in truth.values())
     tokens = sum(p * (len(text) + 1) for text, p in truth.items())
-    floor = tiny.entropy_floor(Letters(), 4000)
+    floor = tiny.entropy_floor(letters, 4000)
     assert abs(floor.value - nats / tokens) < 3 * floor.error
     assert floor.error < 0.02 * floor.value
 
@@ -163,7 +145,6 @@ def test_entropy_floor_is_near_the_enumerated_entropy(tiny, truth):
         ("Tom had a kite. He", 15, "grammar: 'He' cannot follow 'had a kite.', 'She'"),
         ("Tom had an kite.", 10, "grammar: 'kite' cannot follow 'Tom had an', 'owl'"),
         ("Bob had a kite.", 0, "spelling: 'Bob' is no word of this world"),
-        ("cat, hat", None, None),
         ("cat, log", 8, "ending: the text stops after 'cat, log'"),
         ("cat, hat, hat, hat", 13, "ending: the text goes on after"),
         ("1 + 2 = 4.", 7, "grammar: '4' cannot follow '1 + 2 =', '3' could"),
@@ -171,31 +152,17 @@ def test_entropy_floor_is_near_the_enumerated_entropy(tiny, truth):
 )
 def test_first_error_says_where_and_why(tiny, text, position, reason):
     slip = tiny.first_error(text)
-    if reason is None:
-        assert slip is None
-    else:
-        assert slip.position == position
-        assert slip.reason.startswith(reason)
-        assert slip.kind == reason.partition(":")[0]
+    assert slip.position == position and slip.reason.startswith(reason)
+    assert slip.kind == reason.partition(":")[0]
 
 
-MEMORY = """
-[classes.child]
-[[classes.child.groups]]
-he = "she"
-words = "Ann, Eve"
-[[classes.child.groups]]
-he = "he"
-words = "Tom, Max"
-[classes.thing]
-words = "kite, drum, hat"
-[variables]
-A = "child"
-B = "child"
-T = "thing"
-[rules]
-start = "{A} lost {a T}. {^A.he} asked {B}. {B} found the {T}."
-"""
+GIRLS, BOYS = {"he": "she", "words": "Ann, Eve"}, {"he": "he", "words": "Tom, Max"}
+THING = {"words": "kite, drum, hat"}
+MEMORY = {
+    "classes": {"child": {"groups": [GIRLS, BOYS]}, "thing": THING},
+    "variables": {"A": "child", "B": "child", "T": "thing"},
+    "rules": {"start": "{A} lost {a T}. {^A.he} asked {B}. {B} found the {T}."},
+}
 
 
 @pytest.mark.parametrize(
@@ -209,7 +176,7 @@ start = "{A} lost {a T}. {^A.he} asked {B}. {B} found the {T}."
 )
 def test_what_was_introduced_is_remembered(right, wrong, reason):
     right = f"Tom lost a kite.{right}"
-    slip = World(tomllib.loads(MEMORY)).first_error(right + wrong)
+    slip = World(MEMORY).first_error(right + wrong)
     assert slip.position == len(right) and slip.reason.startswith(reason)
 
 
@@ -218,18 +185,14 @@ def test_what_was_introduced_is_remembered(right, wrong, reason):
     [
         (lambda w: load_world("poems"), "there is no world 'poems': choose one of st"),
         (lambda w: w.sample(-1), "seed is -1, expected a whole number from 0"),
-        (lambda w: w.sample(None), "seed is None, expected a whole number from 0"),
-        (lambda w: w.sample([1]), "seed is [1], expected a whole number from 0"),
         (lambda w: w.next_words(None), "expected a text, got NoneType"),
         (lambda w: w.first_error(b"a"), "expected a text, got bytes"),
         (lambda w: w.log_prob(["a"]), "expected a text, got list"),
-        (lambda w: w.entropy_floor(Letters(), 0), "n is 0, expected a whole number fr"),
+        (lambda w: w.entropy_floor(letters, 0), "n is 0, expected a whole number fr"),
         (lambda w: w.word_probs("Tom ran"), "the world tiny cannot write ' ran' as wo"),
-        (lambda w: list_prompt("copy", 1, -1), "seed is -1, expected a whole number"),
         (lambda w: list_prompt("rhymes", 2, 0), "there is no task 'rhymes': choose on"),
         (lambda w: list_prompt("copy", 11, 0), "copy has 0 to 10 shots, not 11"),
         (lambda w: list_prompt("recall", 1, 0), "recall has 2 to 8 shots, not 1"),
-        (lambda w: list_prompt("copy", "2", 0), "copy has 0 to 10 shots, not '2'"),
     ],
 )
 def test_bad_input(tiny, call, message):
@@ -246,36 +209,26 @@ def test_a_damaged_file_is_named(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", WORLDS)
-def test_every_sample_has_a_probability(name):
+def test_samples_differ_and_have_a_probability(name):
     world = load_world(name)
-    for seed in range(100):
-        text = world.sample(seed)
-        assert world.log_prob(text) > -math.inf, text
-        assert seed > 20 or World.first_error(world, text) is None
-        assert text == text.strip() and "".join(words(text)) == text
-
-
-def test_numpy_seeds_are_seeds(tiny):
-    assert tiny.sample(np.int64(3)) == tiny.sample(3)
-
-
-@pytest.mark.parametrize("name", WORLDS)
-def test_samples_differ(name):
-    texts = [load_world(name).sample(seed) for seed in range(1000)]
+    texts = [world.sample(seed) for seed in range(1000)]
     assert len(set(texts)) >= 995  # a few functions are short enough to come twice
+    for text in texts[:100]:
+        assert world.log_prob(text) > -math.inf, text
+        assert text == text.strip() and "".join(words(text)) == text
+    assert all(World.first_error(world, text) is None for text in texts[:20])
 
 
 @pytest.mark.parametrize("name", WORLDS)
 def test_next_words_multiply_to_the_probability(name):
     world = load_world(name)
-    for seed in range(2):
-        text = world.sample(seed)
-        pieces, total = words(text), 0.0
-        for i, piece in enumerate([*pieces, END]):
-            following = world.next_words("".join(pieces[:i]))
-            assert math.isclose(sum(following.values()), 1, rel_tol=1e-9)
-            total += math.log(following[piece])
-        assert math.isclose(total, world.log_prob(text), rel_tol=1e-9)
+    text = world.sample(0)
+    pieces, total = words(text), 0.0
+    for i, piece in enumerate([*pieces, END]):
+        following = world.next_words("".join(pieces[:i]))
+        assert math.isclose(sum(following.values()), 1, rel_tol=1e-9)
+        total += math.log(following[piece])
+    assert math.isclose(total, world.log_prob(text), rel_tol=1e-9)
 
 
 @pytest.mark.parametrize("name", WORLDS)
@@ -285,7 +238,9 @@ def test_one_word_changed_is_caught_unless_the_world_allows_it(name):
     pool = sorted({piece for text in texts for piece in words(text)})
     caught = 0
     for text in texts:
-        changed = mutate(text, rng, pool)
+        pieces = words(text)
+        pieces[rng.randrange(len(pieces))] = rng.choice(pool)
+        changed = "".join(pieces)
         slip = World.first_error(world, changed)
         assert (slip is None) == (world.log_prob(changed) > -math.inf)
         if slip:
@@ -301,8 +256,7 @@ def test_two_shots_make_a_task_clear(task):
     world = load_world("lists")
     for shots, seed in itertools.product((2, 3, 5, 8), range(3)):
         prompt, answer = list_prompt(task, shots, seed)
-        pairs = prompt.count(":")
-        assert pairs == shots + 1
+        assert prompt.count(":") == shots + 1
         assert world.next_words(prompt)[answer] >= 0.99, prompt
 
 
@@ -310,13 +264,6 @@ def test_no_shot_leaves_the_task_open():
     world = load_world("lists")
     assert max(world.next_words("cow:").values()) < 0.2
     assert world.next_words("dog: puppy, cow:") == {" calf": 1.0}
-
-
-def test_random_labels_keep_keys_and_answer():
-    told = list_prompt("young", 5, 0)
-    control = list_prompt("young", 5, 0, random_labels=True)
-    keys = [[item.split(":")[0] for item in p[0].split(", ")] for p in (told, control)]
-    assert keys[0] == keys[1] and told[1] == control[1] and told[0] != control[0]
 
 
 def test_verse_rhymes():

@@ -23,12 +23,6 @@ def _by_heads(merged, n_head, head):
     return torch.cat(split, dim=-1)
 
 
-def _ablated_in_place(merged, n_head, head):
-    split = merged.unflatten(-1, (n_head, -1))  # a view
-    split[:, :, head] = split[:, :, head].mean(dim=(0, 1))
-    return split.flatten(-2)
-
-
 def _subtracted(weights, values, query, key):
     gathered = weights @ values
     gathered[query] -= weights[query, key] * values[key]
@@ -42,21 +36,18 @@ def _cut_scores(weights, values, query, key):
 
 
 WRONG = {
-    "day07_attention": [
-        ("in place", lambda q, k: _looped(q.div_(2), k), "q was changed in place"),
-        ("one row", lambda q, k: _looped(q, k)[-1], "of shape (5, 5), got"),
-    ],
-    "day07_previous": [
-        ("averages the heads", lambda w: _previous(w).mean(1), "of shape (2, 3), got"),
-    ],
-    "day07_mean_ablated": [
-        ("in place", _ablated_in_place, "merged was changed in place"),
-        ("all heads", lambda x, n, h: x.mean((0, 1)).expand_as(x), "expected"),
-    ],
-    "day07_cut": [
-        ("cuts before the softmax", _cut_scores, "sum to 1 again"),
-        ("cuts nothing", lambda w, v, q, k: w @ v, "expected"),
-    ],
+    "day07_attention": {
+        "q was changed in place": lambda q, k: _looped(q.div_(2), k),
+        "of shape (5, 5), got": lambda q, k: _looped(q, k)[-1],
+    },
+    "day07_previous": {"of shape (2, 3), got": lambda w: _previous(w).mean(1)},
+    "day07_mean_ablated": {
+        "expected": lambda x, n, h: x.mean((0, 1)).expand_as(x),
+    },
+    "day07_cut": {
+        "sum to 1 again": _cut_scores,
+        "expected": lambda w, v, q, k: w @ v,
+    },
 }
 
 RIGHT = {

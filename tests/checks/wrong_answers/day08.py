@@ -15,10 +15,6 @@ def _fold(w, b, W, c):
     return [torch.diag(w) @ W, c + W.T @ b]
 
 
-def _fold_in_place(w, b, W, c):
-    return _fold(w, b, W, c)[0], c.add_(b @ W)
-
-
 def _numpy_step(config, cached):
     d = np.int64(config.n_embd)
     inner = config.n_inner or 4 * d
@@ -54,37 +50,27 @@ def _with_whole_parts(block, x, heads, bend=None):
 
 
 WRONG = {
-    "day08_cached_mask": [
-        ("numbers", lambda past, new: _mask(past, new).float(), "True and False"),
-        (
-            "keys by queries",
-            lambda past, new: _mask(past, new).T,
-            "of shape (3, 8), got",
+    "day08_cached_mask": {
+        "True and False": lambda past, new: _mask(past, new).float(),
+        "of shape (3, 8), got": lambda past, new: _mask(past, new).T,
+    },
+    "day08_fold": {
+        "bias was changed in place": lambda w, b, W, c: (w, c.add_(b @ W)),
+        "expected a tuple": lambda *given: _fold(*given)[0],
+        "of shape (5,), got": lambda *g: (_fold(*g)[0], _fold(*g)[1][None]),
+    },
+    "day08_step_flops": {
+        "hides it": lambda c, n: (
+            sum(flops(c, n + 1).values()) - sum(flops(c, n).values())
         ),
-    ],
-    "day08_fold": [
-        ("in place", _fold_in_place, "bias was changed in place"),
-        ("one tensor", lambda *given: _fold(*given)[0], "expected a tuple"),
-        (
-            "two axes",
-            lambda *g: (_fold(*g)[0], _fold(*g)[1][None]),
-            "of shape (5,), got",
-        ),
-    ],
-    "day08_step_flops": [
-        (
-            "the longer text less the shorter",
-            lambda c, n: sum(flops(c, n + 1).values()) - sum(flops(c, n).values()),
-            "hides it",
-        ),
-        ("one token", lambda c, n: sum(flops(c, 1).values()), "cache was ignored"),
-    ],
-    "day08_mend": [
-        ("itself", lambda block, x, heads: block(x), "it would call itself"),
-        ("in place", lambda b, x, h: x.copy_(_written_out(b, x, h)), "x was changed"),
-        ("ReLU", lambda *given: _with_whole_parts(*given, F.relu), "try_out(mended)"),
-        ("cannot be viewed", lambda b, x, h: x.mT.view(-1), '"cannot be viewed"'),
-    ],
+        "cache was ignored": lambda c, n: sum(flops(c, 1).values()),
+    },
+    "day08_mend": {
+        "it would call itself": lambda block, x, heads: block(x),
+        "x was changed": lambda b, x, h: x.copy_(_written_out(b, x, h)),
+        "try_out(mended)": lambda *given: _with_whole_parts(*given, F.relu),
+        '"cannot be viewed"': lambda b, x, h: x.mT.view(-1),  # "cannot be viewed"
+    },
 }
 
 RIGHT = {
