@@ -7,6 +7,7 @@ the same, since in the mean over all documents words come as often as their
 probabilities say; only the noise of the draw is gone.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -75,11 +76,14 @@ class TrueTargets:
     def read(self, text: str) -> Document:
         """Return the document of a text, the end token before and after it."""
         ids, counts, tokens, probs = [*self._ids(END)], [], [], []
-        live = self.start
+        live, done = self.start, 1.0
+        longer: dict[tuple, float] = {}  # tokens by which the last word may go on
         for word in [*words(text), END]:
-            shares = forecast(live)
-            following = {self._ids(w): p for w, p in shares.items()}
-            for i, token in enumerate(self._ids(word)):
+            shares, written = forecast(live), self._ids(word)
+            following = defaultdict(float, longer)
+            for other, p in shares.items():
+                following[self._ids(other)] += done * p
+            for i, token in enumerate(written):
                 here = dict.fromkeys((piece[i] for piece in following), 0.0)
                 for piece, p in following.items():
                     here[piece[i]] += p
@@ -88,12 +92,15 @@ class TrueTargets:
                 counts.append(len(here))
                 tokens += here
                 probs += [p / total for p in here.values()]
-                # A word of several tokens: those that begin like it remain.
                 following = {
                     piece: p
                     for piece, p in following.items()
                     if piece[i] == token and len(piece) > i + 1
                 }
+            done *= shares[word]
+            total = done + sum(following.values())
+            done /= total
+            longer = {q[len(written) :]: p / total for q, p in following.items()}
             after = step(live, word)[word]
             live = {state: weight / shares[word] for state, weight in after.items()}
         return _compact(ids, counts, tokens, probs)

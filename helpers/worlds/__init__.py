@@ -17,13 +17,5 @@ from helpers.worlds.tasks import RECALL, TASKS, list_prompt
 from helpers.worlds.world import FRESH, PythonWorld, Slip, World, load_world
 
 __all__ = ["END", "FRESH", "RECALL", "TASKS", "Exchange", "Mean", "PythonWorld", "Slip"]
-__all__ += [
-    "World",
-    "check_many",
-    "exchanges",
-    "forecast",
-    "list_prompt",
-    "load_world",
-    "mean",
-]
-__all__ += ["memories", "ratio", "show_story", "step", "words"]
+__all__ += ["World", "check_many", "exchanges", "forecast", "list_prompt", "load_world"]
+__all__ += ["mean", "memories", "ratio", "show_story", "step", "words"]
