@@ -16,7 +16,7 @@ import torch
 
 from helpers.tokens import END
 from helpers.tokens import pretokenise as words
-from helpers.worlds import forecast, load_world, step
+from helpers.worlds import Live, forecast, load_world, step
 
 
 class Document(NamedTuple):
@@ -75,35 +75,30 @@ class TrueTargets:
 
     def read(self, text: str) -> Document:
         """Return the document of a text, the end token before and after it."""
-        ids, counts, tokens, probs = [*self._ids(END)], [], [], []
-        live, done = self.start, 1.0
-        longer: dict[tuple, float] = {}  # tokens by which the last word may go on
-        for word in [*words(text), END]:
-            shares, written = forecast(live), self._ids(word)
-            following = defaultdict(float, longer)
-            for other, p in shares.items():
-                following[self._ids(other)] += done * p
-            for i, token in enumerate(written):
-                here = dict.fromkeys((piece[i] for piece in following), 0.0)
-                for piece, p in following.items():
-                    here[piece[i]] += p
-                total = sum(here.values())
-                ids.append(token)
-                counts.append(len(here))
-                tokens += here
-                probs += [p / total for p in here.values()]
-                following = {
-                    piece: p
-                    for piece, p in following.items()
-                    if piece[i] == token and len(piece) > i + 1
-                }
-            done *= shares[word]
-            total = done + sum(following.values())
-            done /= total
-            longer = {q[len(written) :]: p / total for q, p in following.items()}
-            after = step(live, word)[word]
-            live = {state: weight / shares[word] for state, weight in after.items()}
+        ids = [token for word in (END, *words(text), END) for token in self._ids(word)]
+        counts, tokens, probs = [], [], []
+        pending = self._following(self.start, 1.0)
+        for token in ids[1:]:
+            here: dict[int, float] = defaultdict(float)
+            for rest, p, *_ in pending:
+                here[rest[0]] += p
+            counts.append(len(here))
+            tokens += here
+            probs += here.values()
+            before, pending = pending, []
+            for rest, p, word, live in before:
+                share = p / here[token]
+                if rest[0] == token and len(rest) > 1:
+                    pending.append((rest[1:], share, word, live))
+                elif rest[0] == token and word != END:
+                    pending += self._following(step(live, word)[word], share)
         return _compact(ids, counts, tokens, probs)
+
+    def _following(self, live: Live, share: float) -> list[tuple]:
+        """Return the words that may come: tokens still to write, share, word, live."""
+        shares = forecast(live)
+        share /= sum(shares.values())
+        return [(self._ids(w), share * p, w, live) for w, p in shares.items()]
 
     def _ids(self, word: str) -> tuple[int, ...]:
         if word not in self.pieces:
