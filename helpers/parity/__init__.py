@@ -4,5 +4,3 @@ Read ``compare`` (where they part), ``mistakes`` (GPT-2 as a table), then ``judg
 """
 
 from helpers.parity.compare import compare
-
-__all__ = ["compare"]
