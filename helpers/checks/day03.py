@@ -40,16 +40,10 @@ day03_softmax = exercise(
     wrong={
         "exp(1000) is inf, and inf / inf is nan: subtract the largest "
         "first": lambda z: share(z.exp()),
-        "a row far below the others became 0 / 0: subtract each row's own largest "
-        "logit": lambda z: share((z - z.max()).exp()),
-        "subtract the largest, not the mean": lambda z: share(
-            (z - z.mean(-1, True)).exp()
-        ),
+        "subtract each row's own largest": lambda z: share((z - z.max()).exp()),
         "the last axis is -1, not 1, whatever their number": lambda z: z.softmax(1),
         "dividing by the largest changes the temperature, and so the probabilities: "
         "subtract it": lambda z: share((z / z.amax(-1, True)).exp()),
-        "a logit of -inf must get probability 0, but -inf - -inf is nan: subtract the "
-        "largest": lambda z: 1 / (z[..., None, :] - z[..., None]).exp().sum(-1),
         "these are log-probabilities: the exp is missing": lambda z: z.log_softmax(-1),
         "this is not divided by the sum": lambda z: (z - z.amax(-1, True)).exp(),
     },
@@ -65,8 +59,8 @@ def masked(scores, offset=1, fill=-INF, dim=-1):
 def _causal_hint(case, weights, answer):
     if answer.isnan().all():
         return "every row has a nan: 0 times -inf is nan, so fill in -inf (masked_fill)"
-    ahead = "the future has weight: position t sees keys 0 to t"
-    return ahead if answer.triu(1).any() else None
+    ahead = answer.triu(1).any()
+    return "the future has weight: position t sees keys 0 to t" if ahead else None
 
 
 ZEROS = torch.tensor([[-1.0, 0, 0, 0], [1, -1, 0, 0], [1, 0, -1, 0], [1, 1, 1, 0]])
@@ -80,15 +74,10 @@ day03_causal_weights = exercise(
         "nan: a row sees nothing; it sees itself, triu(1)": partial(masked, offset=0),
         "zeroed after the softmax, then divided by what is left, which may be 0 / 0: "
         "mask before it": lambda s: share(s.softmax(-1).tril()),
-        "weights were zeroed after the softmax, so rows no longer sum to 1: set future "
-        "scores to -inf before it": lambda s: s.softmax(-1).tril(),
-        "the mask must be -inf: where all scores are low, no number is low "
-        "enough": partial(masked, fill=-1e9),
+        "rows must sum to 1: mask before the softmax": lambda s: s.softmax(-1).tril(),
+        "no number is low enough: the mask is -inf": partial(masked, fill=-1e9),
         "0 is no mask, as exp(0) is 1: fill in -inf": partial(masked, fill=0),
-        "a score of exactly 0 is a score: row and column say what is the future, not "
-        "values": lambda s: s.where(s.tril() != 0, -INF).softmax(-1),
-        "subtracting a number is no mask, future scores may be larger: fill in "
-        "-inf": lambda s: (s - 1e9 * torch.ones_like(s).triu(1)).softmax(-1),
+        "a score of 0 is a score": lambda s: s.where(s.tril() != 0, -INF).softmax(-1),
         "the columns sum to 1: softmax goes over the keys": partial(masked, dim=0),
     },
 )
@@ -126,8 +115,6 @@ day03_loss = exercise(
         "others": lambda z, y: _loss(z, y, reduction="sum") / y[:, TAIL].numel(),
         "this is the mean of the rows' means, and rows differ in length: divide once, "
         "at the end": lambda z, y: sum(map(_loss, z.split(1), y.split(1))) / len(y),
-        "the mask was not shifted with the labels: -100 is about the token that is "
-        "predicted": lambda z, y: _loss(z, y.clamp(0).where(y.roll(1, 1) >= 0, -100)),
     },
 )
 
@@ -148,8 +135,6 @@ day03_word_probability = exercise(
         "probabilities were added: a chain multiplies": partial(_word, join=torch.sum),
         "a geometric mean: take no root": lambda z, x, n: _word(z, x, n) ** (1 / n),
         "one token too many: the word has n": lambda z, x, n: _word(z, x, n + 1),
-        "these are the rows at the beginning of the text: take those right before the "
-        "word": lambda z, x, n: _word(z, x, n, lag=len(x) - n),
         "softmax goes over the vocabulary, the last axis": partial(_word, dim=0),
         "only the last n tokens are the word": lambda z, x, n: _word(z, x, len(x) - 1),
     },

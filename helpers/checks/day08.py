@@ -21,10 +21,8 @@ day08_cached_mask = exercise(
     right=_mask,
     wrong={
         "row i is at past + i, not i": lambda past, new: _mask(past, new, -past),
-        "the diagonal moves by past, not by new": lambda p, n: _mask(p, n, n - p),
         "a query sees its own token, too": lambda past, new: _mask(past, new, -1),
         "upside down: True is where a query may look": lambda *sizes: ~_mask(*sizes),
-        "new tokens see each other's future": lambda past, new: _mask(past, new, new),
         "a row for each new token, not for all": lambda past, new: _mask(0, past + new),
         "a query sees the cached tokens, too": lambda past, new: _mask(0, new),
     },
@@ -47,7 +45,6 @@ day08_fold = exercise(
     wrong={
         "w scales W's rows, not its columns": lambda w, b, W, c: (w * W, b @ W + c),
         "the norm's weight is not in the weight": lambda w, b, W, c: (W, b @ W + c),
-        "b goes through old W": lambda w, b, W, c: (w[:, None] * W, (b * w) @ W + c),
         "the norm's bias is forgotten: b @ W": lambda w, b, W, c: (w[:, None] * W, c),
         "c is forgotten, the old bias": lambda w, b, W, c: (w[:, None] * W, b @ W),
         "first the weight, then the bias": lambda *given: _fold(*given)[::-1],
