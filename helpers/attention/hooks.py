@@ -6,6 +6,7 @@ a tensor to the one that takes its place. It is made inside a ``with`` and gone 
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 
 import torch
 from torch import nn
@@ -39,6 +40,20 @@ def change_heads(model, layer: int, change: Change) -> RemovableHandle:
         return (change(split).flatten(2), *args[1:])
 
     return body(model).h[layer].attn.c_proj.register_forward_pre_hook(hook)
+
+
+def record(model, input_ids: torch.Tensor, parts, *, output=False) -> list:
+    """Return what each part reads, or its ``output``, as the model reads the ids."""
+    seen = []
+
+    def keep(part, args, returned):
+        seen.append(returned if output else args[0])
+
+    with ExitStack() as stack:
+        for part in parts:
+            stack.enter_context(part.register_forward_hook(keep))
+        logits_of(model, input_ids)
+    return seen
 
 
 def logits_of(model, input_ids: torch.Tensor) -> torch.Tensor:
