@@ -156,9 +156,12 @@ def test_steps_show_the_distribution_before_and_after_the_rules():
     options = {"rules": [in_place], "pick": sample(1), "max_new_tokens": 6}
     for step in stream(GPT2.from_hf(model), ids, **options):
         with torch.no_grad():
-            probs = model(ids).logits[0, -1].softmax(dim=-1)
+            logits = model(ids).logits[0, -1]
+        probs = logits.softmax(dim=-1)
         after = probs[:12] ** 2 / (probs[:12] ** 2).sum()
         assert torch.allclose(step.before, probs, atol=1e-5)
+        assert torch.allclose(step.logits, logits, atol=1e-4)
+        assert torch.allclose(step.allowed[:12], logits[:12] / 0.5, atol=1e-4)
         assert torch.allclose(step.after[:12], after, atol=1e-5)
         assert step.after[12:].count_nonzero() == 0
         assert step.prob == step.after[step.token].item() > 0
