@@ -5,15 +5,13 @@ import pytest
 
 matplotlib.use("Agg")
 
-from helpers.models import load_model
 from helpers.tokens.documents import document_ids
 from helpers.widgets import TokenExplorer
 
 
 @pytest.fixture(scope="module")
-def prompt():
-    model, tokenizer = load_model("pocket", device="cpu")
-    return model, tokenizer, document_ids(tokenizer, "Once upon a time")
+def prompt(pocket):
+    return *pocket, document_ids(pocket[1], "Once upon a time")
 
 
 @pytest.fixture

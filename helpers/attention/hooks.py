@@ -30,13 +30,10 @@ def change_output(part: nn.Module, change: Change) -> RemovableHandle:
 
 
 def change_heads(model, layer: int, change: Change) -> RemovableHandle:
-    """Let ``change`` see what heads gather, (batch, seq, head, d_head), and replace it.
-
-    A layer's heads stand side by side in what its ``c_proj`` reads.
-    """
+    """Let ``change`` replace what heads gather, (batch, seq, head, d_head)."""
 
     def hook(projection, args):
-        split = args[0].unflatten(-1, (model.config.n_head, -1))
+        split = args[0].unflatten(-1, (model.config.n_head, -1))  # heads side by side
         return (change(split).flatten(2), *args[1:])
 
     return body(model).h[layer].attn.c_proj.register_forward_pre_hook(hook)

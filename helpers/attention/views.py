@@ -53,10 +53,7 @@ def show_model(model, tokenizer, text: str, *, max_tokens: int = MAX_TOKENS) -> 
 def show_neurons(
     model, tokenizer, text: str, *, layer: int = 0, head=0, max_tokens=MAX_TOKENS
 ) -> View:
-    """Show bertviz's neuron view: the query and keys behind the weights of one head.
-
-    The arguments are those of ``show_heads``; other heads can be chosen in the view.
-    """
+    """Show bertviz's neuron view, query and keys of a head; see ``show_heads``."""
     from bertviz import neuron_view
 
     check_heads(model, [(layer, head)])

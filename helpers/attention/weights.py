@@ -56,11 +56,7 @@ def projections(model, input_ids: torch.Tensor) -> tuple[torch.Tensor, ...]:
 
 @contextmanager
 def eager(model) -> Iterator[None]:
-    """Let the model compute its weights one by one while this is open.
-
-    The default implementation never holds them: asked for them, it returns an empty
-    tuple and says nothing.
-    """
+    """Let the model compute its weights while this is open; its default has none."""
     if not hasattr(model, "set_attn_implementation"):
         kind = type(model).__name__
         advice = "give the model that load_model returns"

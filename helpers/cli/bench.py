@@ -42,10 +42,7 @@ class Times(NamedTuple):
 
 
 def take_turns(runs: list[Callable], repeats: int, steps: int) -> list[Times]:
-    """Return each function's seconds per step, in turns, after one to warm up.
-
-    A function may return its own seconds; else its whole call is timed.
-    """
+    """Return each one's seconds per step, its own or as timed; one turn warms up."""
     seconds = [[] for _ in runs]
     for turn in range(repeats + 1):
         for run, found in zip(runs, seconds, strict=True):

@@ -68,10 +68,7 @@ def run(options: argparse.Namespace) -> int | None:
 
 
 def variables(token: str) -> dict:
-    """Return the environment variables that keep the server and its kernels apart.
-
-    The settings and workspaces of another JupyterLab of the user's stay out of it.
-    """
+    """Return variables that keep the server apart from a JupyterLab of the user's."""
     chosen = {"JUPYTER_TOKEN": token, "JUPYTER_PREFER_ENV_PATH": "1"}
     settings = ROOT / ".venv" / "jupyter"
     if settings.parent.is_dir():

@@ -15,10 +15,7 @@ from helpers.tokens import pretokenise as words
 
 
 def distinct_n(texts: Sequence, n: int = 2) -> float:
-    """Return how many different ``n``-grams there are, per ``n``-gram of all texts.
-
-    1 is the most diverse. Source: Li et al. 2016, who divide by the number of words.
-    """
+    """Return different ``n``-grams, per ``n``-gram of all (after Li et al. 2016)."""
     expect("n", n, whole(100), "a whole number from 1 to 100")
     grams = [gram for text in _several(texts, 1) for gram in _ngrams(_items(text), n)]
     if not grams:

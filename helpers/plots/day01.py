@@ -8,10 +8,7 @@ from helpers.plots.style import new_axes, share_bars
 
 
 def parameter_parts(counts: Mapping[str, Mapping[str, int]]):
-    """Draw how the parameters of each model are shared out, and their number.
-
-    ``counts``: {model: {part: number of parameters}}, the parts in one order.
-    """
+    """Draw the shares of parameters: {model: {part: number}}, parts in one order."""
     title = "Bigger GPT-2s grow in their blocks, not in their words"
     ax = share_bars(counts, title=title, size=(6, 0.55 * len(counts) + 1.4), columns=5)
     for row, parts in enumerate(counts.values()):

@@ -6,10 +6,7 @@ from helpers.plots.style import new_axes
 
 
 def compression_curves(curves: Mapping[str, Mapping[int, float]], *, ax=None):
-    """Draw tokens per word against the number of merges, a labelled line per text.
-
-    ``curves``: {name of the text: {number of merges: tokens per word}}.
-    """
+    """Draw tokens per word against merges: {text: {merges: tokens per word}}."""
     ax = new_axes(ax, title="Merges help the text they were learned from")
     for name, curve in curves.items():
         (line,) = ax.plot(list(curve), list(curve.values()), marker="o", markersize=3)

@@ -11,11 +11,7 @@ REST = "(others)"  # all other words together; always the last bar
 
 
 def next_word_bars(truth, model, *, title="", note="", top=6, ax=None):
-    """Draw two distributions over the next word as pairs of bars.
-
-    The words shown are the likeliest by either of the two, ``"(others)"`` last if it
-    is among them. The note stands below the title.
-    """
+    """Draw two next-word distributions as pairs of bars, a note below the title."""
     ax = new_axes(ax, title=title, size=(6, 0.9 + 0.42 * top))
     likely = {*truth, *model}
     both = {word: (truth.get(word, 0.0), model.get(word, 0.0)) for word in likely}

@@ -44,10 +44,7 @@ def cost_curves(lengths, costs, *, title="", ax=None):
 
 
 def padded_rows(batches, *, pad, title=""):
-    """Draw batches of token texts as grids, pads grey, the last column framed.
-
-    The text of the ``pad`` marks the pads; the first token of a text is another.
-    """
+    """Draw batches of token texts, each ``pad`` grey, the last column framed."""
     axes = grid(1, len(batches), size=(7.2, 1.9), title=title, names=batches)[0]
     for ax, rows in zip(axes, batches.values(), strict=True):
         real = [[text != pad for text in texts] for texts in rows]

@@ -14,11 +14,7 @@ ROLES = {"lookup heads": ORANGE, "previous-token heads": BLUE}  # all others gre
 def weight_map(
     weights, tokens, *, rows=None, scale="attention weight", title="", ax=None
 ):
-    """Draw a matrix (rows, tokens) of numbers from 0 to 1 as colours, with a scale.
-
-    Without names for its ``rows`` it is a square of attention weights: the tokens that
-    look are its rows, those looked at its columns.
-    """
+    """Draw (rows, tokens) as colours; without ``rows``, which token looks at which."""
     height = 0.9 + (0.21 if rows is None else 0.4) * len(weights)
     ax = new_axes(ax, title=title, size=(max(4.2, 1.8 + 0.21 * len(tokens)), height))
     image = heatmap(ax, weights, aspect="auto")
@@ -116,10 +112,7 @@ def score_maps(scores, *, title=""):
 
 
 def dose_lines(curves, *, measure="", title="", ax=None):
-    """Draw a measure against the number of heads silenced.
-
-    A choice of heads has several curves where it was drawn by lot several times.
-    """
+    """Draw a measure against the number of heads silenced, a curve for each draw."""
     ax = new_axes(ax, title=title)
     for name, several in curves.items():
         colour = ROLES.get(name, GREY)

@@ -30,10 +30,7 @@ def new_axes(ax=None, *, title: str, size: tuple[float, float] | None = None):
 
 
 def grid(rows: int, columns: int, *, size, title: str, names=(), **options):
-    """Return new axes (rows, columns) under one title, and each below its name.
-
-    Where there are fewer names than places, the last axes are left out of the picture.
-    """
+    """Return new axes (rows, columns) under one title, without those left unnamed."""
     plt.style.use(STYLE)
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, **options)
     figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold")

@@ -8,7 +8,7 @@ import torch
 from helpers.cli import bench, command_line
 from helpers.cli.bench import Times, mean_loss, row, take_turns
 from helpers.gpt2 import GPT2
-from helpers.models import ModelError, load_model
+from helpers.models import ModelError
 from helpers.options import UsageError
 from tests.random_models import random_model
 
@@ -36,8 +36,8 @@ def test_a_row_shows_speeds_and_their_ratio():
     assert [*found.values()] == ["200 (400)", "400 (800)", "2.00x", "50 %", "note"]
 
 
-def test_mean_loss_is_the_library_s():
-    model, tokenizer = load_model("pocket", device="cpu")
+def test_mean_loss_is_the_library_s(pocket):
+    model, tokenizer = pocket
     text, end = "Once upon a time", tokenizer.eos_token_id
     ids = torch.tensor([[end, *tokenizer(text)["input_ids"], end]])
     with torch.no_grad():

@@ -4,7 +4,6 @@ import math
 
 import pytest
 
-from helpers.decoding import sample, temperature
 from helpers.evaluation import frontier
 from helpers.evaluation.frontier import Verdict
 from helpers.tokens.byte_level import pretokenise as words
@@ -25,15 +24,6 @@ def test_a_batch_writes_what_each_row_would_write_alone(engine):
     assert together == alone
     pairs = zip(together, prompts, strict=True)
     assert all(text.startswith(prompt) and text != prompt for text, prompt in pairs)
-
-
-def test_stories_end_before_the_end_token_and_heat_changes_them(engine, world):
-    prompts = frontier.beginnings(world, 4)
-    hot = {"rules": [temperature(1.5)], "pick": sample(0)}
-    cold = frontier.write(*engine, prompts)
-    warm = frontier.write(*engine, prompts, **hot)
-    assert cold != warm
-    assert not any("<|endoftext|>" in text for text in cold + warm)
 
 
 def test_the_verdict_counts_words_up_to_the_first_slip(world):

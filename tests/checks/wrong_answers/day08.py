@@ -52,12 +52,9 @@ def _with_whole_parts(block, x, heads, bend=None):
 WRONG = {
     "day08_cached_mask": {
         "True and False": lambda past, new: _mask(past, new).float(),
-        "of shape (3, 8), got": lambda past, new: _mask(past, new).T,
     },
     "day08_fold": {
         "bias was changed in place": lambda w, b, W, c: (w, c.add_(b @ W)),
-        "expected a tuple": lambda *given: _fold(*given)[0],
-        "of shape (5,), got": lambda *g: (_fold(*g)[0], _fold(*g)[1][None]),
     },
     "day08_step_flops": {
         "hides it": lambda c, n: (
