@@ -21,14 +21,8 @@ class TokenExplorer(ipywidgets.VBox):
     """One token being chosen, step by step: logits, rules, distribution, choice.
 
     A slider walks through the text; the others change the rules, and the text with
-    them. The static twin is ``helpers.plots.day04.token_choice``.
-
-    Args:
-        model: the engine, or a causal language model of transformers.
-        tokenizer: the model's.
-        input_ids: (1, seq), the prompt.
-        max_new_tokens: how long a text to walk through; it may end earlier.
-        top: how many tokens are drawn.
+    them. The model is as in ``generate``, ``input_ids`` (1, seq) the prompt; ``top``
+    tokens are drawn. The static twin is ``helpers.plots.day04.token_choice``.
     """
 
     def __init__(

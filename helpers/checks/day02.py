@@ -31,8 +31,7 @@ day02_count_pairs = exercise(
         "add the word's count, not 1": lambda words: _pairs(dict.fromkeys(words, 1)),
         "a key is a pair, not joined": _counting(lambda s: map("".join, pairwise(s))),
         "a pair may be in several words: add to its count": partial(_pairs, before=0),
-        "each time counts, overlapping or not: 'aaa' has the pair ('a', 'a') "
-        "twice": _counting(lambda symbols: set(pairwise(symbols))),
+        "'aaa' has the pair ('a', 'a') twice": _counting(lambda s: set(pairwise(s))),
         "a pair is two symbols, not letters": _counting(lambda s: pairwise("".join(s))),
         "the last pair of a word is missing": _counting(lambda s: pairwise(s[:-1])),
     },
@@ -137,8 +136,7 @@ day02_pad = exercise(
         "you padded on the left: the pads go on the right": partial(_pad, way=-1),
         "pad to the longest row, which need not be the first": partial(_pad, most=next),
         "the mask is upside down: 1 is a token": partial(_pad, token=0, pad=1),
-        "the pad's id may be a token of the text too, as <|endoftext|> is for GPT-2: "
-        "the mask comes from the lengths, not from the ids": _mask_by_id,
+        "the pad's id may be in the text: the mask comes from lengths": _mask_by_id,
         "take lengths before padding: pads have mask 0": partial(_pad, pad=1),
         "input_ids first, then the mask": lambda rows, pad_id: _pad(rows, pad_id)[::-1],
         "the pads are `pad_id`, and not always 0": lambda rows, pad_id: _pad(rows, 0),

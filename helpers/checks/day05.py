@@ -20,8 +20,6 @@ day05_score = exercise(
         "a negative power needs no case": lambda x, a: sum(x) / len(x) ** abs(a),
         "divide by the length, do not multiply": lambda x, a: sum(x) * len(x) ** a,
         "n ** penalty, not n * penalty": lambda x, a: sum(x) / (len(x) * a),
-        "this is the form of Wu et al. (2016), with ((5 + n) / 6) ** length_penalty; "
-        "here it is n ** length_penalty": lambda x, a: sum(x) / ((5 + len(x)) / 6) ** a,
         "the sign is wrong: scores are negative": lambda x, a: -sum(x) / len(x) ** a,
         "n counts new tokens, not the start": lambda x, a: sum(x) / (len(x) + 1) ** a,
     },
@@ -153,8 +151,7 @@ day05_beam_search = exercise(
     right=_search(),
     wrong={
         "what still runs counts, too": _search(pool=lambda ended, on: ended or on),
-        "the place of a text that ended was filled: here it is empty until the next "
-        "step, unlike the library's": _search(keep=_fill),
+        "a text that ended leaves its place empty for a step": _search(keep=_fill),
         "the beam shrank for good: each step keeps up to num_beams again, however many "
         "have ended": _search(keep=lambda g, k, e: _keep(g, k - len(e), e)),
         "compare scores, not log-probabilities": _search(rank=lambda total, *_: total),

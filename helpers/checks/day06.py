@@ -100,8 +100,7 @@ day06_min_p = exercise(
     right=_min_p,
     wrong={
         "p is a share of the largest one": lambda z, p: _forbid(z, z.softmax(-1) < p),
-        "the largest of the whole batch was taken: the likeliest token must be that of "
-        "each row": lambda z, p: _forbid(z, z < z.max() + math.log(p)),
+        "take each row's largest": lambda z, p: _forbid(z, z < z.max() + math.log(p)),
         "logits have no scale, so shares of the largest logit mean nothing: compare "
         "probabilities, or add log p": lambda z, p: _forbid(z, z < p * z.amax(1, True)),
         "a token that is exactly p times as probable stays: less than that is "

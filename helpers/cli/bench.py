@@ -186,19 +186,14 @@ def read_options(arguments: list[str]) -> argparse.Namespace:
     add = parser.add_argument
     add("--quick", action="store_true", help="the pocket model only")
     add("--model", help="beside pocket; default: $COURSE_MODEL, or gpt2's size, random")
-    add("--repeats", type=count, default=5, help="turns (5)")
-    add("--tokens", type=count, default=40, help="written in a turn (40)")
-    add("--texts", type=count, default=40, help="for the perplexity (40)")
+    add("--repeats", type=int, default=5, help="turns (5)")
+    add("--tokens", type=int, default=40, help="written in a turn (40)")
+    add("--texts", type=int, default=40, help="for the perplexity (40)")
     options = parser.parse_args(arguments)
+    if min(options.repeats, options.tokens, options.texts) < 1:
+        parser.error("expected --repeats, --tokens and --texts from 1")
     if options.quick and options.model:
         parser.error("--quick is for the pocket model: leave out --quick or --model")
     named = options.model or (not options.quick and os.environ.get("COURSE_MODEL"))
     options.model = None if named == "pocket" else named
     return options
-
-
-def count(text: str) -> int:
-    """Return a whole number from 1; argparse tells of what is none."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 1, got {text!r}")
-    return int(text)

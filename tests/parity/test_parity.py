@@ -235,8 +235,6 @@ def test_a_model_of_another_size_is_refused(reference, ids, build, message):
     ("ids", "message"),
     [
         ([[0]], r"expected 2 to 128 tokens as input_ids, got \(1, 1\)"),
-        ([[1, 97]], "token id 97 is outside the vocabulary, 0 … 96"),
-        ([[0] * 25], "25 tokens, but the model reads at most 24"),
         ([[[0, 0, 0]] * 2], r"expected input_ids \(batch, seq\)"),
     ],
 )
