@@ -79,11 +79,10 @@ def trouble(name: str, pin: str, places: list[str]) -> str | None:
 def look_at_pocket(root: Path) -> str:
     """Compare the pocket model's files with their checksums."""
     folder = root / "data" / "pocket-gpt2"
-    lines = (folder / "SHA256SUMS").read_text("utf-8").splitlines()
-    sums = [line.split() for line in lines if line.strip()]
-    for checksum, name in sums:
-        content = (folder / name).read_bytes()
-        if hashlib.sha256(content).hexdigest() != checksum:
+    words = (folder / "SHA256SUMS").read_text("utf-8").split()
+    sums = dict(zip(words[1::2], words[::2], strict=True))
+    for name, checksum in sums.items():
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != checksum:
             raise UsageError(f"{folder / name} is damaged")
     if not sums:
         raise UsageError(f"{folder / 'SHA256SUMS'} is empty")

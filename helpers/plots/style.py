@@ -56,11 +56,7 @@ def heatmap(ax, values, **options):
 
 
 def share_bars(wholes: Mapping[str, Mapping[str, float]], *, title, size, columns=3):
-    """Draw wholes as bars of 100 %, the first on top, the same parts in each.
-
-    Shares with room for it bear their number. The names of the parts stand above the
-    bars, in ``columns``. Returns the axes.
-    """
+    """Draw wholes as bars of 100 %, their parts named above in ``columns``."""
     ax = new_axes(title=title, size=size)
     parts, left = list(next(iter(wholes.values()))), [0.0] * len(wholes)
     for part, colour in zip(parts, PARTS, strict=False):

@@ -7,7 +7,6 @@ import pytest
 from helpers.evaluation import frontier
 from helpers.evaluation.frontier import Verdict
 from helpers.tokens.byte_level import pretokenise as words
-from helpers.worlds.mean import Mean
 from helpers.worlds.world import FRESH
 
 
@@ -70,9 +69,3 @@ def test_slips_are_counted_per_word_tried():
     assert rates.pop("median word") == 13.5  # the 18th and the 9th
     assert rates == pytest.approx({"grammar": 1000 / 21, "ending": 1000 / 21})
     assert math.isnan(frontier.slips([Verdict(9, 9, None)])["median word"])
-
-
-def test_a_table_has_the_error_beside_each_measure():
-    point = frontier.Point(8, *[Mean(0.5, 0.1)] * 4)
-    row = frontier.table({"p = 0.9": point})["p = 0.9"]
-    assert list(row)[:3] == ["n", "whole", "± whole"] and row["± told"] == 0.1
