@@ -23,9 +23,8 @@ def show_heads(
 ) -> View:
     """Show bertviz's head view: lines from each token to those it looks at.
 
-    The model is a GPT-2 of transformers. The end token is put in front of the text;
-    longer ones than ``max_tokens`` are cut, and a note says so. ``layer`` and ``heads``
-    (a list; None is all of them) are shown first, others can be chosen in the view.
+    The model is a GPT-2 of transformers; the end token is put in front of the text. A
+    note says if it is cut. ``layer`` and ``heads`` (a list; None: all) are shown first.
     """
     from bertviz import head_view
 

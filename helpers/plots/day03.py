@@ -71,9 +71,8 @@ def entropy_scatter(truth, model, *, title="", ax=None):
 def surprise_lines(words, lines, *, mark, world, title="", ax=None):
     """Draw the surprise of each word, in nats, a line per text.
 
-    The texts share their ``words`` but for word ``mark``, which gets a vertical line;
-    there the lines carry their names. The surprise of the ``world`` itself is a thin
-    grey line with its name at its highest peak.
+    The texts share their ``words`` but for word ``mark``, where the lines carry their
+    names. The surprise of the ``world`` itself is a thin grey line.
     """
     ax = new_axes(ax, title=title, size=(6, 4))
     top = max(max(costs) for costs in [*lines.values(), world])

@@ -62,8 +62,7 @@ def padded_rows(batches, *, pad, title=""):
 def token_choice(logits, allowed, *, chosen, name, top=8, title=""):
     """Draw one token being chosen: logits, logits after the rules, probabilities.
 
-    Shapes: both (vocab,). Shown are the ``top`` largest logits, and the chosen token
-    if it is not among them. ``name`` gives the text of a token id.
+    Shapes: both (vocab,). Shown are the ``top`` largest logits and the chosen token.
     """
     tokens = logits.topk(min(top, len(logits))).indices.tolist()
     tokens += [chosen] if chosen not in tokens else []

@@ -129,9 +129,8 @@ def dose_lines(curves, *, measure="", title="", ax=None):
 def choice_points(named, others, *, groups, measure="", title="", ax=None):
     """Draw a measure for choices of heads to be silenced, each choice a point.
 
-    ``named``: what a choice is called, written beside its point, to (heads silenced,
-    what is left of the measure). ``others``: points of the control, without names.
-    ``groups``: what the two kinds of points are called.
+    ``named``: name of a choice to (heads silenced, what is left of the measure).
+    ``others``: such points of the control. ``groups``: names of the two kinds.
     """
     ax = new_axes(ax, title=title)
     points = [*named.values()], [(n + 0.1, left) for n, left in others]  # none hidden
@@ -185,9 +184,8 @@ def ranked_costs(costs, *, groups, title=""):
 def effect_scatter(weights, effects, *, marks, floor=1e-05, title="", ax=None):
     """Draw the effect of cutting each line against its weight, both on log axes.
 
-    ``weights`` and ``effects`` are of the same lines, in any shape; smaller numbers
-    than ``floor`` are drawn there. ``marks``: name to (weight, effect) of lines to be
-    pointed at.
+    ``weights`` and ``effects`` are of the same lines, in any shape, drawn no lower than
+    ``floor``. ``marks``: name to (weight, effect) of lines to be pointed at.
     """
     ax = new_axes(ax, title=title, size=(6, 4))
     x, y = (numbers.flatten().clamp(min=floor) for numbers in (weights, effects))
