@@ -1,4 +1,4 @@
-"""Checks for day 3: softmax, the causal mask, the loss, the probability of a word."""
+"""Checks for day 3: softmax, who peeks, the loss, what was forgotten."""
 
 import math
 from functools import partial
@@ -62,34 +62,62 @@ def masked(scores, offset=1, fill=-INF, dim=-1):
     return scores.masked_fill(future, fill).softmax(dim)
 
 
-def _causal_hint(case, weights, answer):
-    if answer.isnan().all():
-        return "every row has a nan: 0 times -inf is nan, so fill in -inf (masked_fill)"
-    ahead = "the future has weight: position t sees keys 0 to t"
-    return ahead if answer.triu(1).any() else None
+def _sums(ids, future=()):
+    """Return toy logits (1, seq, 7) of the past, and of (row, later token) besides."""
+    ids = torch.as_tensor(ids)
+    logits = torch.eye(7)[ids].cumsum(1)  # row t: how often each id came up to t
+    for row, later in future:
+        if later < ids.shape[1]:
+            logits[:, row] += torch.eye(7)[ids[:, later]]
+    return logits
 
 
-ZEROS = torch.tensor([[-1.0, 0, 0, 0], [1, -1, 0, 0], [1, 0, -1, 0], [1, 1, 1, 0]])
-AHEAD, LOW = torch.ones(3, 3).triu(1) * 1e30, torch.full((3, 3), -1e30)
-day03_causal_weights = exercise(
-    "causal_weights(scores): (T, T) attention scores to causal attention weights.",
-    cases=[(s,) for s in (_random((5, 5)), ZEROS, AHEAD, LOW, torch.ones(1, 1))],
-    hint=_causal_hint,
-    right=masked,
+def _rounding(ids):
+    return _sums(ids) + 1e-6 * ids.sum()  # as sums in another order may differ
+
+
+def _average(ids):
+    return torch.eye(7)[ids].mean(1, keepdim=True) + _sums(ids)
+
+
+PEEKING = [partial(_sums, future=pairs) for pairs in ([(1, 2)], [(2, 5)], [(3, 4)])]
+NEXT = partial(_sums, future=[(t, t + 1) for t in range(5)])
+
+
+def _peeks(logits_of, input_ids, places=None, rows=slice, atol=1e-3, new=None):
+    before = logits_of(input_ids)
+    for t in places or range(1, input_ids.shape[1]):
+        other = input_ids.clone()
+        other[0, t] = (input_ids[0, t] + 1) % before.shape[-1] if new is None else new
+        moved = (logits_of(other) - before).abs().amax(-1)[0] > atol
+        if moved[rows(t)].any():
+            return True
+    return False
+
+
+day03_peeks = exercise(
+    "peeks(logits_of, input_ids): whether a row of logits depends on a later token.",
+    cases=[
+        (model, torch.tensor([[4, 1, 0, 6, 2, 3]]))
+        for model in (_sums, _rounding, _average, *PEEKING, NEXT)
+    ],
+    right=_peeks,
     wrong={
-        "nan: a row sees nothing; it sees itself, triu(1)": partial(masked, offset=0),
-        "zeroed after the softmax, then divided by what is left, which may be 0 / 0: "
-        "mask before it": lambda s: share(s.softmax(-1).tril()),
-        "weights were zeroed after the softmax, so rows no longer sum to 1: set future "
-        "scores to -inf before it": lambda s: s.softmax(-1).tril(),
-        "the mask must be -inf: where all scores are low, no number is low "
-        "enough": partial(masked, fill=-1e9),
-        "0 is no mask, as exp(0) is 1: fill in -inf": partial(masked, fill=0),
-        "a score of exactly 0 is a score: row and column say what is the future, not "
-        "values": lambda s: s.where(s.tril() != 0, -INF).softmax(-1),
-        "subtracting a number is no mask, future scores may be larger: fill in "
-        "-inf": lambda s: (s - 1e9 * torch.ones_like(s).triu(1)).softmax(-1),
-        "the columns sum to 1: softmax goes over the keys": partial(masked, dim=0),
+        "this says that every model peeks: a row may depend on its own token and on "
+        "those before it": partial(_peeks, rows=lambda t: slice(t + 1)),
+        "only the last token was changed: a row in the middle may look at one in the "
+        "middle": partial(_peeks, places=[5]),
+        "only the first row was watched: any row may peek": partial(
+            _peeks, rows=lambda t: slice(0, 1)
+        ),
+        "only the row just before was watched: a row may look far ahead": partial(
+            _peeks, rows=lambda t: slice(t - 1, t)
+        ),
+        "a model that only rounds differently does not peek: allow for 1e-3": partial(
+            _peeks, atol=0
+        ),
+        "one token was 0 already, so writing a 0 changed nothing: choose another "
+        "id": partial(_peeks, new=0),
     },
 )
 ALL, TAIL, HEAD = slice(None), slice(1, None), slice(0, -1)
@@ -132,25 +160,63 @@ day03_loss = exercise(
 )
 
 
-def _word(logits, input_ids, n, lag=1, dim=-1, join=torch.prod):
-    places = torch.arange(len(input_ids) - n, len(input_ids))
-    return join(logits.double().softmax(dim)[places - lag, input_ids[places]])
+def _moved(p, q):
+    return sum(abs(p.get(word, 0) - q.get(word, 0)) for word in {*p, *q}) / 2
 
 
-day03_word_probability = exercise(
-    "word_probability(logits, input_ids, n): P(last n tokens | those before them).",
-    cases=[(_random((6, 9)), torch.tensor([4, 0, 7, 2, 8, 5]), n) for n in (2, 1, 4)],
-    same=partial(values.same, atol=1e-9),
-    right=_word,
+def _deaf(text, changes, truth_of, belief_of):
+    """How much more each change moves the truth than the belief."""
+    return {
+        word: _moved(truth_of(text), truth_of(other))
+        - _moved(belief_of(text), belief_of(other))
+        for word, other in changes.items()
+    }
+
+
+def _most(scores, least=0.1):
+    word = max(scores, key=scores.get)
+    return word if scores[word] >= least else None
+
+
+def _forgotten(*case):
+    return _most(_deaf(*case))
+
+
+def _case(truths, beliefs):
+    """A text of four words, and the chance of " yes" after each is exchanged."""
+    names = ("a shy old fox.", " shy", " old", " fox")
+
+    def of(chances):
+        table = dict(zip(names, chances, strict=True))
+        return lambda text: {" yes": table[text], " no": 1 - table[text]}
+
+    changes = {word: word for word in names[1:]}
+    return names[0], changes, of(truths), of(beliefs)
+
+
+STORIES = [
+    ((1, 0.5, 1, 0.5), (0.6, 0.6, 0.6, 0.1)),  # follows the fox, not its shyness
+    ((1, 0.1, 1, 0.5), (1, 0.15, 1, 1)),  # shy moves more, but moves both
+    ((0.8, 0.8, 0.8, 0.1), (0.8, 0.8, 0, 0.5)),  # moved by old for no reason
+    ((1, 0, 1, 0.5), (0.9, 0, 0.9, 0.45)),  # follows all that matters
+    ((0.5, 0.5, 0.5, 0.5), (0.1, 0.1, 0.05, 0.1)),  # wrong, but not forgetful
+]
+day03_forgotten = exercise(
+    "forgotten(text, changes, truth_of, belief_of): the word that only truth follows.",
+    cases=[_case(*row) for row in STORIES],
+    right=_forgotten,
     wrong={
-        "scored by logits that have read the token: take t - 1": partial(_word, lag=0),
-        "this is the log-probability: take exp": lambda z, x, n: _word(z, x, n).log(),
-        "probabilities were added: a chain multiplies": partial(_word, join=torch.sum),
-        "a geometric mean: take no root": lambda z, x, n: _word(z, x, n) ** (1 / n),
-        "one token too many: the word has n": lambda z, x, n: _word(z, x, n + 1),
-        "these are the rows at the beginning of the text: take those right before the "
-        "word": lambda z, x, n: _word(z, x, n, lag=len(x) - n),
-        "softmax goes over the vocabulary, the last axis": partial(_word, dim=0),
-        "only the last n tokens are the word": lambda z, x, n: _word(z, x, len(x) - 1),
+        "this is where the truth moves most; ask whether the belief moves with "
+        "it": lambda x, c, p, q: _most(_deaf(x, c, p, lambda text: {})),
+        "where the belief moves less than the truth by 0.1 nowhere, nothing was "
+        "forgotten: return None": lambda *case: _most(_deaf(*case), -1),
+        "a belief that moves where the truth does not is superstition, no "
+        "forgetting": lambda *case: _most({w: abs(d) for w, d in _deaf(*case).items()}),
+        "this is where the belief moves least; most words need move "
+        "nothing": lambda x, c, p, q: min(c, key=lambda w: _moved(q(x), q(c[w]))),
+        "this compares belief with truth after each change: ask how far each has "
+        "moved": lambda x, c, p, q: _most({w: _moved(p(c[w]), q(c[w])) for w in c}),
+        "the other way round: the truth must move, and the belief must "
+        "not": lambda x, c, p, q: _forgotten(x, c, q, p),
     },
 )
