@@ -62,26 +62,14 @@ def masked(scores, offset=1, fill=-INF, dim=-1):
     return scores.masked_fill(future, fill).softmax(dim)
 
 
-def _sums(ids, future=()):
-    """Return toy logits (1, seq, 7) of the past, and of (row, later token) besides."""
-    ids = torch.as_tensor(ids)
-    logits = torch.eye(7)[ids].cumsum(1)  # row t: how often each id came up to t
-    for row, later in future:
+def _toy(ids, ahead=(), noise=0.0):
+    """Logits (1, seq, 7) that count the past, and the later token of each pair."""
+    rows = torch.eye(7)[ids]
+    logits = rows.cumsum(1) + noise * ids.sum()  # sums in another order differ a bit
+    for row, later in ahead:
         if later < ids.shape[1]:
-            logits[:, row] += torch.eye(7)[ids[:, later]]
+            logits[:, row] += rows[:, later]
     return logits
-
-
-def _rounding(ids):
-    return _sums(ids) + 1e-6 * ids.sum()  # as sums in another order may differ
-
-
-def _average(ids):
-    return torch.eye(7)[ids].mean(1, keepdim=True) + _sums(ids)
-
-
-PEEKING = [partial(_sums, future=pairs) for pairs in ([(1, 2)], [(2, 5)], [(3, 4)])]
-NEXT = partial(_sums, future=[(t, t + 1) for t in range(5)])
 
 
 def _peeks(logits_of, input_ids, places=None, rows=slice, atol=1e-3, new=None):
@@ -95,12 +83,12 @@ def _peeks(logits_of, input_ids, places=None, rows=slice, atol=1e-3, new=None):
     return False
 
 
+PEEKING = [(1, 2)], [(2, 5)], [(3, 4)], [(t, t + 1) for t in range(5)]
+TOYS = [partial(_toy, ahead=pairs) for pairs in ([], *PEEKING)]
+TOYS.append(partial(_toy, noise=1e-6))
 day03_peeks = exercise(
     "peeks(logits_of, input_ids): whether a row of logits depends on a later token.",
-    cases=[
-        (model, torch.tensor([[4, 1, 0, 6, 2, 3]]))
-        for model in (_sums, _rounding, _average, *PEEKING, NEXT)
-    ],
+    cases=[(toy, torch.tensor([[4, 1, 0, 6, 2, 3]])) for toy in TOYS],
     right=_peeks,
     wrong={
         "this says that every model peeks: a row may depend on its own token and on "
@@ -108,12 +96,12 @@ day03_peeks = exercise(
         "only the last token was changed: a row in the middle may look at one in the "
         "middle": partial(_peeks, places=[5]),
         "only the first row was watched: any row may peek": partial(
-            _peeks, rows=lambda t: slice(0, 1)
+            _peeks, rows=lambda t: slice(1)
         ),
-        "only the row just before was watched: a row may look far ahead": partial(
+        "only the row just before was watched: others may look farther": partial(
             _peeks, rows=lambda t: slice(t - 1, t)
         ),
-        "a model that only rounds differently does not peek: allow for 1e-3": partial(
+        "a model that rounds differently does not peek: allow for 0.001": partial(
             _peeks, atol=0
         ),
         "one token was 0 already, so writing a 0 changed nothing: choose another "
@@ -165,12 +153,10 @@ def _moved(p, q):
 
 
 def _deaf(text, changes, truth_of, belief_of):
-    """How much more each change moves the truth than the belief."""
-    return {
-        word: _moved(truth_of(text), truth_of(other))
-        - _moved(belief_of(text), belief_of(other))
-        for word, other in changes.items()
-    }
+    def move(of, other):
+        return _moved(of(text), of(other))
+
+    return {w: move(truth_of, x) - move(belief_of, x) for w, x in changes.items()}
 
 
 def _most(scores, least=0.1):
@@ -178,22 +164,18 @@ def _most(scores, least=0.1):
     return word if scores[word] >= least else None
 
 
-def _forgotten(*case):
-    return _most(_deaf(*case))
-
-
 def _case(truths, beliefs):
-    """A text of four words, and the chance of " yes" after each is exchanged."""
-    names = ("a shy old fox.", " shy", " old", " fox")
+    """The chance of one next word in a text, and after each of its words changed."""
 
     def of(chances):
-        table = dict(zip(names, chances, strict=True))
-        return lambda text: {" yes": table[text], " no": 1 - table[text]}
+        odds = [{" yes": chance, " no": 1 - chance} for chance in chances]
+        known = [{word: p for word, p in row.items() if p} for row in odds]
+        return dict(zip(TEXTS, known, strict=True)).get
 
-    changes = {word: word for word in names[1:]}
-    return names[0], changes, of(truths), of(beliefs)
+    return TEXTS[0], {word: word for word in TEXTS[1:]}, of(truths), of(beliefs)
 
 
+TEXTS = ("a shy old fox.", " shy", " old", " fox")
 STORIES = [
     ((1, 0.5, 1, 0.5), (0.6, 0.6, 0.6, 0.1)),  # follows the fox, not its shyness
     ((1, 0.1, 1, 0.5), (1, 0.15, 1, 1)),  # shy moves more, but moves both
@@ -204,19 +186,17 @@ STORIES = [
 day03_forgotten = exercise(
     "forgotten(text, changes, truth_of, belief_of): the word that only truth follows.",
     cases=[_case(*row) for row in STORIES],
-    right=_forgotten,
+    right=lambda *case: _most(_deaf(*case)),
     wrong={
         "this is where the truth moves most; ask whether the belief moves with "
         "it": lambda x, c, p, q: _most(_deaf(x, c, p, lambda text: {})),
-        "where the belief moves less than the truth by 0.1 nowhere, nothing was "
-        "forgotten: return None": lambda *case: _most(_deaf(*case), -1),
+        "where the difference is below 0.1 for all words, none was forgotten: return "
+        "None": lambda *case: _most(_deaf(*case), -1),
         "a belief that moves where the truth does not is superstition, no "
         "forgetting": lambda *case: _most({w: abs(d) for w, d in _deaf(*case).items()}),
         "this is where the belief moves least; most words need move "
         "nothing": lambda x, c, p, q: min(c, key=lambda w: _moved(q(x), q(c[w]))),
         "this compares belief with truth after each change: ask how far each has "
         "moved": lambda x, c, p, q: _most({w: _moved(p(c[w]), q(c[w])) for w in c}),
-        "the other way round: the truth must move, and the belief must "
-        "not": lambda x, c, p, q: _forgotten(x, c, q, p),
     },
 )

@@ -1,6 +1,5 @@
 """Figures of day 3: next words, attention weights, n-grams, where a model is wrong."""
 
-import math
 from collections.abc import Mapping
 
 import torch
@@ -33,7 +32,7 @@ def next_word_bars(truth, model, *, title="", top=6, ax=None):
             ax.text(width, place, text, va="center", color=colour, **SMALL)
     names = [word if word == REST else label(word) for word in words]
     ax.set_yticks(range(len(words)), names)
-    limit = 1.22 * max(0.1, *(max(both[word]) for word in words))
+    limit = 1.3 * max(max(both[word]) for word in words)
     ax.set(xlabel="probability of the next word", xlim=(0, limit))
     ax.set_xticks([tick for tick in ax.get_xticks() if 0 <= tick <= min(1, limit)])
     ax.invert_yaxis()
@@ -87,28 +86,6 @@ def ngram_curves(curves, levels, *, title="", ax=None):
     return ax
 
 
-def probability_scatter(truth, model, *, title="", ax=None):
-    """Draw the model's probability of each possible word against the true one.
-
-    Both are on scales of logarithms; below the dashed lines the model gives a tenth
-    or less of what is right, or ten times as much, and the dots are orange.
-    """
-    ax = new_axes(ax, title=title, size=(6, 4.4))
-    wrong = (model / truth).log().abs() > math.log(10)
-    for chosen, colour in ((~wrong, BLUE), (wrong, ORANGE)):
-        style = {"color": colour, "alpha": 0.4, "s": 12, "linewidths": 0}
-        ax.scatter(truth[chosen], model[chosen].clamp(min=1e-6), **style)
-    ends = torch.tensor([truth.min().item(), 1.0])
-    ax.plot(ends, ends, color=GREY, linewidth=1)
-    for factor in (0.1, 10):
-        ax.plot(ends, factor * ends, color=GREY, linewidth=1, linestyle="--")
-    ax.text(1.1, 1, "equal", color=GREY, va="center", **SMALL)
-    ax.text(1.1, 0.1, "a tenth", color=GREY, va="center", **SMALL)
-    ax.set(xscale="log", yscale="log", ylim=(5e-7, 1.6))
-    ax.set(xlabel="true probability", ylabel="the model's probability")
-    return ax
-
-
 def gap_stems(words, gaps, entropies, *, title="", most=3, ax=None):
     """Draw the divergence at each word upwards, the entropy of the truth downwards.
 
@@ -122,12 +99,9 @@ def gap_stems(words, gaps, entropies, *, title="", most=3, ax=None):
     for place in sorted(places, key=gaps.__getitem__)[-most:]:
         text = f" {label(words[place])}"
         ax.text(place, gaps[place], text, color=ORANGE, ha="center", va="bottom")
-    for height, name in (
-        (0.85 * top, "divergence"),
-        (-0.9 * max(entropies), "entropy"),
-    ):
-        colour = ORANGE if height > 0 else GREY
-        ax.text(0, height, name, color=colour, va="center")
+    right = {"x": len(words) + 1, "va": "center"}
+    ax.text(y=top / 2, s="divergence", color=ORANGE, **right)
+    ax.text(y=-max(entropies) / 2, s="entropy", color=GREY, **right)
     ax.set(xlabel="word of the story", ylabel="nats", ylim=(None, 1.25 * top))
     ax.yaxis.set_major_formatter(lambda nats, _: f"{abs(nats):g}")
     return ax

@@ -55,6 +55,9 @@ WRONG = {
         "input_ids was changed in place": _in_place,
         "expected True or False": lambda logits_of, ids: logits_of(ids),
     },
+    "day03_forgotten": {
+        "raised KeyError": lambda x, c, p, q: max(c, key=lambda w: p(c[w])[" yes"]),
+    },
     "day03_loss": {
         "a number": lambda z, y: _shifted(z, y, reduction="none"),
         "labels was changed in place": lambda z, y: _shifted(z, y.clamp_(min=0)),
