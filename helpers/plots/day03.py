@@ -99,9 +99,10 @@ def gap_stems(words, gaps, entropies, *, title="", most=3, ax=None):
     for place in sorted(places, key=gaps.__getitem__)[-most:]:
         text = f" {label(words[place])}"
         ax.text(place, gaps[place], text, color=ORANGE, ha="center", va="bottom")
-    right = {"x": len(words) + 1, "va": "center"}
+    right = {"x": len(words) + 4, "va": "center"}
     ax.text(y=top / 2, s="divergence", color=ORANGE, **right)
     ax.text(y=-max(entropies) / 2, s="entropy", color=GREY, **right)
     ax.set(xlabel="word of the story", ylabel="nats", ylim=(None, 1.25 * top))
+    ax.set_xlim(-4, len(words) + 2)
     ax.yaxis.set_major_formatter(lambda nats, _: f"{abs(nats):g}")
     return ax
