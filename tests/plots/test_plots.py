@@ -93,6 +93,27 @@ def test_bars_pair_the_likeliest_words_of_either_and_others_come_last():
     assert widths(ax) == [0.7, 0.0, 0.3, 0.2, 0.1, 0.0]
 
 
+def test_each_panel_has_its_name_and_its_bars():
+    axes = day03.next_word_panels(
+        {"a": ({" x": 1.0}, {" x": 0.5})} | {"b": ({" y": 1.0}, {})}
+    )
+    assert [ax.get_title(loc="left") for ax in axes] == ["a", "b"]
+    assert widths(axes[0]) == [1.0, 0.5]
+
+
+def test_divergences_go_up_and_entropies_down_and_the_largest_are_named():
+    ax = day03.gap_stems([" a", " b", "."], [0.1, 2.0, 0.0], [1.0, 0.5, 0.0], most=1)
+    ends = [[line[1, 1] for line in c.get_segments()] for c in ax.collections]
+    assert ends == [[-1.0, -0.5, 0.0], [0.1, 2.0, 0.0]]
+    assert written(ax) == [" ·b", "divergence", "entropy"]
+
+
+def test_levels_lie_beside_the_curves():
+    ax = day03.ngram_curves({"few": [6.0, 5.0]}, {"network": 1.2, "world": 1.15})
+    assert [line.get_ydata()[0] for line in ax.lines] == [6.0, 1.2, 1.15]
+    assert written(ax) == ["few", "network", "world"]
+
+
 def test_work_maps_show_what_was_read_at_each_step():
     axes = day04.work_maps({"without": [2, 3, 4], "with": [2, 1, 1]})
     assert [ax.get_title(loc="left") for ax in axes] == ["without: 9", "with: 4"]
