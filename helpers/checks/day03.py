@@ -149,6 +149,15 @@ def _deaf(text, changes, truth_of, belief_of):
     return {w: move(truth_of, x) - move(belief_of, x) for w, x in changes.items()}
 
 
+def _half_blind(text, changes, truth_of, belief_of):
+    def move(of, other):
+        return sum(abs(p - of(other).get(word, 0)) for word, p in of(text).items()) / 2
+
+    return _most(
+        {w: move(truth_of, x) - move(belief_of, x) for w, x in changes.items()}
+    )
+
+
 def _most(scores, least=0.1):
     word = max(scores, key=scores.get)
     return word if scores[word] >= least else None
@@ -172,6 +181,7 @@ STORIES = [
     ((0.8, 0.8, 0.8, 0.1), (0.8, 0.8, 0, 0.5)),  # moved by old for no reason
     ((1, 0, 1, 0.5), (0.9, 0, 0.9, 0.45)),  # follows all that matters
     ((0.5, 0.5, 0.5, 0.5), (0.1, 0.1, 0.05, 0.1)),  # wrong, but not forgetful
+    ((1, 0.4, 1, 1), (0.9, 0.6, 0.9, 0.9)),  # a word that was impossible becomes likely
 ]
 day03_forgotten = exercise(
     "forgotten(text, changes, truth_of, belief_of): the word that only truth follows.",
@@ -184,6 +194,7 @@ day03_forgotten = exercise(
         "None": lambda *case: _most(_deaf(*case), -1),
         "a belief that moves where the truth does not is superstition, no "
         "forgetting": lambda *case: _most({w: abs(d) for w, d in _deaf(*case).items()}),
+        "words that only the other distribution has count, too": _half_blind,
         "this is where the belief moves least; most words need move "
         "nothing": lambda x, c, p, q: min(c, key=lambda w: _moved(q(x), q(c[w]))),
         "this compares belief with truth after each change: ask how far each has "
