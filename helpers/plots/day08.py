@@ -1,15 +1,64 @@
-"""Figures of day 8: where parameters and work sit, what the lens sees."""
+"""Figures of day 8: the architecture, losses that fall, what the lens sees."""
 
-from collections.abc import Mapping
+import matplotlib.pyplot as plt
 
-from helpers.plots import style
-from helpers.plots.colours import ink
-from helpers.plots.style import CENTRE, TINY, heatmap, label, new_axes
+from helpers.plots.colours import BLUE, GREEN, GREY, ORANGE, PALE, PURPLE, SKY, ink
+from helpers.plots.style import CENTRE, SMALL, TINY, heatmap, label, new_axes
+
+PLUS = {"boxstyle": "circle,pad=0.15", "fc": SKY, "ec": "white"}
 
 
-def share_bars(counts: Mapping[str, Mapping[str, float]], *, title: str = ""):
-    """Draw the shares of the same parts in several wholes, a bar for each whole."""
-    return style.share_bars(counts, title=title, size=(7, 1.4 + 0.5 * len(counts)))
+def architecture(config):
+    """Draw a GPT-2 from ids to logits: the stream, and what a layer adds to it.
+
+    In each box stand the weights by their names, and the section that builds the part.
+    """
+    title = "One stream runs through: each layer reads it twice, and adds to it twice"
+    ax = new_axes(title=title, size=(9.5, 3.1))
+    ax.axis("off")
+    ax.set(xlim=(-0.7, 13.6), ylim=(-1.4, 2.6))
+    arrow = {"arrowstyle": "->", "color": GREY, "lw": 1.4}
+    ax.annotate("", (12.7, 0), (0.4, 0), arrowprops=arrow | {"lw": 4, "color": SKY})
+    frame = {"fill": False, "ec": PALE, "ls": "--"}
+    ax.add_patch(plt.Rectangle((2.1, -0.45), 7.2, 2.65, **frame))
+    ax.text(2.2, 2.3, f"layer: {config.n_layer} times", color=GREY)
+    boxes = [
+        (1.2, 0, "embed\nwte, wpe\n§2", BLUE),
+        (3.2, 1.4, "layer norm\nln_1\n§3", GREEN),
+        (4.9, 1.4, "attention\nattn\n§4–6", ORANGE),
+        (6.8, 1.4, "layer norm\nln_2\n§3", GREEN),
+        (8.5, 1.4, "feed-forward\nmlp\n§7", PURPLE),
+        (10.2, 0, "layer norm\nln_f\n§3", GREEN),
+        (11.6, 0, "head\nwte again\n§9", BLUE),
+    ]
+    for x, y, text, colour in boxes:
+        style = {"boxstyle": "round", "fc": colour, "ec": "white"}
+        ax.text(x, y, text, color="white", bbox=style, **CENTRE, **SMALL)
+    for start, norm, half, end in ((2.5, 3.2, 4.9, 5.8), (6.2, 6.8, 8.5, 9.0)):
+        ways = [(start, 0.05, norm - 0.3, 0.9), (norm + 0.65, 1.4, half - 0.75, 1.4)]
+        for x, y, *tip in [*ways, (half + 0.1, 0.9, end, 0.2)]:
+            ax.annotate("", tip, (x, y), arrowprops=arrow)
+        ax.text(end, 0, "+", color="white", weight="bold", **CENTRE, bbox=PLUS)
+    names = ["ids\n(batch, seq)", f"the stream: (batch, seq, {config.n_embd})"]
+    names.append(f"logits\n(batch, seq, {config.vocab_size:,})")
+    for x, name in zip((-0.1, 5.7, 12.9), names, strict=True):
+        ax.text(x, -0.95, name, color=GREY, **CENTRE, **SMALL)
+    return ax
+
+
+def loss_curves(curves, marks, *, title, ax=None):
+    """Draw training losses by step, {name: losses}, and heights, {label: loss}."""
+    ax = new_axes(ax, title=title, size=(7, 3.6))
+    for name, losses in curves.items():
+        (line,) = ax.plot(losses)
+        place = (len(losses) + 1, losses[-1])
+        ax.text(*place, name, va="center", color=line.get_color(), weight="bold")
+    for mark, height in marks.items():
+        ax.axhline(height, color=GREY, linestyle="--", linewidth=1)
+        ax.text(1, height + 0.07, mark, color=GREY, **SMALL)
+    ax.set(xlabel="training step", ylabel="loss (nats per byte)", ylim=(0, None))
+    ax.set_xlim(0, 1.25 * max(map(len, curves.values())))
+    return ax
 
 
 def lens_map(chances, guesses, read, came, *, title="", ax=None):
