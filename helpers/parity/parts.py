@@ -24,7 +24,7 @@ def layer_norm(x, weight, bias, eps):
 
 
 def attend(query, key, value):
-    """Gather values, no query from behind itself: each (…, seq, d_head)."""
+    """Gather values from a query's own place and before: each (…, seq, d_head)."""
     scores = query @ key.mT / math.sqrt(query.shape[-1])  # (…, seq, seq)
     future = torch.ones_like(scores).triu(diagonal=1).bool()
     weights = scores.masked_fill(future, -math.inf).softmax(dim=-1)

@@ -1,9 +1,9 @@
-"""Figures of day 8: the architecture, losses that fall, what the lens sees."""
+"""Figures of day 8: the architecture, and losses that fall."""
 
 import matplotlib.pyplot as plt
 
-from helpers.plots.colours import BLUE, GREEN, GREY, ORANGE, PALE, PURPLE, SKY, ink
-from helpers.plots.style import CENTRE, SMALL, TINY, heatmap, label, new_axes
+from helpers.plots.colours import BLUE, GREEN, GREY, ORANGE, PALE, PURPLE, SKY
+from helpers.plots.style import CENTRE, SMALL, new_axes
 
 PLUS = {"boxstyle": "circle,pad=0.15", "fc": SKY, "ec": "white"}
 
@@ -49,41 +49,14 @@ def architecture(config):
 def loss_curves(curves, marks, *, title, ax=None):
     """Draw training losses by step, {name: losses}, and heights, {label: loss}."""
     ax = new_axes(ax, title=title, size=(7, 3.6))
+    longest = max(map(len, curves.values()))
     for name, losses in curves.items():
         (line,) = ax.plot(losses)
         place = (len(losses) + 1, losses[-1])
-        ax.text(*place, name, va="center", color=line.get_color(), weight="bold")
+        ax.text(*place, name, va="bottom", color=line.get_color(), weight="bold")
     for mark, height in marks.items():
         ax.axhline(height, color=GREY, linestyle="--", linewidth=1)
-        ax.text(1, height + 0.07, mark, color=GREY, **SMALL)
+        ax.text(longest / 2, height + 0.07, mark, color=GREY, **SMALL)
     ax.set(xlabel="training step", ylabel="loss (nats per byte)", ylim=(0, None))
-    ax.set_xlim(0, 1.25 * max(map(len, curves.values())))
-    return ax
-
-
-def lens_map(chances, guesses, read, came, *, title="", ax=None):
-    """Draw what a model would say after each layer, at each position.
-
-    ``chances``: (depth, position), the probability of the token that really came;
-    ``guesses``: the likeliest token, by depth and position, written into the cells;
-    ``read``: the token read at each position, below the map; ``came``: the token that
-    really came next, above it.
-    """
-    depth, positions = chances.shape
-    size = (1.4 + 0.72 * positions, 1.7 + 0.36 * depth)
-    ax = new_axes(ax, title=title, size=size)
-    image = heatmap(ax, chances, aspect="auto", origin="lower")
-    for row in range(depth):
-        for column in range(positions):
-            colour, guess = ink(chances[row, column]), label(guesses[row][column], 9)
-            ax.text(column, row, guess, color=colour, **CENTRE, **TINY)
-    below, above = ([label(token, 9) for token in tokens] for tokens in (read, came))
-    ax.set_xticks(range(positions), below, rotation=45, ha="right")
-    names = ["embedding", *(f"layer {layer}" for layer in range(depth - 1))]
-    ax.set_yticks(range(depth), names)
-    ax.set(xlabel="token read")
-    top = ax.secondary_xaxis("top")
-    top.set_xticks(range(positions), above, rotation=45, ha="left")
-    top.set_xlabel("token that came next")
-    ax.figure.colorbar(image, ax=ax, pad=0.02, label="probability of what came")
+    ax.set_xlim(0, 1.25 * longest)
     return ax

@@ -7,7 +7,7 @@ import torch
 matplotlib.use("Agg")
 
 from helpers.evaluation.frontier import Point
-from helpers.plots import day01, day03, day04, day05, day06, day07, day08
+from helpers.plots import day01, day03, day04, day05, day06, day07
 from helpers.plots.style import label, spread
 from helpers.plots.training import loss_curve
 from helpers.worlds import Mean
@@ -54,8 +54,7 @@ def test_labels_are_text(text, shown):
     truth = day03.next_word_bars({text: 1.0}, {text: 0.5})
     square = day07.weight_map(SQUARE[:1, :1], [text])
     choice = day04.token_choice(SQUARE[1], SQUARE[1], chosen=0, name=lambda i: text)
-    lens = day08.lens_map(SQUARE[:1, :1], [[text]], [text], [text])
-    for ax in (truth, square, choice[0], lens):
+    for ax in (truth, square, choice[0]):
         ax.figure.canvas.draw()
     assert rows_of(truth) == rows_of(square) == [shown]
     assert rows_of(choice[0]) == [shown] * 3
