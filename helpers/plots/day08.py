@@ -55,7 +55,7 @@ def loss_curves(curves, marks, *, title, ax=None):
         place = (len(losses) + 1, losses[-1])
         ax.text(*place, name, va="bottom", color=line.get_color(), weight="bold")
     for mark, height in marks.items():
-        ax.axhline(height, color=GREY, linestyle="--", linewidth=1)
+        ax.hlines(height, 0, longest, color=GREY, linestyle="--", linewidth=1)
         ax.text(longest / 2, height + 0.07, mark, color=GREY, **SMALL)
     ax.set(xlabel="training step", ylabel="loss (nats per byte)", ylim=(0, None))
     ax.set_xlim(0, 1.25 * longest)
