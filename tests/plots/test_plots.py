@@ -7,7 +7,7 @@ import torch
 matplotlib.use("Agg")
 
 from helpers.evaluation.frontier import Point
-from helpers.plots import day01, day03, day04, day05, day06, day07, day08
+from helpers.plots import day01, day03, day04, day05, day06, day07
 from helpers.plots.style import label, spread
 from helpers.plots.training import loss_curve
 from helpers.worlds import Mean
@@ -54,8 +54,7 @@ def test_labels_are_text(text, shown):
     truth = day03.next_word_bars({text: 1.0}, {text: 0.5})
     square = day07.weight_map(SQUARE[:1, :1], [text])
     choice = day04.token_choice(SQUARE[1], SQUARE[1], chosen=0, name=lambda i: text)
-    lens = day08.lens_map(SQUARE[:1, :1], [[text]], [text], [text])
-    for ax in (truth, square, choice[0], lens):
+    for ax in (truth, square, choice[0]):
         ax.figure.canvas.draw()
     assert rows_of(truth) == rows_of(square) == [shown]
     assert rows_of(choice[0]) == [shown] * 3
@@ -73,7 +72,6 @@ def test_parts_fill_each_bar_and_totals_are_written():
     assert written(ax) == ["75 %", "", "25 %", "95 %", "100", "20"]
     parts = [text.get_text() for text in ax.get_legend().get_texts()]
     assert parts == ["words", "blocks"]
-    assert written(day08.share_bars(counts)) == written(ax)[:4]
     numbers = [124_439_808, 1_557_611_200, 4_480_000]
     assert [*map(day01.short_number, numbers)] == ["124 M", "1.56 B", "4.48 M"]
 
