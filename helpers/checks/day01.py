@@ -120,33 +120,82 @@ day01_count = exercise(
 )
 
 
-def _shared(model, key=torch.Tensor.data_ptr, first=0, most=99):
-    names = {}
-    for name, weight in model.state_dict().items():
-        names.setdefault(key(weight), []).append(name)
-    groups = [group for group in names.values() if 1 < len(group) <= most]
-    return {name for group in groups for name in group[first:]}
+CHANGES = {
+    "train mode": lambda model: model.train(),
+    "other heads": lambda model: setattr(model.config, "n_head", 4),
+    "random weights": lambda model: model.load_state_dict(_sound(1).state_dict()),
+    "shuffled weights": lambda model: [
+        weight.data.copy_(weight.data.flip(0)) for weight in model.parameters()
+    ],
+}
 
 
-def _sharing(blocks):
-    model = GPT2LMHeadModel(_config(tie_word_embeddings=blocks == 0))
-    for block in model.transformer.h[1:blocks]:
-        block.mlp.c_fc.weight = model.transformer.h[0].mlp.c_fc.weight
+def _sound(seed=0, tied=True):
+    torch.manual_seed(seed)
+    model = GPT2LMHeadModel(_config(tie_word_embeddings=tied)).eval()
+    for weight in model.parameters():
+        weight.data.normal_()  # biases and norms, too
     return model
 
 
-HEAD = {"transformer.wte.weight", "lm_head.weight"}
-day01_shared = exercise(
-    "shared_weights(model): the set of the names that share memory with another.",
-    cases=lambda: [(_sharing(blocks),) for blocks in range(4)],
-    right=_shared,
+def _suspects():
+    sound, untied = _sound(), _sound(tied=False)
+    untied.load_state_dict(sound.state_dict())
+    cases = [(_sound(), sound), (untied, sound)]
+    for change in CHANGES.values():
+        cases.append((_sound(), sound))
+        change(cases[-1][0])
+    return cases
+
+
+def _diagnose(suspect, sound, said=()):
+    pairs = [*zip(suspect.parameters(), sound.parameters(), strict=False)]
+    name = "random weights"
+    if suspect.training:
+        name = "train mode"
+    elif suspect.config.n_head != sound.config.n_head:
+        name = "other heads"
+    elif suspect.num_parameters() != sound.num_parameters():
+        name = "untied head"
+    elif all(a.equal(b) for a, b in pairs):
+        name = "sound"
+    elif all(a.flatten().sort()[0].equal(b.flatten().sort()[0]) for a, b in pairs):
+        name = "shuffled weights"
+    return dict(said).get(name, name)
+
+
+def _saying(**said):
+    """Return who names everything right but these: underscores stand for spaces."""
+    names = {found.replace("_", " "): name for found, name in said.items()}
+    return partial(_diagnose, said=names)
+
+
+def _diagnose_hint(case, right, answer):
+    return f"here it is {right!r}, you said {answer!r}"
+
+
+day01_diagnose = exercise(
+    "diagnose(suspect, sound): what is wrong with a model, beside the sound one.",
+    cases=_suspects,
+    each=True,
+    hint=_diagnose_hint,
+    right=_diagnose,
     wrong={
-        "nothing was found. Two traps: state_dict() wraps every tensor anew, so `is` "
-        "and id() never match (compare data_ptr()), and named_parameters() drops the "
-        "second name of a shared tensor (use state_dict())": lambda model: set(),
-        "equal values may lie in two places: data_ptr()": partial(_shared, key=str),
-        "others than the head's may be shared": lambda model: _shared(model) & HEAD,
-        "three may share, not only two": partial(_shared, most=2),
-        "the first name at an address shares it, too": partial(_shared, first=1),
+        "equal weights are not all: read suspect.training": _saying(train_mode="sound"),
+        "all weights are equal, and yet it cuts its width at other places: compare the "
+        "configs": _saying(other_heads="sound"),
+        "state_dict() lists the head in both models: compare num_parameters(), or the "
+        "addresses, data_ptr()": _saying(untied_head="sound"),
+        "the same numbers, each in another place: sort them before you call them "
+        "random": _saying(shuffled_weights="random weights"),
+        "names, shapes and their count are right: now look at the numbers": _saying(
+            random_weights="sound", shuffled_weights="sound"
+        ),
+        "sorting hides the order, too: are the numbers equal as they stand?": _saying(
+            sound="shuffled weights"
+        ),
+        "which numbers are they? Not the sound model's in another order": _saying(
+            random_weights="shuffled weights"
+        ),
     },
 )
