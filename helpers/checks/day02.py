@@ -2,7 +2,7 @@
 
 from collections import Counter
 from functools import partial
-from itertools import pairwise, permutations
+from itertools import combinations, pairwise, permutations
 
 from transformers import GPT2Tokenizer
 
@@ -82,10 +82,10 @@ day02_merge = exercise(
 )
 
 
-def _learn(words, n_merges, count=_pairs, join=_merge, best=max, add=1):
+def _learn(words, n_merges, count=_pairs, join=_merge, add=1):
     merges = []
     while len(merges) < n_merges and (counts := count(words)):
-        merges.append(best(counts, key=counts.get))
+        merges.append(max(counts, key=counts.get))
         joined = {}
         for symbols, n in words.items():
             symbols = tuple(join(symbols, merges[-1]))
@@ -94,10 +94,13 @@ def _learn(words, n_merges, count=_pairs, join=_merge, best=max, add=1):
     return merges
 
 
+def _once_counted(words, n_merges):
+    return [pair for pair, _ in Counter(_pairs(words)).most_common(n_merges)]
+
+
 def _learn_hint(case, right, answer):
     if isinstance(answer, ValueError):
         return "when every word is one symbol no pair is left: stop there"
-    return "the most frequent pair goes first" if answer[:1] != right[:1] else None
 
 
 # In none of these words two pairs are ever level.
@@ -110,10 +113,7 @@ day02_learn = exercise(
     hint=_learn_hint,
     right=_learn,
     wrong={
-        "count again after each merge: it uses pairs up, and makes new "
-        "ones": lambda words, n: [
-            pair for pair, count in Counter(_pairs(words)).most_common(n)
-        ],
+        "count again after each merge: it uses pairs up, and makes new": _once_counted,
         "merge the words too, or the same pair wins for ever": partial(
             _learn, join=lambda symbols, pair: symbols
         ),
@@ -124,7 +124,6 @@ day02_learn = exercise(
         "a merge is a pair of symbols: ('i', 'n'), not 'in'": (
             lambda words, n: ["".join(pair) for pair in _learn(words, n)]
         ),
-        "take the most frequent pair, not the rarest": partial(_learn, best=min),
     },
 )
 
@@ -169,58 +168,61 @@ day02_encode = exercise(
 )
 
 
+def _pad(rows, pad, way):
+    width = max(map(len, rows))
+    ids = [(row[::way] + [pad] * (width - len(row)))[::way] for row in rows]
+    return ids, [([1] * len(row) + [0] * (width - len(row)))[::way] for row in rows]
+
+
 STRANGE = BPE([("a", "b"), ("ab", "c")])
 TOKENIZER = GPT2Tokenizer(vocab=STRANGE.vocab, merges=[*STRANGE.ranks])
 TOKENIZER.pad_token = END
 
 
-def _prepare(texts, tokenizer, plain=True, end=(1,), pad_mask=0, way=1, guess=False):
+def _prepare(texts, tokenizer, plain=True, ends=1, way=1, guess=False):
     rows = [tokenizer.encode(text, split_special_tokens=plain) for text in texts]
-    rows = [row + [tokenizer.eos_token_id for _ in end] for row in rows]
-    width, ids, masks = max(map(len, rows)), [], []
-    for row in rows:
-        pads = width - len(row)
-        mask = (
-            [int(i != tokenizer.pad_token_id) for i in row] if guess else len(row) * [1]
-        )
-        ids.append((row[::way] + pads * [tokenizer.pad_token_id])[::way])
-        masks.append((mask[::way] + pads * [pad_mask])[::way])
+    rows = [row + ends * [tokenizer.eos_token_id] for row in rows]
+    ids, masks = _pad(rows, tokenizer.pad_token_id, way)
+    if guess:
+        masks = [[int(i != tokenizer.pad_token_id) for i in row] for row in ids]
     return ids, masks
 
 
 def _mark_as_text(texts, tokenizer):
-    return _prepare([text + END for text in texts], tokenizer, end=())
+    return _prepare([text + END for text in texts], tokenizer, ends=0)
+
+
+MISTAKES = {
+    "a stranger typed the mark and got the special id: split_special_tokens=True": {
+        "plain": False
+    },
+    "no document ends: add eos_token_id, the number, behind each": {"ends": 0},
+    "these texts are read, not continued: the pads go on the right": {"way": -1},
+    "the pad's id is the end mark's too: make the mask from the lengths, not from the "
+    "ids": {"guess": True},
+}
 
 
 def _prepare_hint(case, right, answer):
-    ids, masks = answer
-    if ids == right[0]:
-        return "the ids are right, the mask is not: 1 for a token, 0 for a pad"
-    return "the mask is right, the ids are not" if masks == right[1] else None
+    """Name one of several mistakes."""
+    for several in (s for n in (2, 3, 4) for s in combinations(MISTAKES, n)):
+        options = {name: x for key in several for name, x in MISTAKES[key].items()}
+        if list(answer) == [*_prepare(*case, TOKENIZER, **options)]:
+            return several[0]
+    return "the ids are right, the mask is not" if answer[0] == right[0] else None
 
 
 day02_prepare = exercise(
     "my_prepare(texts, tokenizer): input_ids and attention_mask, two lists of rows.",
-    cases=[(["abc", "b"],), (["a", "abcab", "ca"],), ([f"c{END}ab", "abc ab"],)],
+    cases=[([f"c{END}ab", "abc ab"],), (["a", "abcab", "ca"],)],
     call=lambda answer, texts: answer(texts, TOKENIZER),
     hint=_prepare_hint,
     right=_prepare,
     wrong={
-        "a stranger typed the mark and got the special id: split_special_tokens=True": (
-            partial(_prepare, plain=False)
-        ),
-        "no document ends: add eos_token_id, the number, behind each": partial(
-            _prepare, end=()
-        ),
+        **{text: partial(_prepare, **options) for text, options in MISTAKES.items()},
         "the end mark as text is cut into letters, now that the text of strangers is "
         "safe: add eos_token_id, the number": _mark_as_text,
-        "the pad's id is the end mark's too: make the mask from the lengths, not from "
-        "the ids": partial(_prepare, guess=True),
-        "these texts are read, not continued: the pads go on the right": partial(
-            _prepare, way=-1
-        ),
-        "the pads have mask 0": partial(_prepare, pad_mask=1),
-        "one end mark is enough": partial(_prepare, end=(1, 1)),
+        "one end mark is enough": partial(_prepare, ends=2),
         "input_ids first, then the mask": lambda *case: _prepare(*case)[::-1],
     },
 )
