@@ -5,7 +5,7 @@ and the tokenizer), ``show`` (tokens made visible), ``documents`` (ids as a mode
 them).
 """
 
-from helpers.tokens.bpe import apply_bpe, count_pairs, merge_words
+from helpers.tokens.bpe import apply_bpe, count_pairs, learn_merges, merge_words
 from helpers.tokens.byte_level import (
     BPE,
     END,

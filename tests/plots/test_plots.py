@@ -7,7 +7,7 @@ import torch
 matplotlib.use("Agg")
 
 from helpers.evaluation.frontier import Point
-from helpers.plots import day01, day03, day04, day05, day06, day07
+from helpers.plots import day01, day02, day03, day04, day05, day06, day07, day08
 from helpers.plots.style import label, spread
 from helpers.plots.training import loss_curve
 from helpers.worlds import Mean
@@ -76,12 +76,32 @@ def test_parts_fill_each_bar_and_totals_are_written():
     assert [*map(day01.short_number, numbers)] == ["124 M", "1.56 B", "4.48 M"]
 
 
-def test_histogram_shares_sum_to_nearly_all():
+def test_histogram_shares_sum_to_nearly_all_and_lie_on_their_bell():
     noise = torch.randn(10_000, generator=torch.Generator().manual_seed(0))
-    ax = day01.weight_histogram({"narrow": noise * 0.1, "wide": noise.view(100, 100)})
-    narrow, wide = (line.get_ydata().sum() for line in ax.lines)
-    assert narrow == pytest.approx(100) and 99.8 < wide < 100
-    assert written(ax) == ["narrow", "wide"]
+    axes = day01.weight_histogram({"narrow": noise * 0.1, "wide": noise.view(100, 100)})
+    assert [ax.get_title(loc="left") for ax in axes.flat] == ["narrow", "wide"]
+    for ax in axes.flat:
+        shares, bell = (line.get_ydata() for line in ax.lines)
+        assert 99.8 < shares.sum() < 100 and abs(shares - bell[:-1]).max() < 0.8
+
+
+def test_a_tree_joins_at_the_height_of_its_merge():
+    ax = day02.merge_tree("bab", [("x", "y"), ("a", "b")])
+    assert written(ax) == ["b", "a", "b", "ab"]
+    assert [line.get_xydata().tolist() for line in ax.lines] == [
+        [[1, 0], [1, 2], [2, 2], [2, 0]]
+    ]
+
+
+def test_prices_are_sorted_and_each_tokenizer_has_its_dots():
+    prices = {
+        "bytes": {"A": 3, "B": 9},
+        "one": {"A": 1, "B": 9},
+        "two": {"A": 2, "B": 8},
+    }
+    ax = day02.language_prices(prices)
+    assert widths(ax) == [9, 3]
+    assert [list(line.get_xdata()) for line in ax.lines] == [[9, 1], [8, 2]]
 
 
 def test_bars_pair_the_likeliest_words_of_either_and_others_come_last():

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import GPT2Tokenizer
 
 from helpers.tokens import bpe, documents, show
 from helpers.tokens import byte_level as tokens
@@ -134,6 +135,15 @@ def test_ids_and_texts_are_the_librarys(ours, tokenizer):
         assert ids == tokenizer.encode(text)
         assert ours.convert_ids_to_tokens(ids) == tokenizer.convert_ids_to_tokens(ids)
         assert ours.decode(ids) == text
+
+
+def test_gpt2s_own_ids_and_texts_are_the_librarys():
+    gpt2 = tokens.BPE.gpt2()
+    assert gpt2.encode("Hello world<|endoftext|>") == [15496, 995, 50256]
+    library = GPT2Tokenizer(vocab=gpt2.vocab, merges=[*gpt2.ranks])
+    for text in [*ODD, " SolidGoldMagikarp 380 381 strawberry", *random_texts(300)]:
+        assert gpt2.encode(text) == library.encode(text)
+        assert gpt2.decode(gpt2.encode(text)) == text
 
 
 @settings(**SIMPLE)
