@@ -7,7 +7,7 @@ import torch
 matplotlib.use("Agg")
 
 from helpers.evaluation.frontier import Point
-from helpers.plots import day01, day02, day03, day04, day05, day06, day07, day08
+from helpers.plots import day01, day02, day03, day04, day05, day06, day07
 from helpers.plots.style import label, spread
 from helpers.plots.training import loss_curve
 from helpers.worlds import Mean
