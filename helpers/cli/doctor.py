@@ -16,7 +16,8 @@ RESTORE = "bring it back with `git restore data`"
 
 def run(options: argparse.Namespace) -> int:
     """Print every finding; return 0 when nothing is wrong, else 1."""
-    renew = f"pip install -r {LEARNERS}" if is_own() else f"rename .venv, then {START}"
+    renew = f"rename .venv, then {START}" if (ROOT / ".venv").exists() else START
+    renew = f"pip install -r {LEARNERS}" if is_own() else renew
     looks = {  # each returns what is good, or raises what is wrong; and what mends it
         ".venv": (look_at_environment, START),
         "packages": (look_at_packages, renew),

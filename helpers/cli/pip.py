@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,17 @@ from helpers.options import UsageError
 
 ASTRAY = {"PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX"}  # lead pip elsewhere
 
+# pip, which is ended with all that it started when its standard input closes: the
+# system closes it however we end, by SIGKILL too.
+LEASHED_PIP = """
+import os, runpy, threading
+def watch():
+    os.read(0, 1)
+    os.killpg(0, 9)
+threading.Thread(target=watch, daemon=True).start()
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
+
 
 def report(step: str) -> None:
     """Say a step of the installation."""
@@ -19,27 +31,29 @@ def report(step: str) -> None:
 
 
 def pip(python: Path, *wanted: str) -> None:
-    """Run `pip install` with these arguments; raise UsageError where it fails.
-
-    Ctrl-C or a terminal that closes ends us both; if we alone end, pip's next line does
-    it, which nobody reads.
-    """
-    lines, command = [], [str(python), "-I", "-m", "pip", "install", "--no-input"]
-    command += ["--disable-pip-version-check", "--retries=2", *wanted]
+    """Run `pip install` with these arguments; raise UsageError where it fails."""
+    posix, lines = os.name == "posix", []
+    command = [str(python), "-I", *(["-c", LEASHED_PIP] if posix else ["-m", "pip"])]
+    command += ["install", "--disable-pip-version-check", "--no-input", "--retries=2"]
     straight = {key: os.environ[key] for key in os.environ if key not in ASTRAY}
     with subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
+        [*command, *wanted],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
         env={**straight, "PIP_USER": "0"},
+        start_new_session=posix,  # a group of its own, to be ended as one
     ) as process:
-        for line in process.stdout:
-            lines.append(line.strip())
-            if news := pip_news(line):
-                report(news)
+        try:
+            for line in process.stdout:
+                lines.append(line.strip())
+                if news := pip_news(line):
+                    report(news)
+        except BaseException:  # Ctrl-C among them
+            os.killpg(process.pid, signal.SIGKILL) if posix else process.kill()
+            raise
     if process.returncode:
         said = last_line(lines) if process.returncode > 0 else "ended by a signal"
         todo = "check the network, the disk and pip's settings, then try again"

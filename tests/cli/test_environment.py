@@ -158,11 +158,11 @@ def test_folder_may_be_moved(course, tmp_path):
     assert answers(moved)
 
 
-def test_terminal_that_closes_ends_pip_too_and_the_next_start_goes_on(course, start):
+def test_start_that_is_killed_takes_pip_along_and_the_next_goes_on(course, start):
     (course / "toy" / "slow").touch()
     first = start()
     number = builder(course)
-    os.killpg(first.pid, signal.SIGHUP)
+    first.kill()
     until(lambda: not is_running(number))
     (course / "toy" / "slow").unlink()
     assert not any("Making" in step for step in ensure(course))
