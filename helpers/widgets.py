@@ -4,12 +4,9 @@ Each has a static twin among the figures, for those who read without a running k
 """
 
 import html
-from collections.abc import Iterator
 from io import BytesIO
-from typing import NamedTuple
 
 import ipywidgets
-import torch
 from ipywidgets import FloatSlider, IntSlider
 from matplotlib import pyplot as plt
 
@@ -20,46 +17,12 @@ from helpers.plots.day04 import token_choice
 WIDE = {"description_width": "90px"}  # or "temperature" is cut
 
 
-class Choice(NamedTuple):
-    """One token being chosen: the logits (vocab,), the same after rules, the token."""
-
-    logits: torch.Tensor
-    allowed: torch.Tensor
-    token: int
-
-
-def choices(model, input_ids: torch.Tensor, *, rules=(), **options) -> Iterator[Choice]:
-    """Yield the choices that ``helpers.decoding.stream`` makes, with their logits.
-
-    Args:
-        model: the engine, or a causal language model of transformers.
-        input_ids: (1, seq).
-        rules: change the logits, in this order.
-        options: ``pick``, ``max_new_tokens``, ``eos_token_id`` and ``stop``.
-    """
-    seen = []
-
-    def watch(input_ids, next_logits):
-        seen.append(next_logits[0])
-        return next_logits
-
-    watched = [watch, *rules, watch]
-    for step in decoding.stream(model, input_ids, rules=watched, **options):
-        yield Choice(seen[-2], seen[-1], step.token)
-
-
 class TokenExplorer(ipywidgets.VBox):
     """One token being chosen, step by step: logits, rules, distribution, choice.
 
     A slider walks through the text; the others change the rules, and the text with
-    them. The static twin is ``helpers.plots.day04.token_choice``.
-
-    Args:
-        model: the engine, or a causal language model of transformers.
-        tokenizer: the model's.
-        input_ids: (1, seq), the prompt.
-        max_new_tokens: how long a text to walk through; it may end earlier.
-        top: how many tokens are drawn.
+    them. The model is as in ``generate``, ``input_ids`` (1, seq) the prompt; ``top``
+    tokens are drawn. The static twin is ``helpers.plots.day04.token_choice``.
     """
 
     def __init__(
@@ -98,28 +61,28 @@ class TokenExplorer(ipywidgets.VBox):
         pick = decoding.sample(self.seed.value) if drawn else decoding.greedy
         ends = {"max_new_tokens": self.max_new_tokens}
         ends["eos_token_id"] = self.tokenizer.eos_token_id
-        steps = choices(self.model, self.input_ids, rules=rules, pick=pick, **ends)
-        self.choices = list(steps)
-        self.step.max = len(self.choices)
+        how = {"rules": rules, "pick": pick, **ends}
+        self.steps = list(decoding.stream(self.model, self.input_ids, **how))
+        self.step.max = len(self.steps)
         self._show()
 
     def _show(self, change=None) -> None:
         """Show the choice that the slider points at, and the text around it."""
         at = self.step.value - 1
-        tokens = [choice.token for choice in self.choices]
+        tokens, chosen = [step.token for step in self.steps], self.steps[at]
         prompt = self.tokenizer.decode(self.input_ids[0])
         parts = (tokens[:at], tokens[at : at + 1], tokens[at + 1 :])
         before, piece, after = (html.escape(self.tokenizer.decode(p)) for p in parts)
-        both = self.choices[at][:2]
-        was, became = (scores.softmax(dim=-1)[tokens[at]] for scores in both)
+        was, became = chosen.before[chosen.token], chosen.prob
         self.text.value = (
             f"<p>{html.escape(prompt)}{before}<b>{piece}</b>"
             f"<span style='opacity:0.5'>{after}</span></p>"
             f"<p>Its probability: {was:.2f} before the rules, {became:.2f} after.</p>"
         )
-        options = {"chosen": tokens[at], "name": self.tokenizer.decode, "top": self.top}
-        title = f"Token {at + 1} of {len(tokens)}"
-        self.figure.value = _png(token_choice(*both, title=title, **options)[0].figure)
+        options = {"name": self.tokenizer.decode, "top": self.top}
+        options |= {"chosen": chosen.token, "title": f"Token {at + 1} of {len(tokens)}"}
+        axes = token_choice(chosen.logits, chosen.allowed, **options)
+        self.figure.value = _png(axes[0].figure)
 
 
 def _control(kind, name: str, value, least, most, step=1):

@@ -16,8 +16,3 @@ from helpers.attention.lens import logit_lens
 from helpers.attention.patching import patch
 from helpers.attention.views import show_heads, show_model, show_neurons
 from helpers.attention.weights import attention_weights, attentions, projections
-
-__all__ = ["ablate", "attention_weights", "attentions", "cost", "extremes"]
-__all__ += ["gathered", "head_scores", "line_effects", "logit_lens", "patch"]
-__all__ += ["projections", "read", "recall_texts", "repeated_ids", "show_heads"]
-__all__ += ["show_model", "show_neurons", "story_texts"]

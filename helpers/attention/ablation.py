@@ -10,7 +10,7 @@ from functools import partial
 
 import torch
 
-from helpers.attention.hooks import Head, body, change_heads, check_heads, logits_of
+from helpers.attention.hooks import Head, body, change_heads, check_heads, record
 from helpers.inputs import expect, whole
 
 
@@ -72,17 +72,8 @@ def ablate(
 @torch.no_grad()
 def gathered(model, input_ids: torch.Tensor) -> list[torch.Tensor]:
     """Return what the heads gather, a (batch, seq, head, d_head) for each layer."""
-    values = []
-
-    def keep(value):
-        values.append(value.detach().clone())
-        return value
-
-    with ExitStack() as stack:
-        for layer in range(len(body(model).h)):
-            stack.enter_context(change_heads(model, layer, keep))
-        logits_of(model, input_ids)
-    return values
+    merged = record(model, input_ids, [block.attn.c_proj for block in body(model).h])
+    return [values.unflatten(-1, (model.config.n_head, -1)) for values in merged]
 
 
 def seeded(seed: int) -> torch.Generator:

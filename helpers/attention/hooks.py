@@ -6,6 +6,7 @@ a tensor to the one that takes its place. It is made inside a ``with`` and gone 
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 
 import torch
 from torch import nn
@@ -29,16 +30,27 @@ def change_output(part: nn.Module, change: Change) -> RemovableHandle:
 
 
 def change_heads(model, layer: int, change: Change) -> RemovableHandle:
-    """Let ``change`` see what heads gather, (batch, seq, head, d_head), and replace it.
-
-    A layer's heads stand side by side in what its ``c_proj`` reads.
-    """
+    """Let ``change`` replace what heads gather, (batch, seq, head, d_head)."""
 
     def hook(projection, args):
-        split = args[0].unflatten(-1, (model.config.n_head, -1))
+        split = args[0].unflatten(-1, (model.config.n_head, -1))  # heads side by side
         return (change(split).flatten(2), *args[1:])
 
     return body(model).h[layer].attn.c_proj.register_forward_pre_hook(hook)
+
+
+def record(model, input_ids: torch.Tensor, parts, *, output=False) -> list:
+    """Return what each part reads, or its ``output``, as the model reads the ids."""
+    seen = []
+
+    def keep(part, args, returned):
+        seen.append(returned if output else args[0])
+
+    with ExitStack() as stack:
+        for part in parts:
+            stack.enter_context(part.register_forward_hook(keep))
+        logits_of(model, input_ids)
+    return seen
 
 
 def logits_of(model, input_ids: torch.Tensor) -> torch.Tensor:

@@ -1,10 +1,8 @@
 """Lens: what the model would say if it stopped after each layer."""
 
-from contextlib import ExitStack
-
 import torch
 
-from helpers.attention.hooks import body, logits_of
+from helpers.attention.hooks import body, record
 
 
 @torch.no_grad()
@@ -20,15 +18,8 @@ def logit_lens(model, input_ids: torch.Tensor) -> torch.Tensor:
 
     Source: nostalgebraist 2020, "interpreting GPT: the logit lens".
     """
-    inside, stream = body(model), []
-
-    def keep(part, args):
-        stream.append(args[0])  # (batch, seq, d_model)
-
+    inside = body(model)
     # What a block reads is the stream at its depth; what the last norm reads, the end.
-    with ExitStack() as stack:
-        for part in (*inside.h, inside.ln_f):
-            stack.enter_context(part.register_forward_pre_hook(keep))
-        logits_of(model, input_ids)
+    stream = record(model, input_ids, [*inside.h, inside.ln_f])  # (batch, seq, d_model)
     head = model.lm_head if hasattr(model, "lm_head") else model.head
     return head(inside.ln_f(torch.stack(stream))).float()

@@ -48,18 +48,16 @@ def patch(
     place = (slice(None), at) if head is None else (slice(None), at, head)
     source = []
 
-    def keep(value):
-        source.append(value.clone())
-        return value
-
     def put(value):
+        if not source:  # the first text that is read is the source
+            source.append(value.clone())
+            return value
         value = value.clone()
         value[place] = source[0][place]
         return value
 
-    with site(keep):
-        hooks.logits_of(model, source_ids)
     with site(put):
+        hooks.logits_of(model, source_ids)
         return hooks.logits_of(model, input_ids)
 
 

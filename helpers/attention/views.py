@@ -23,9 +23,8 @@ def show_heads(
 ) -> View:
     """Show bertviz's head view: lines from each token to those it looks at.
 
-    The model is a GPT-2 of transformers. The end token is put in front of the text;
-    longer ones than ``max_tokens`` are cut, and a note says so. ``layer`` and ``heads``
-    (a list; None is all of them) are shown first, others can be chosen in the view.
+    The model is a GPT-2 of transformers; the end token is put in front of the text. A
+    note says if it is cut. ``layer`` and ``heads`` (a list; None: all) are shown first.
     """
     from bertviz import head_view
 
@@ -53,10 +52,7 @@ def show_model(model, tokenizer, text: str, *, max_tokens: int = MAX_TOKENS) -> 
 def show_neurons(
     model, tokenizer, text: str, *, layer: int = 0, head=0, max_tokens=MAX_TOKENS
 ) -> View:
-    """Show bertviz's neuron view: the query and keys behind the weights of one head.
-
-    The arguments are those of ``show_heads``; other heads can be chosen in the view.
-    """
+    """Show bertviz's neuron view, query and keys of a head; see ``show_heads``."""
     from bertviz import neuron_view
 
     check_heads(model, [(layer, head)])

@@ -1,12 +1,12 @@
 """Weights: the attention weights of a GPT-2, and the tokens they lie between."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
 
-from helpers.attention.hooks import body, change_output
+from helpers.attention.hooks import body, record
 from helpers.inputs import check_ids
 from helpers.tokens import document_ids, to_bytes, visible
 
@@ -48,28 +48,15 @@ def projections(model, input_ids: torch.Tensor) -> tuple[torch.Tensor, ...]:
     A weight comes from the first two: softmax over keys of q k / sqrt(d_head). A head
     gathers the values, by these weights. Both kinds of model have them.
     """
-    check_ids(model, input_ids)
-    layers = []
-
-    def keep(output):  # (batch, seq, 3 d_model)
-        split = output.unflatten(-1, (3, model.config.n_head, -1))
-        layers.append(split.permute(2, 0, 3, 1, 4))  # (3, batch, head, seq, d_head)
-        return output
-
-    with ExitStack() as stack:
-        for block in body(model).h:
-            stack.enter_context(change_output(block.attn.c_attn, keep))
-        model(input_ids)
-    return torch.stack(layers, dim=1).unbind()
+    parts = [block.attn.c_attn for block in body(model).h]
+    layers = torch.stack(record(model, input_ids, parts, output=True))
+    split = layers.unflatten(-1, (3, model.config.n_head, -1))
+    return split.permute(3, 0, 1, 4, 2, 5).unbind()
 
 
 @contextmanager
 def eager(model) -> Iterator[None]:
-    """Let the model compute its weights one by one while this is open.
-
-    The default implementation never holds them: asked for them, it returns an empty
-    tuple and says nothing.
-    """
+    """Let the model compute its weights while this is open; its default has none."""
     if not hasattr(model, "set_attn_implementation"):
         kind = type(model).__name__
         advice = "give the model that load_model returns"

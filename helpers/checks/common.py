@@ -11,6 +11,7 @@ import os
 import random
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -37,6 +38,7 @@ def exercise(
     call: Callable | None = None,
     same: Callable = values.same,
     hint: Callable | None = None,
+    judge: Callable | None = None,
     each: bool = False,
 ) -> Callable[[Callable], str]:
     """Return the check of an exercise: it takes an answer and returns one line.
@@ -47,7 +49,9 @@ def exercise(
     first function of ``wrong`` that does in all cases what the answer does gives the
     message (``each``: in the first case that is wrong; the cases are questions of their
     own); without one, ``hint(case, expected, value or error)`` may, else the smallest
-    case is shown. No list that was given may be changed, or come back itself.
+    case is shown. No list that was given may be changed, or come back itself. An answer
+    whose values have the right form is told by ``judge(answer)``, in place of the
+    table, where there is one: it may take longer than an answer may.
 
     Under COURSE_STRICT=1 a check raises ``AssertionError`` unless it says *correct*.
     """
@@ -77,7 +81,7 @@ def exercise(
         called = "" if call else f"{name_of(answer)}({', '.join(map(short, case))}): "
         return called + difference(true.value, one.value)
 
-    def verdict(answer: Callable) -> str:
+    def verdict(answer: Callable, formed: list) -> str:
         tried = []
         for case in cases() if callable(cases) else cases:
             tried.append((case, run(answer, case), run(right, case)))
@@ -93,7 +97,9 @@ def exercise(
             if any(_lists(one.value) & _lists(one.args) for _, one, _ in tried):
                 return "what you were given came back itself: make new lists"
             return "correct"
-        for message, function in wrong.items():
+        if not any(one.error or form(one.value, true.value) for _, one, true in bad):
+            formed.append(answer)
+        for message, function in ({} if judge else wrong).items():
             rows = bad[:1] if each else tried
             if not any(differs(one, run(function, case)) for case, one, _ in rows):
                 line = shown(answer, *bad[0])
@@ -114,7 +120,9 @@ def exercise(
     def check(answer) -> str:
         message = f"give the function itself, without brackets, not {short(answer)}"
         if callable(answer):
-            message = in_time(verdict, answer)
+            answer, formed = inspect.unwrap(answer), []
+            message = in_time(partial(verdict, formed=formed), answer)
+            message = judge(answer) or message if judge and formed else message
         if os.environ.get("COURSE_STRICT") == "1" and message != "correct":
             raise AssertionError(f"{check.__name__}: {message}")
         return message

@@ -23,13 +23,9 @@ day01_copies = exercise(
     wrong={
         "a GiB is 2**30 bytes, 10**9 bytes are a GB": partial(_copies, unit=10**9),
         "a number has dtype.itemsize bytes, not always 4": partial(_copies, size=4),
-        "there are more dtypes than those of 2 and 4 bytes: dtype.itemsize": (
-            lambda n, gib, t: _copies(n, gib, t, size=2 if "16" in str(t) else 4)
-        ),
         "itemsize is in bytes already, 8 bits each": partial(_copies, unit=2**27),
         "round down, there is no half copy": partial(_copies, cut=float),
         "round down, not to the nearest": partial(_copies, cut=round),
-        "round down once, at the end": lambda n, gib, t: _copies(n, 1, t) * gib,
     },
 )
 
@@ -110,43 +106,68 @@ day01_count = exercise(
         ),
         "one more norm, ln_f, comes after the last block": _plus(lambda config: -2),
         "every matrix of a block has a bias": _plus(lambda c: -9 * c.n_layer),
-        "a block has two norms, each with weight and bias, and c_attn 3 * n_embd "
-        "biases: which is short?": _plus(lambda config: -2 * config.n_layer),
+        "norms have a bias each, c_attn 3 * n_embd": _plus(lambda c: -2 * c.n_layer),
         "12 * d**2 leaves out biases and norms": _plus(lambda c: -13 * c.n_layer),
-        "heads share the width of c_attn: their number changes nothing": _plus(
-            lambda c: c.n_layer * (c.n_head - 1) * 3 * (c.n_embd + 1)
-        ),
     },
 )
 
 
-def _shared(model, key=torch.Tensor.data_ptr, first=0, most=99):
-    names = {}
-    for name, weight in model.state_dict().items():
-        names.setdefault(key(weight), []).append(name)
-    groups = [group for group in names.values() if 1 < len(group) <= most]
-    return {name for group in groups for name in group[first:]}
-
-
-def _sharing(blocks):
-    model = GPT2LMHeadModel(_config(tie_word_embeddings=blocks == 0))
-    for block in model.transformer.h[1:blocks]:
-        block.mlp.c_fc.weight = model.transformer.h[0].mlp.c_fc.weight
+def _sound(seed=0, tied=True):
+    torch.manual_seed(seed)
+    model = GPT2LMHeadModel(_config(tie_word_embeddings=tied)).eval()
+    for weight in model.parameters():
+        weight.data.normal_()  # biases and norms, too
     return model
 
 
-HEAD = {"transformer.wte.weight", "lm_head.weight"}
-day01_shared = exercise(
-    "shared_weights(model): the set of the names that share memory with another.",
-    cases=lambda: [(_sharing(blocks),) for blocks in range(4)],
-    right=_shared,
+def _suspects():
+    sound, untied, heads, moved = _sound(), _sound(tied=False), _sound(), _sound()
+    untied.load_state_dict(sound.state_dict())
+    heads.config.n_head = 4
+    for weight in moved.parameters():
+        weight.data = weight.data.flip(0)
+    suspects = (_sound(), untied, heads, moved, _sound().train(), _sound(1))
+    return [(suspect, sound) for suspect in suspects]
+
+
+def _diagnose(suspect, sound, **said):  # said: what a mistaken one says instead
+    pairs = [*zip(suspect.parameters(), sound.parameters(), strict=False)]
+    name = "random weights"
+    if suspect.training:
+        name = "train mode"
+    elif suspect.config.n_head != sound.config.n_head:
+        name = "other heads"
+    elif suspect.num_parameters() != sound.num_parameters():
+        name = "untied head"
+    elif all(a.equal(b) for a, b in pairs):
+        name = "sound"
+    elif all(a.flatten().sort()[0].equal(b.flatten().sort()[0]) for a, b in pairs):
+        name = "shuffled weights"
+    return said.get(name.split()[0], name)
+
+
+def _diagnose_hint(case, right, answer):
+    return f"here it is {right!r}, you said {answer!r}"
+
+
+day01_diagnose = exercise(
+    "diagnose(suspect, sound): what is wrong with a model, beside the sound one.",
+    cases=_suspects,
+    each=True,
+    hint=_diagnose_hint,
+    right=_diagnose,
     wrong={
-        "nothing was found. Two traps: state_dict() wraps every tensor anew, so `is` "
-        "and id() never match (compare data_ptr()), and named_parameters() drops the "
-        "second name of a shared tensor (use state_dict())": lambda model: set(),
-        "equal values may lie in two places: data_ptr()": partial(_shared, key=str),
-        "others than the head's may be shared": lambda model: _shared(model) & HEAD,
-        "three may share, not only two": partial(_shared, most=2),
-        "the first name at an address shares it, too": partial(_shared, first=1),
+        "equal weights are not all: read suspect.training": (
+            partial(_diagnose, train="sound")
+        ),
+        "all weights are equal, and yet it cuts its width at other places: compare the "
+        "configs": partial(_diagnose, other="sound"),
+        "state_dict() lists the head in both models: compare num_parameters(), or the "
+        "addresses, data_ptr()": partial(_diagnose, untied="sound"),
+        "the same numbers, each in another place: sort them before you call them "
+        "random": partial(_diagnose, shuffled="random weights"),
+        "names, shapes and their count are right: now look at the numbers": (
+            partial(_diagnose, random="sound", shuffled="sound")
+        ),
     },
 )

@@ -1,10 +1,13 @@
-"""Checks for day 2: pairs counted, a pair merged, a word encoded, a batch padded."""
+"""Checks for day 2: pairs counted and merged, merges learned, a batch repaired."""
 
 from collections import Counter
 from functools import partial
-from itertools import pairwise, permutations
+from itertools import combinations, pairwise, permutations
+
+from transformers import GPT2Tokenizer
 
 from helpers.checks.common import exercise
+from helpers.tokens import BPE, END
 
 
 def _pairs(words, pairs=pairwise, before=1):
@@ -29,13 +32,10 @@ day02_count_pairs = exercise(
     right=_pairs,
     wrong={
         "add the word's count, not 1": lambda words: _pairs(dict.fromkeys(words, 1)),
-        "a key is a pair (left, right): joined, ('a', 'bc') and ('ab', 'c') could not "
-        "be told apart": _counting(lambda s: map("".join, pairwise(s))),
+        "a key is a pair, not joined": _counting(lambda s: map("".join, pairwise(s))),
         "a pair may be in several words: add to its count": partial(_pairs, before=0),
-        "each time counts, overlapping or not: 'aaa' has the pair ('a', 'a') "
-        "twice": _counting(lambda symbols: set(pairwise(symbols))),
+        "'aaa' has the pair ('a', 'a') twice": _counting(lambda s: set(pairwise(s))),
         "a pair is two symbols, not letters": _counting(lambda s: pairwise("".join(s))),
-        "('b', 'a') is not ('a', 'b')": _counting(lambda s: pairwise(sorted(s))),
         "the last pair of a word is missing": _counting(lambda s: pairwise(s[:-1])),
     },
 )
@@ -79,6 +79,52 @@ day02_merge = exercise(
 )
 
 
+def _learn(words, n_merges, count=_pairs, join=_merge, add=1):
+    merges = []
+    while len(merges) < n_merges and (counts := count(words)):
+        merges.append(max(counts, key=counts.get))
+        joined = {}
+        for symbols, n in words.items():
+            symbols = tuple(join(symbols, merges[-1]))
+            joined[symbols] = n + add * joined.get(symbols, 0)
+        words = joined
+    return merges
+
+
+def _once_counted(words, n_merges):
+    return [pair for pair, _ in Counter(_pairs(words)).most_common(n_merges)]
+
+
+def _learn_hint(case, right, answer):
+    if isinstance(answer, ValueError):
+        return "when every word is one symbol no pair is left: stop there"
+
+
+# In none of these words two pairs are ever level.
+RINGS = {tuple("ring"): 5, tuple("sting"): 3, tuple("bang"): 1}
+COUNTED = {tuple("ab"): 9, tuple("cd"): 1, tuple("ecd"): 2, tuple("cdf"): 3}
+JOINED = {("a", "b", "c"): 4, ("ab", "c"): 3, ("d", "e"): 5, ("a", "b"): 2}
+day02_learn = exercise(
+    "my_learn(words, n_merges): the merges, in the order in which they are learned.",
+    cases=[(RINGS, 1), (RINGS, 3), (COUNTED, 3), (JOINED, 3), (COUNTED, 9)],
+    hint=_learn_hint,
+    right=_learn,
+    wrong={
+        "count again after each merge: it uses pairs up, and makes new": _once_counted,
+        "merge the words too, or the same pair wins for ever": partial(
+            _learn, join=lambda symbols, pair: symbols
+        ),
+        "each word counts as often as it occurs": partial(
+            _learn, count=lambda words: _pairs(dict.fromkeys(words, 1))
+        ),
+        "two words that have become one add up their counts": partial(_learn, add=0),
+        "a merge is a pair of symbols: ('i', 'n'), not 'in'": (
+            lambda words, n: ["".join(pair) for pair in _learn(words, n)]
+        ),
+    },
+)
+
+
 def _encode(word, merges, join=_merge):
     for pair in merges:
         word = join(list(word), pair)
@@ -110,42 +156,67 @@ day02_encode = exercise(
         "BPE does not look for the longest token, it merges": _longest_token,
         "BPE does not begin on the left": partial(_choose, key=len, most=1),
         "what was learned last goes last": lambda w, m: _choose(w, m[::-1]),
-        "join a pair everywhere in the word, not only at the place where it stands "
-        "first": partial(_encode, join=partial(_merge, most=1)),
-        "sorted by length, merges lose their order: what was learned first goes "
-        "first": lambda w, m: _encode(w, sorted(m, key=lambda p: -len("".join(p)))),
+        "join a pair everywhere": partial(_encode, join=partial(_merge, most=1)),
         "whole symbols, not parts of a string": partial(_encode, join=_in_text),
     },
 )
 
 
-def _fill(row, longest, pad, way=1):
-    return (row[::way] + [pad] * (longest - len(row)))[::way]
+def _pad(rows, pad, way):
+    width = max(map(len, rows))
+    ids = [(row[::way] + [pad] * (width - len(row)))[::way] for row in rows]
+    return ids, [([1] * len(row) + [0] * (width - len(row)))[::way] for row in rows]
 
 
-def _pad(rows, pad_id, token=1, pad=0, way=1, most=max):
-    longest = most(map(len, rows))
-    ids = [_fill(row, longest, pad_id, way) for row in rows]
-    return ids, [_fill([token] * len(row), longest, pad, way) for row in rows]
+STRANGE = BPE([("a", "b"), ("ab", "c")])
+TOKENIZER = GPT2Tokenizer(vocab=STRANGE.vocab, merges=[*STRANGE.ranks])
+TOKENIZER.pad_token = END
 
 
-def _mask_by_id(rows, pad_id):
-    ids, _ = _pad(rows, pad_id)
-    return ids, [[int(i != pad_id) for i in row] for row in ids]
+def _prepare(texts, tokenizer, plain=True, ends=1, way=1, guess=False):
+    rows = [tokenizer.encode(text, split_special_tokens=plain) for text in texts]
+    rows = [row + ends * [tokenizer.eos_token_id] for row in rows]
+    ids, masks = _pad(rows, tokenizer.pad_token_id, way)
+    if guess:
+        masks = [[int(i != tokenizer.pad_token_id) for i in row] for row in ids]
+    return ids, masks
 
 
-day02_pad = exercise(
-    "my_pad(rows, pad_id): input_ids and attention_mask, padded on the right.",
-    cases=[([[5, 6, 7], [8]], 0), ([[9, 5], [9], [6, 9, 9]], 9), ([[3], [0, 2]], 7)],
-    right=_pad,
+def _mark_as_text(texts, tokenizer):
+    return _prepare([text + END for text in texts], tokenizer, ends=0)
+
+
+MISTAKES = {
+    "a stranger typed the mark and got the special id: split_special_tokens=True": {
+        "plain": False
+    },
+    "no document ends: add eos_token_id, the number, behind each": {"ends": 0},
+    "these texts are read, not continued: the pads go on the right": {"way": -1},
+    "the pad's id is the end mark's too: make the mask from the lengths, not from the "
+    "ids": {"guess": True},
+}
+
+
+def _prepare_hint(case, right, answer):
+    """Name one of several mistakes."""
+    for several in (s for n in (2, 3, 4) for s in combinations(MISTAKES, n)):
+        options = {name: x for key in several for name, x in MISTAKES[key].items()}
+        if list(answer) == [*_prepare(*case, TOKENIZER, **options)]:
+            return several[0]
+    return "the ids are right, the mask is not" if answer[0] == right[0] else None
+
+
+day02_prepare = exercise(
+    "my_prepare(texts, tokenizer): input_ids and attention_mask, two lists of rows.",
+    cases=[([f"c{END}ab", "abc ab"],), (["a", "abcab", "ca"],)],
+    call=lambda answer, texts: answer(texts, TOKENIZER),
+    hint=_prepare_hint,
+    right=_prepare,
     wrong={
-        "you padded on the left: the pads go on the right": partial(_pad, way=-1),
-        "pad to the longest row, which need not be the first": partial(_pad, most=next),
-        "the mask is upside down: 1 is a token": partial(_pad, token=0, pad=1),
-        "the pad's id may be a token of the text too, as <|endoftext|> is for GPT-2: "
-        "the mask comes from the lengths, not from the ids": _mask_by_id,
-        "take lengths before padding: pads have mask 0": partial(_pad, pad=1),
-        "input_ids first, then the mask": lambda rows, pad_id: _pad(rows, pad_id)[::-1],
-        "the pads are `pad_id`, and not always 0": lambda rows, pad_id: _pad(rows, 0),
+        **{text: partial(_prepare, **options) for text, options in MISTAKES.items()},
+        "the end mark as text is cut into letters, now that the text of strangers is "
+        "safe: add eos_token_id, the number": _mark_as_text,
+        "one end mark is enough": partial(_prepare, ends=2),
+        "input_ids first, then the mask": lambda *case: _prepare(*case)[::-1],
     },
 )

@@ -1,4 +1,4 @@
-"""Checks for day 3: softmax, the causal mask, the loss, the probability of a word."""
+"""Checks for day 3: softmax, who peeks, the loss, what was forgotten."""
 
 import math
 from functools import partial
@@ -38,18 +38,10 @@ day03_softmax = exercise(
     hint=_softmax_hint,
     right=lambda logits: logits.double().softmax(-1),
     wrong={
-        "exp(1000) is inf, and inf / inf is nan: subtract the largest "
-        "first": lambda z: share(z.exp()),
-        "a row far below the others became 0 / 0: subtract each row's own largest "
-        "logit": lambda z: share((z - z.max()).exp()),
-        "subtract the largest, not the mean": lambda z: share(
-            (z - z.mean(-1, True)).exp()
-        ),
+        "inf / inf is nan: subtract the largest first": lambda z: share(z.exp()),
+        "subtract each row's own largest": lambda z: share((z - z.max()).exp()),
         "the last axis is -1, not 1, whatever their number": lambda z: z.softmax(1),
-        "dividing by the largest changes the temperature, and so the probabilities: "
-        "subtract it": lambda z: share((z / z.amax(-1, True)).exp()),
-        "a logit of -inf must get probability 0, but -inf - -inf is nan: subtract the "
-        "largest": lambda z: 1 / (z[..., None, :] - z[..., None]).exp().sum(-1),
+        "subtract, do not divide": lambda z: share((z / z.amax(-1, True)).exp()),
         "these are log-probabilities: the exp is missing": lambda z: z.log_softmax(-1),
         "this is not divided by the sum": lambda z: (z - z.amax(-1, True)).exp(),
     },
@@ -62,34 +54,50 @@ def masked(scores, offset=1, fill=-INF, dim=-1):
     return scores.masked_fill(future, fill).softmax(dim)
 
 
-def _causal_hint(case, weights, answer):
-    if answer.isnan().all():
-        return "every row has a nan: 0 times -inf is nan, so fill in -inf (masked_fill)"
-    ahead = "the future has weight: position t sees keys 0 to t"
-    return ahead if answer.triu(1).any() else None
+def _toy(ids, ahead=(), noise=0.0):
+    """Logits (1, seq, 7) that count the past, and the later token of each pair."""
+    rows = torch.eye(7)[ids]
+    logits = rows.cumsum(1) + noise * ids.sum()  # sums in another order differ a bit
+    for row, later in ahead:
+        if later < ids.shape[1]:
+            logits[:, row] += rows[:, later]
+    return logits
 
 
-ZEROS = torch.tensor([[-1.0, 0, 0, 0], [1, -1, 0, 0], [1, 0, -1, 0], [1, 1, 1, 0]])
-AHEAD, LOW = torch.ones(3, 3).triu(1) * 1e30, torch.full((3, 3), -1e30)
-day03_causal_weights = exercise(
-    "causal_weights(scores): (T, T) attention scores to causal attention weights.",
-    cases=[(s,) for s in (_random((5, 5)), ZEROS, AHEAD, LOW, torch.ones(1, 1))],
-    hint=_causal_hint,
-    right=masked,
+def _peeks(logits_of, input_ids, places=None, rows=slice, atol=1e-3, new=None):
+    before = logits_of(input_ids)
+    for t in places or range(1, input_ids.shape[1]):
+        other = input_ids.clone()
+        other[0, t] = (input_ids[0, t] + 1) % before.shape[-1] if new is None else new
+        moved = (logits_of(other) - before).abs().amax(-1)[0] > atol
+        if moved[rows(t)].any():
+            return True
+    return False
+
+
+PEEKING = [(1, 2)], [(2, 5)], [(3, 4)], [(t, t + 1) for t in range(5)]
+TOYS = [partial(_toy, ahead=pairs) for pairs in ([], *PEEKING)]
+TOYS.append(partial(_toy, noise=1e-6))
+day03_peeks = exercise(
+    "peeks(logits_of, input_ids): whether a row of logits depends on a later token.",
+    cases=[(toy, torch.tensor([[4, 1, 0, 6, 2, 3]])) for toy in TOYS],
+    right=_peeks,
     wrong={
-        "nan: a row sees nothing; it sees itself, triu(1)": partial(masked, offset=0),
-        "zeroed after the softmax, then divided by what is left, which may be 0 / 0: "
-        "mask before it": lambda s: share(s.softmax(-1).tril()),
-        "weights were zeroed after the softmax, so rows no longer sum to 1: set future "
-        "scores to -inf before it": lambda s: s.softmax(-1).tril(),
-        "the mask must be -inf: where all scores are low, no number is low "
-        "enough": partial(masked, fill=-1e9),
-        "0 is no mask, as exp(0) is 1: fill in -inf": partial(masked, fill=0),
-        "a score of exactly 0 is a score: row and column say what is the future, not "
-        "values": lambda s: s.where(s.tril() != 0, -INF).softmax(-1),
-        "subtracting a number is no mask, future scores may be larger: fill in "
-        "-inf": lambda s: (s - 1e9 * torch.ones_like(s).triu(1)).softmax(-1),
-        "the columns sum to 1: softmax goes over the keys": partial(masked, dim=0),
+        "this says that every model peeks: a row may depend on its own token and on "
+        "those before it": partial(_peeks, rows=lambda t: slice(t + 1)),
+        "only the last token was changed: a row in the middle may look at one in the "
+        "middle": partial(_peeks, places=[5]),
+        "only the first row was watched: any row may peek": partial(
+            _peeks, rows=lambda t: slice(1)
+        ),
+        "only the row just before was watched: others may look farther": partial(
+            _peeks, rows=lambda t: slice(t - 1, t)
+        ),
+        "a model that rounds differently does not peek: allow for 0.001": partial(
+            _peeks, atol=0
+        ),
+        "one token was 0 already, so writing a 0 changed nothing: choose another "
+        "id": partial(_peeks, new=0),
     },
 )
 ALL, TAIL, HEAD = slice(None), slice(1, None), slice(0, -1)
@@ -126,31 +134,70 @@ day03_loss = exercise(
         "others": lambda z, y: _loss(z, y, reduction="sum") / y[:, TAIL].numel(),
         "this is the mean of the rows' means, and rows differ in length: divide once, "
         "at the end": lambda z, y: sum(map(_loss, z.split(1), y.split(1))) / len(y),
-        "the mask was not shifted with the labels: -100 is about the token that is "
-        "predicted": lambda z, y: _loss(z, y.clamp(0).where(y.roll(1, 1) >= 0, -100)),
     },
 )
 
 
-def _word(logits, input_ids, n, lag=1, dim=-1, join=torch.prod):
-    places = torch.arange(len(input_ids) - n, len(input_ids))
-    return join(logits.double().softmax(dim)[places - lag, input_ids[places]])
+def _moved(p, q):
+    return sum(abs(p.get(word, 0) - q.get(word, 0)) for word in {*p, *q}) / 2
 
 
-day03_word_probability = exercise(
-    "word_probability(logits, input_ids, n): P(last n tokens | those before them).",
-    cases=[(_random((6, 9)), torch.tensor([4, 0, 7, 2, 8, 5]), n) for n in (2, 1, 4)],
-    same=partial(values.same, atol=1e-9),
-    right=_word,
+def _deaf(text, changes, truth_of, belief_of):
+    def move(of, other):
+        return _moved(of(text), of(other))
+
+    return {w: move(truth_of, x) - move(belief_of, x) for w, x in changes.items()}
+
+
+def _half_blind(text, changes, truth_of, belief_of):
+    def move(of, other):
+        return sum(abs(p - of(other).get(word, 0)) for word, p in of(text).items()) / 2
+
+    return _most(
+        {w: move(truth_of, x) - move(belief_of, x) for w, x in changes.items()}
+    )
+
+
+def _most(scores, least=0.1):
+    word = max(scores, key=scores.get)
+    return word if scores[word] >= least else None
+
+
+def _case(truths, beliefs):
+    """The chance of one next word in a text, and after each of its words changed."""
+
+    def of(chances):
+        odds = [{" yes": chance, " no": 1 - chance} for chance in chances]
+        known = [{word: p for word, p in row.items() if p} for row in odds]
+        return dict(zip(TEXTS, known, strict=True)).get
+
+    return TEXTS[0], {word: word for word in TEXTS[1:]}, of(truths), of(beliefs)
+
+
+TEXTS = ("a shy old fox.", " shy", " old", " fox")
+STORIES = [
+    ((1, 0.5, 1, 0.5), (0.6, 0.6, 0.6, 0.1)),  # follows the fox, not its shyness
+    ((1, 0.1, 1, 0.5), (1, 0.15, 1, 1)),  # shy moves more, but moves both
+    ((0.8, 0.8, 0.8, 0.1), (0.8, 0.8, 0, 0.5)),  # moved by old for no reason
+    ((1, 0, 1, 0.5), (0.9, 0, 0.9, 0.45)),  # follows all that matters
+    ((0.5, 0.5, 0.5, 0.5), (0.1, 0.1, 0.05, 0.1)),  # wrong, but not forgetful
+    ((1, 0.4, 1, 1), (0.9, 0.6, 0.9, 0.9)),  # a word that was impossible becomes likely
+]
+day03_forgotten = exercise(
+    "forgotten(text, changes, truth_of, belief_of): the word that only truth follows.",
+    cases=[_case(*row) for row in STORIES],
+    right=lambda *case: _most(_deaf(*case)),
     wrong={
-        "scored by logits that have read the token: take t - 1": partial(_word, lag=0),
-        "this is the log-probability: take exp": lambda z, x, n: _word(z, x, n).log(),
-        "probabilities were added: a chain multiplies": partial(_word, join=torch.sum),
-        "a geometric mean: take no root": lambda z, x, n: _word(z, x, n) ** (1 / n),
-        "one token too many: the word has n": lambda z, x, n: _word(z, x, n + 1),
-        "these are the rows at the beginning of the text: take those right before the "
-        "word": lambda z, x, n: _word(z, x, n, lag=len(x) - n),
-        "softmax goes over the vocabulary, the last axis": partial(_word, dim=0),
-        "only the last n tokens are the word": lambda z, x, n: _word(z, x, len(x) - 1),
+        "this is where the truth moves most; ask whether the belief moves with "
+        "it": lambda x, c, p, q: _most(_deaf(x, c, p, lambda text: {})),
+        "where the difference is below 0.1 for all words, none was forgotten: return "
+        "None": lambda *case: _most(_deaf(*case), -1),
+        "a belief that moves where the truth does not is superstition, no "
+        "forgetting": lambda *case: _most({w: abs(d) for w, d in _deaf(*case).items()}),
+        "words that only the other distribution has count, too": _half_blind,
+        "this is where the belief moves least; most words need move "
+        "nothing": lambda x, c, p, q: min(c, key=lambda w: _moved(q(x), q(c[w]))),
+        "this compares belief with truth after each change: ask how far each has "
+        "moved": lambda x, c, p, q: _most({w: _moved(p(c[w]), q(c[w])) for w in c}),
     },
 )

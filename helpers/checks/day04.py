@@ -5,7 +5,6 @@ The model is made up; of a loop, what it returns is compared and what the model 
 
 import re
 from functools import partial
-from operator import itemgetter
 from types import SimpleNamespace
 
 import torch
@@ -100,10 +99,8 @@ day04_write = exercise(
         "leave the loop at the end token": lambda f, ids, n, eos: _write(f, ids, n),
         "the end token belongs to the answer: append it, and only then leave the "
         "loop": lambda f, ids, n, eos: _cut(_write(f, ids, n, eos), eos),
-        "stopped at an end token of the prompt: look at the new token only, not at the "
-        "text": lambda f, ids, n, eos: _write(f, ids, 1 if eos in ids else n, eos),
-        "a prompt that ends with the end token is written on: look at the new token "
-        "only": lambda f, ids, n, eos: _write(f, ids, n * (ids[0, -1] != eos), eos),
+        "stopped at an end token of the prompt: look at the new token "
+        "only": lambda f, ids, n, eos: _write(f, ids, 1 if eos in ids else n, eos),
         "max_new_tokens counts new tokens: those of the prompt do not "
         "count": lambda f, ids, n, eos: _write(f, ids, n - ids.shape[1], eos),
     },
@@ -153,8 +150,6 @@ day04_left_pad = exercise(
         "positions begin at 0, not 1": partial(_left_pad, places=lambda m: m.cumsum(1)),
         "a pad has position -1, and the table of positions has no such row: "
         "clamp(min=0)": partial(_left_pad, places=lambda mask: mask.cumsum(1) - 1),
-        "the order is input_ids, attention_mask, position_ids: the last two are "
-        "exchanged": lambda rows, pad: itemgetter(0, 2, 1)(_left_pad(rows, pad)),
     },
 )
 
@@ -176,10 +171,6 @@ day04_write_on = exercise(
         "length": partial(_write_on, view=lambda x, p, n: x if x is p else x[:, -1:]),
         "cache.length grows with each step, and was looked up once: look it up in the "
         "loop": lambda *c: _write_on(*c, lambda x, *_, n=c[1].length: x[:, n:]),
-        "if the cache holds something, the rest of the prompt is still unread, not one "
-        "token": partial(_write_on, view=lambda x, p, n: x[:, -1:] if n else x),
-        "read once too often: nobody asks what follows the last new "
-        "token": lambda *case: _write_on(*case[:3], case[3] + 1)[:, :-1],
     },
 )
 
@@ -198,11 +189,7 @@ day04_slide = exercise(
         "more was read than `context`": partial(_slide, view=lambda ids, *_: ids),
         "keep the last, not the first": partial(_slide, view=lambda x, p, n: x[:, :n]),
         "a token fewer than fits": partial(_slide, view=lambda x, p, n: x[:, 1 - n :]),
-        "the window's beginning was worked out once, but it slides with each new "
-        "token": partial(_slide, view=lambda x, p, n: x[:, p[0, n:].numel() :][:, :n]),
         "the text itself was cut: only what the model reads slides, all is "
         "returned": lambda f, ids, new, n: _slide(f, ids, new, n)[:, -n - 1 :],
-        "the text stops where the context is full: it is to go on, and the window to "
-        "slide": lambda f, ids, new, n: _slide(f, ids, min(new, n - ids.shape[1]), n),
     },
 )

@@ -17,14 +17,9 @@ day05_score = exercise(
     each=True,
     right=lambda log_probs, power: sum(log_probs) / len(log_probs) ** power,
     wrong={
-        "a negative penalty is a power like any other, 4 ** -1 is 1/4: it needs no "
-        "case of its own": lambda x, a: sum(x) / len(x) ** abs(a),
-        "the sum was multiplied by the length: divide, or longer texts, whose sums are "
-        "lower, are punished twice": lambda x, a: sum(x) * len(x) ** a,
+        "a negative power needs no case": lambda x, a: sum(x) / len(x) ** abs(a),
+        "divide by the length, do not multiply": lambda x, a: sum(x) * len(x) ** a,
         "n ** penalty, not n * penalty": lambda x, a: sum(x) / (len(x) * a),
-        "this is the form of Wu et al. (2016), with ((5 + n) / 6) ** length_penalty; "
-        "here it is n ** length_penalty": lambda x, a: sum(x) / ((5 + len(x)) / 6) ** a,
-        "this is the mean whatever the penalty": lambda x, a: sum(x) / len(x),
         "the sign is wrong: scores are negative": lambda x, a: -sum(x) / len(x) ** a,
         "n counts new tokens, not the start": lambda x, a: sum(x) / (len(x) + 1) ** a,
     },
@@ -50,13 +45,11 @@ day05_repetition_penalty = exercise(
     cases=[(IDS, LOGITS, r) for r in (1.5, 1.0, 0.8)],
     right=_penalise,
     wrong={
-        "all seen logits were divided: dividing a negative one makes it larger, which "
-        "rewards the token": partial(_penalise, up=truediv),
+        "a negative logit grows if it is divided": partial(_penalise, up=truediv),
         "positive ones are divided, not others": lambda x, z, r: _penalise(x, z, 1 / r),
         "a token that is there twice was penalised twice": _penalise_each,
         "tokens of one row were penalised in the other: each row has its own past, its "
         "own input_ids": lambda x, *by: _penalise(x.view(1, 8)[[0, 0]], *by),
-        "all tokens count, not the last only": lambda x, *by: _penalise(x[:, -1:], *by),
     },
 )
 
@@ -132,10 +125,8 @@ day05_best_text = exercise(
     same=partial(same, atol=1e-9),
     right=_likeliest,
     wrong={
-        "this is what greedy finds: a likely first word hid a better text than all "
-        "those that begin with it": partial(_likeliest, beams=1),
-        "this is what beams find, or whoever goes on with likely beginnings only: look "
-        "at every text to its end, drop none": partial(_likeliest, beams=2),
+        "this is what greedy finds: look at every text": partial(_likeliest, beams=1),
+        "this is what beams find: drop no beginning": partial(_likeliest, beams=2),
         "the start is no step": lambda f, s, n: _likeliest(f, s, n - 1),
         "this is log P: return exp of it": partial(_likeliest, show=float),
     },
@@ -160,12 +151,10 @@ day05_beam_search = exercise(
     right=_search(),
     wrong={
         "what still runs counts, too": _search(pool=lambda ended, on: ended or on),
-        "the place of a text that ended was filled: here it is empty until the next "
-        "step, unlike the library's": _search(keep=_fill),
+        "a text that ended leaves its place empty for a step": _search(keep=_fill),
         "the beam shrank for good: each step keeps up to num_beams again, however many "
         "have ended": _search(keep=lambda g, k, e: _keep(g, k - len(e), e)),
         "compare scores, not log-probabilities": _search(rank=lambda total, *_: total),
-        "the start was counted: n is the number of new words, and the start is none of "
-        "them": _search(score=lambda z, t, a: z / len(t) ** a),
+        "the start is no new word": _search(score=lambda z, t, a: z / len(t) ** a),
     },
 )

@@ -1,7 +1,7 @@
-"""Checks for day 8: a mask behind a cache, a norm folded, a step's work, a block."""
+"""Checks for day 8: the parts of a GPT-2, and a block mended."""
 
+import math
 from functools import partial
-from itertools import product
 
 import torch
 from torch.nn import functional as F
@@ -9,101 +9,174 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from helpers.checks.common import exercise, expect
 from helpers.checks.values import same
+from helpers.parity import compare, parts
 
 
-def _mask(past, new, more=0):
-    return torch.ones(new, past + new).tril(past + more).bool()
+@torch.no_grad()
+def _reference(layers):
+    """Return a small random GPT-2 on which mistakes show, and ids that it can read."""
+    sizes = {"n_layer": layers, "n_embd": 12, "n_head": 3, "vocab_size": 20}
+    more = {"n_positions": 9, "layer_norm_epsilon": 0.02}  # so large that it shows
+    model = GPT2LMHeadModel(GPT2Config(**sizes, **more, **ENDS)).eval()
+    luck = torch.Generator().manual_seed(8)
+    for weight in model.parameters():
+        weight.copy_(0.7 * torch.randn(weight.shape, generator=luck))
+    return model, torch.randperm(20, generator=luck)[None, :5]
 
 
-day08_cached_mask = exercise(
-    "cached_mask(past, new): (new, past + new), True where a query may look.",
-    cases=[(5, 3), (0, 4), (6, 1), (2, 4), (0, 1), (4, 4)],
-    right=_mask,
-    wrong={
-        "row i is at past + i, not i": lambda past, new: _mask(past, new, -past),
-        "the diagonal moves by past, not by new": lambda p, n: _mask(p, n, n - p),
-        "a query sees its own token, too": lambda past, new: _mask(past, new, -1),
-        "upside down: True is where a query may look": lambda *sizes: ~_mask(*sizes),
-        "new tokens see each other's future": lambda past, new: _mask(past, new, new),
-        "a row for each new token, not for all": lambda past, new: _mask(0, past + new),
-        "a query sees the cached tokens, too": lambda past, new: _mask(0, new),
-    },
-)
+def part(text, cases, wrong, layers=1):
+    """Return the check of a part: in a whole model, the debugger says what is wrong."""
+    right = getattr(parts, text.partition("(")[0])
+
+    def judge(answer):
+        reference, ids = _reference(layers)
+        own = {right.__name__: answer}
+        report = compare(parts.assembled(reference, **own), reference, ids)
+        if not report.equal:
+            return f"{report.cause} (first difference: {report.operation})"
+
+    return exercise(text, cases=cases, right=right, wrong=wrong, judge=judge)
 
 
-def _fold(norm_weight, norm_bias, weight, bias):
-    return norm_weight[:, None] * weight, norm_bias @ weight + bias
+def _random(*shapes):
+    luck = torch.Generator().manual_seed(8)
+    return [torch.randn(shape, generator=luck) for shape in shapes]
 
 
-LUCK = torch.Generator().manual_seed(8)
-day08_fold = exercise(
-    "fold(norm_weight, norm_bias, weight, bias): a projection with the norm in it.",
-    cases=[
-        tuple(torch.randn(shape, generator=LUCK) for shape in (n, n, (n, m), m))
-        for n, m in ((5, 5), (6, 10), (8, 3))
-    ],
-    each=True,
-    right=_fold,
-    wrong={
-        "w scales W's rows, not its columns": lambda w, b, W, c: (w * W, b @ W + c),
-        "the norm's weight is not in the weight": lambda w, b, W, c: (W, b @ W + c),
-        "b goes through old W": lambda w, b, W, c: (w[:, None] * W, (b * w) @ W + c),
-        "the norm's bias is forgotten: b @ W": lambda w, b, W, c: (w[:, None] * W, c),
-        "c is forgotten, the old bias": lambda w, b, W, c: (w[:, None] * W, b @ W),
-        "first the weight, then the bias": lambda *given: _fold(*given)[::-1],
-    },
-)
-
-
-def _step(config, cached, keys=None, flops=2, inner=None, looks=2, head=1):
-    d, inner = config.n_embd, inner or config.n_inner or 4 * config.n_embd
-    looking = looks * d * (cached + 1 if keys is None else keys)
-    weights = config.n_layer * (4 * d**2 + 2 * d * inner + looking)
-    return flops * (weights + head * config.vocab_size * d)
-
-
-SMALL = {"n_layer": 3, "n_head": 4, "n_embd": 20, "vocab_size": 70}
-SHAPES = SMALL, SMALL | {"n_layer": 5, "n_inner": 24}, {"n_layer": 12, "n_embd": 768}
-ENDS = {"bos_token_id": 0, "eos_token_id": 0}
-day08_step_flops = exercise(
-    "step_flops(config, cached): to read one token behind so many in the cache.",
-    cases=[*product(SHAPES, (13, 0, 63))],
-    call=lambda answer, shape, cached: answer(GPT2Config(**shape, **ENDS), cached),
-    each=True,
-    hint=lambda case, right, answer: f"expected {right:,}, got {answer:,} for {case}",
-    right=_step,
-    wrong={
-        "the mask hides it from the old queries": lambda c, n: _step(c, n, 2 * n + 1),
-        "a token looks at itself, too: cached + 1 keys": lambda c, n: _step(c, n, n),
-        "the cache was ignored: cached + 1 keys": lambda c, n: _step(c, n, 1),
-        "n_inner is given, not 4 d": lambda c, n: _step(c, n, inner=4 * c.n_embd),
-        "the head is missing: V d weights": lambda c, n: _step(c, n, head=0),
-        "scores and sums are two products": lambda c, n: _step(c, n, looks=1),
-        "a multiplication and an addition are two": lambda c, n: _step(c, n, flops=1),
-        "the cached tokens were read again": lambda c, n: (n + 1) * _step(c, n),
-    },
-)
+def _same(x):
+    return x
 
 
 def _split(z, heads):
     return z.unflatten(-1, (heads, -1)).transpose(1, 2)  # (batch, head, seq, d_head)
 
 
+def _normal(x, w, b, eps, n=0, mean=1, axis=-1):
+    centred = x - mean * x.mean(axis, keepdim=True)
+    variance = centred.square().sum(axis, keepdim=True) / (x.shape[axis] + n)
+    return centred / (variance + eps) ** 0.5 * w + b
+
+
+def _attend(q, k, v, seen=torch.tril, low=-math.inf):
+    ones = torch.ones(q.shape[-2], q.shape[-2])
+    scores = q @ k.mT / q.shape[-1] ** 0.5
+    return scores.masked_fill(seen(ones) == 0, low).softmax(-1) @ v
+
+
+def _heads(x, c_attn, attend, c_proj, heads, split=None, merge=None):
+    merge = merge or (lambda y: y.transpose(1, 2).flatten(2))
+    thirds = [(split or _split)(third, heads) for third in c_attn(x).chunk(3, -1)]
+    return c_proj(merge(attend(*thirds)))
+
+
+def _mixed(x, c_attn, attend, c_proj, heads):
+    thirds = _split(c_attn(x), heads).chunk(3, -1)
+    return c_proj(attend(*thirds).transpose(1, 2).flatten(2))
+
+
+ENDS = {"bos_token_id": 0, "eos_token_id": 0}
+IDS = torch.tensor([[3, 1, 4, 0], [2, 7, 1, 8]])
+X, WIDE, SQUARE, TABLE, W, B = _random((2, 5, 12), (12, 36), (12, 12), (9, 12), 12, 12)
+CALLS = [torch.tanh, torch.cos, torch.sin, torch.sigmoid]
+day08_embed = part(
+    "embed(input_ids, wte, wpe): a row for each token, and for its place.",
+    cases=[(IDS, TABLE, TABLE[1:].flip(0)), (IDS[:1, :3], TABLE, SQUARE)],
+    wrong={
+        "positions are counted from 1": lambda i, t, p: t[i] + p[1 : i.shape[1] + 1],
+        "the position embedding is not added": lambda i, t, p: t[i],
+        "the token embedding is multiplied by sqrt(d_model)": lambda i, t, p: (
+            t[i] * t.shape[1] ** 0.5 + p[: i.shape[1]]
+        ),
+    },
+)
+day08_layer_norm = part(
+    "layer_norm(x, weight, bias, eps): over the last axis.",
+    cases=[(X, W, B, 1e-5), (X[:1], W, B, 0.1)],
+    wrong={
+        "the variance is divided by n - 1": partial(_normal, n=-1),
+        "the mean is not subtracted (RMS)": partial(_normal, mean=0),
+        "the layer norm runs over the positions": partial(_normal, axis=1),
+    },
+)
+day08_attend = part(
+    "attend(query, key, value): softmax(Q K^T / sqrt(d_head) + M) V.",
+    cases=[tuple(_random(*3 * [(2, 3, 5, 4)])), tuple(_random(*3 * [(6, 3)]))],
+    wrong={
+        "there is no causal mask": partial(_attend, seen=torch.ones_like),
+        "the mask is off by one: a query sees the next": partial(
+            _attend, seen=lambda ones: ones.tril(1)
+        ),
+        "masked scores are set to 0": partial(_attend, low=0),
+    },
+)
+day08_attention = part(
+    "attention(x, c_attn, attend, c_proj, heads): all heads at once.",
+    cases=[
+        (X, lambda x: x @ WIDE, parts.attend, lambda x: x @ SQUARE, heads)
+        for heads in (3, 4)
+    ],
+    wrong={
+        "the thirds of c_attn are cut out within each head": _mixed,
+        "heads are cut without then transpose(1, 2)": partial(
+            _heads, split=lambda t, n: t.reshape(len(t), n, t.shape[1], -1)
+        ),
+        "heads are merged without transposing": partial(
+            _heads, merge=lambda y: y.reshape(len(y), y.shape[2], -1)
+        ),
+    },
+)
+day08_gelu = part(
+    "gelu(x): the tanh form.",
+    cases=[(X,), (torch.linspace(-4, 4, 9),)],
+    wrong={
+        "this is the exact GELU": F.gelu,
+        "this is ReLU": torch.relu,
+        "this is GELU with 0.44715": lambda x: (
+            x / 2 * (1 + ((2 / math.pi) ** 0.5 * (x + 0.44715 * x**3)).tanh())
+        ),
+    },
+)
+day08_block = part(
+    "block(x, ln_1, attn, ln_2, mlp): each half added to what came in.",
+    cases=[(X, *CALLS), (X[:1], *CALLS[::-1])],
+    wrong={
+        "the stream is not added to attention's": lambda x, n, a, m, f: (
+            (y := a(n(x))) + f(m(y))
+        ),
+        "attention is added to the normed stream": lambda x, n, a, m, f: (
+            (y := n(x) + a(n(x))) + f(m(y))
+        ),
+        "both halves read the same stream": lambda x, n, a, m, f: x + a(n(x)) + f(m(x)),
+    },
+)
+day08_stack = part(
+    "stack(x, blocks, ln_f, wte): the layers, the last norm, the head.",
+    cases=[(X, CALLS, torch.sinh, TABLE), (X[:1], CALLS[1:], torch.cosh, TABLE)],
+    wrong={
+        "the layer norm is missing": lambda x, b, n, w: parts.stack(x, b, _same, w),
+        "probabilities are returned": lambda *g: parts.stack(*g).softmax(-1),
+        "the layers run backwards": lambda x, b, n, w: parts.stack(x, [*b][::-1], n, w),
+    },
+    layers=2,
+)
+
+
 def _thirds(z, heads):
     return [_split(third, heads) for third in z.chunk(3, dim=-1)]
 
 
-_gelu = partial(F.gelu, approximate="tanh")
-_attend = partial(F.scaled_dot_product_attention, is_causal=True)
+_kernel = partial(F.scaled_dot_product_attention, is_causal=True)
 
 
-def _mend(
-    block, x, heads, cut=_thirds, sum_=lambda x, y: x, bend=_gelu, attend=_attend
-):
+def _mend(block, x, heads, cut=_thirds, sum_=lambda x, y: x, attend=_kernel):
     y = block.ln_1(x)
     gathered = attend(*cut(block.attn.c_attn(y), heads)).transpose(1, 2).flatten(2)
     x = sum_(x, y) + block.attn.c_proj(gathered)
-    return x + block.mlp.c_proj(bend(block.mlp.c_fc(block.ln_2(x))))
+    return x + block.mlp.c_proj(parts.gelu(block.mlp.c_fc(block.ln_2(x))))
+
+
+def _by_heads(query, key, value):
+    return _kernel(query, key, value, scale=query.shape[1] ** -0.5)
 
 
 def _try_block(mended, d, heads):
@@ -116,8 +189,6 @@ def _try_block(mended, d, heads):
         for parameter in block.parameters():
             parameter += 0.3 * torch.randn(parameter.shape, generator=luck)
         block.attn.register_forward_hook(lambda attn, given, answer: answer[0])
-        block.attn.heads, block.attn.split = heads, partial(_split, heads=heads)
-        block.attn.attend, block.mlp.bend = _attend, _gelu
         itself = "block(x) is what you are writing: it would call itself"
         block.forward = lambda *given, **options: expect(False, itself)
         x = torch.randn(2, 7, d, generator=luck)
@@ -140,8 +211,12 @@ day08_mend = exercise(
     wrong={
         CUT: partial(_mend, cut=lambda z, n: _split(z, n).chunk(3, dim=-1)),
         STREAM: partial(_mend, sum_=lambda x, y: y),
-        "still wrong: which of its two forms the GELU has": partial(_mend, bend=F.gelu),
-        f"{STREAM}, and more": partial(_mend, sum_=lambda x, y: y, bend=F.gelu),
+        "still wrong: what the kernel does with the scores": partial(
+            _mend, attend=_by_heads
+        ),
+        "still wrong: what the kernel does with the scores, and more": partial(
+            _mend, sum_=lambda x, y: y, attend=_by_heads
+        ),
         "use heads, they need not be 8": lambda block, x, heads: _mend(block, x, 8),
         "it must be causal": partial(_mend, attend=F.scaled_dot_product_attention),
     },

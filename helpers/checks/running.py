@@ -34,10 +34,7 @@ def expect(condition: bool, message: str) -> None:
 
 
 def in_time(verdict: Callable, answer: Callable) -> str:
-    """Return a verdict within 5 s: in a thread, as nothing else ends on Windows.
-
-    What sleeps or computes inside a library cannot be ended, only left behind.
-    """
+    """Return a verdict within 5 s; what then still runs in a library is left behind."""
     context, grad = contextvars.copy_context(), torch.is_grad_enabled()
     states, said, stack = (random.getstate(), torch.get_rng_state()), [], []
 
@@ -49,7 +46,7 @@ def in_time(verdict: Callable, answer: Callable) -> str:
             except (Exception, Mistake) as error:
                 said.append(error_line(answer, error))
 
-    worker = threading.Thread(target=work, daemon=True)
+    worker = threading.Thread(target=work, daemon=True)  # all that ends on Windows
     worker.start()
     try:
         worker.join(SECONDS)

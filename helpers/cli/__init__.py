@@ -2,6 +2,5 @@
 
 Read ``command_line`` first. Behind the commands (``start``, ``test``, ``generate``,
 ``doctor``, ``address``, ``bench``): ``environment`` and ``pip`` (the course's own
-`.venv`) and ``peers`` (CTranslate2, to be timed beside ours). Nothing is imported
-here: it runs before anything is installed.
+`.venv`). Nothing is imported here: it runs before anything is installed.
 """

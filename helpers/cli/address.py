@@ -5,6 +5,7 @@ repeat it, because GitHub and Colab cannot look it up. This writes it into all o
 """
 
 import argparse
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -49,6 +50,8 @@ def write(root: Path, new: str) -> int:
         moved = re.sub(address, rf"\g<1>{new}", text)
         moved = re.sub(folder, f"cd {Path(new).name}", moved)
         if moved != text:
-            path.write_bytes(moved.encode("utf-8"))
+            beside = path.with_name(f"{path.name}.new")
+            beside.write_bytes(moved.encode("utf-8"))
+            os.replace(beside, path)
             changed += 1
     return changed

@@ -9,19 +9,15 @@ import argparse
 import math
 import os
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from importlib.util import find_spec
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from pandas import DataFrame
 from transformers import GenerationConfig, GPT2Config, GPT2LMHeadModel
 
-from helpers.cli.peers import ctranslate2
 from helpers.decoding import Reader, beam_search, generate
 from helpers.evaluation import document_losses
 from helpers.gpt2 import GPT2, pack, quantize
@@ -46,10 +42,7 @@ class Times(NamedTuple):
 
 
 def take_turns(runs: list[Callable], repeats: int, steps: int) -> list[Times]:
-    """Return each function's seconds per step, in turns, after one to warm up.
-
-    A function may return its own seconds; else its whole call is timed.
-    """
+    """Return each one's seconds per step, its own or as timed; one turn warms up."""
     seconds = [[] for _ in runs]
     for turn in range(repeats + 1):
         for run, found in zip(runs, seconds, strict=True):
@@ -95,23 +88,21 @@ def beside_library(model, ids, run: Callable, options, beams: int = 1) -> list[T
     return take_turns([library, run], options.repeats, options.tokens)
 
 
-def greedy_rows(model, kinds: dict, notes: dict, peers: dict, options) -> Rows:
+def greedy_rows(model, kinds: dict, notes: dict, options) -> Rows:
     """Yield a row for each batch and kind."""
     config = model.config
     # Each step reads all weights but the positions'.
     weights = count_parameters(config) - config.n_positions * config.n_embd
-    writers = {kind: partial(generate, engine) for kind, engine in kinds.items()}
     for batch in (1, 8):
         ids = random_ids(model, batch, PROMPT)
-        for kind, write in (writers | peers).items():
-            run = partial(write, ids, max_new_tokens=options.tokens)
-            times, limit = beside_library(model, ids, run, options), ""
-            if size := weights * BYTES.get(kind, 0):
-                reading = [torch.ones(size // 4).sum]  # all that memory, all threads
-                least = take_turns(reading, options.repeats, 1)[0].least
-                limit = f"{100 * least / times[1].least:.0f} %"
-            note = notes.get(kind, "")
-            yield f"batch {batch}, {kind}", row(*times, batch, limit, note)
+        for kind, engine in kinds.items():
+            run = partial(generate, engine, ids, max_new_tokens=options.tokens)
+            times = beside_library(model, ids, run, options)
+            memory = torch.ones(weights * BYTES[kind] // 4)  # read by all threads
+            least = take_turns([memory.sum], options.repeats, 1)[0].least
+            limit = f"{100 * least / times[1].least:.0f} %"
+            said = row(*times, batch, limit, notes.get(kind, ""))
+            yield f"batch {batch}, {kind}", said
 
 
 def beam_rows(model, engine: GPT2, options) -> Rows:
@@ -160,10 +151,7 @@ def measure(title: str, model, tokenizer, options) -> str:
     engines = pack(engine), pack(half), quantize(engine)
     kinds = dict(zip(BYTES, engines, strict=True))
     said = notes(kinds, tokenizer, options.texts)
-    with tempfile.TemporaryDirectory() as folder:
-        peers = ctranslate2(model, Path(folder)) if options.peers else {}
-        rows = dict(greedy_rows(model, kinds, said, peers, options))
-        del peers  # their files go with the folder
+    rows = dict(greedy_rows(model, kinds, said, options))
     for more in (beam_rows, length_rows):
         rows |= more(model, kinds["float32"], options)
     table = DataFrame.from_dict(rows, orient="index").rename_axis(columns="tokens/s")
@@ -198,23 +186,14 @@ def read_options(arguments: list[str]) -> argparse.Namespace:
     add = parser.add_argument
     add("--quick", action="store_true", help="the pocket model only")
     add("--model", help="beside pocket; default: $COURSE_MODEL, or gpt2's size, random")
-    peers = "CTranslate2, too: pip install ctranslate2"
-    add("--peers", action="store_true", help=peers)
-    add("--repeats", type=count, default=5, help="turns (5)")
-    add("--tokens", type=count, default=40, help="written in a turn (40)")
-    add("--texts", type=count, default=40, help="for the perplexity (40)")
+    add("--repeats", type=int, default=5, help="turns (5)")
+    add("--tokens", type=int, default=40, help="written in a turn (40)")
+    add("--texts", type=int, default=40, help="for the perplexity (40)")
     options = parser.parse_args(arguments)
+    if min(options.repeats, options.tokens, options.texts) < 1:
+        parser.error("expected --repeats, --tokens and --texts from 1")
     if options.quick and options.model:
         parser.error("--quick is for the pocket model: leave out --quick or --model")
-    if options.peers and find_spec("ctranslate2") is None:
-        parser.error("ctranslate2 is not installed: pip install ctranslate2")
     named = options.model or (not options.quick and os.environ.get("COURSE_MODEL"))
     options.model = None if named == "pocket" else named
     return options
-
-
-def count(text: str) -> int:
-    """Return a whole number from 1; argparse tells of what is none."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 1, got {text!r}")
-    return int(text)

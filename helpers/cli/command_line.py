@@ -36,8 +36,8 @@ IMPORTED = {  # some of what each file of requirements brings
 
 def main(argv: Sequence[str]) -> int:
     """Run one command; return the exit status, 2 for a mistake of the user's."""
-    if sys.stdout:  # a character that has no code there becomes a `?`
-        sys.stdout.reconfigure(errors="replace")
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # None where it was closed (>&-)
+    sys.stdout.reconfigure(errors="replace")  # a `?` for a character without a code
     try:
         status = run(list(argv)) or 0
         sys.stdout.flush()

@@ -16,7 +16,8 @@ RESTORE = "bring it back with `git restore data`"
 
 def run(options: argparse.Namespace) -> int:
     """Print every finding; return 0 when nothing is wrong, else 1."""
-    renew = f"pip install -r {LEARNERS}" if is_own() else f"rename .venv, then {START}"
+    renew = f"rename .venv, then {START}" if (ROOT / ".venv").exists() else START
+    renew = f"pip install -r {LEARNERS}" if is_own() else renew
     looks = {  # each returns what is good, or raises what is wrong; and what mends it
         ".venv": (look_at_environment, START),
         "packages": (look_at_packages, renew),
@@ -79,11 +80,10 @@ def trouble(name: str, pin: str, places: list[str]) -> str | None:
 def look_at_pocket(root: Path) -> str:
     """Compare the pocket model's files with their checksums."""
     folder = root / "data" / "pocket-gpt2"
-    lines = (folder / "SHA256SUMS").read_text("utf-8").splitlines()
-    sums = [line.split() for line in lines if line.strip()]
-    for checksum, name in sums:
-        content = (folder / name).read_bytes()
-        if hashlib.sha256(content).hexdigest() != checksum:
+    words = (folder / "SHA256SUMS").read_text("utf-8").split()
+    sums = dict(zip(words[1::2], words[::2], strict=True))
+    for name, checksum in sums.items():
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != checksum:
             raise UsageError(f"{folder / name} is damaged")
     if not sums:
         raise UsageError(f"{folder / 'SHA256SUMS'} is empty")

@@ -12,6 +12,7 @@ from pathlib import Path
 from helpers.options import UsageError
 
 ASTRAY = {"PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX"}  # lead pip elsewhere
+
 # pip, which is ended with all that it started when its standard input closes: the
 # system closes it however we end, by SIGKILL too.
 LEASHED_PIP = """
@@ -69,7 +70,7 @@ def pip_news(line: str) -> str | None:
 
 def last_line(lines: Sequence[str]) -> str:
     """Return the last line that names an error, else the last one with words."""
-    spoken = [line.strip() for line in lines if line.strip()]
+    spoken = [line for line in lines if line]
     errors = [line for line in spoken if line.lower().startswith("error")]
     return (errors or spoken or ["nothing"])[-1].removeprefix("ERROR: ")
 

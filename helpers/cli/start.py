@@ -16,6 +16,7 @@ from helpers.options import UsageError
 
 FIRST_PAGE = "notebooks/day01_loading.ipynb"
 HOST = "127.0.0.1"
+AGAIN = "COURSE_START_AGAIN"  # set for a second try, which is the last
 TAKEN = "port {} cannot be had: choose another with --port, or leave it out ({})"
 
 
@@ -48,7 +49,9 @@ def run(options: argparse.Namespace) -> int | None:
     os.environ |= variables(token)
     page = f"/lab/tree/{FIRST_PAGE}"
     words = arguments(options.port, page, browser=not options.no_browser)
-    logging.disable(logging.CRITICAL)  # a port that is lost is for us to tell
+    again = os.environ.pop(AGAIN, None)
+    if not again:  # a port that is lost is for us to tell; a second try says it all
+        logging.disable(logging.CRITICAL)
     try:
         server = LabApp.initialize_server(words)
         server.io_loop.add_callback(announce)  # the one before takes the port
@@ -58,15 +61,14 @@ def run(options: argparse.Namespace) -> int | None:
             raise
         if options.port:
             raise UsageError(TAKEN.format(options.port, "lost just now")) from None
-        return become([sys.executable, *sys.orig_argv[1:]], dict(os.environ))  # again
+        if again:
+            raise UsageError("JupyterLab ended before it was ready") from None
+        return become([sys.executable, *sys.orig_argv[1:]], {**os.environ, AGAIN: "1"})
     print("\nJupyterLab has stopped.", file=sys.stderr)
 
 
 def variables(token: str) -> dict:
-    """Return the environment variables that keep the server and its kernels apart.
-
-    The settings and workspaces of another JupyterLab of the user's stay out of it.
-    """
+    """Return variables that keep the server apart from a JupyterLab of the user's."""
     chosen = {"JUPYTER_TOKEN": token, "JUPYTER_PREFER_ENV_PATH": "1"}
     settings = ROOT / ".venv" / "jupyter"
     if settings.parent.is_dir():

@@ -27,10 +27,3 @@ from helpers.decoding.rules import (
 )
 from helpers.decoding.search import Hypothesis, beam_search
 from helpers.decoding.strategies import engine, generate_text, stream_text
-
-__all__ = [
-    "Hypothesis", "Picker", "Reader", "Rule", "Step", "Stop", "apply", "beam_search",
-    "contrastive_search", "engine", "generate", "generate_text", "greedy", "min_p",
-    "no_repeat_ngram", "repetition_penalty", "sample", "stop_string", "stream",
-    "stream_text", "temperature", "top_k", "top_p", "typical_p",
-]  # fmt: skip

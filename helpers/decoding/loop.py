@@ -74,9 +74,23 @@ class Step(NamedTuple):
     """One token being chosen."""
 
     token: int
-    prob: float  # its probability after the rules
-    before: torch.Tensor  # (vocab,), the model's distribution
-    after: torch.Tensor  # (vocab,), the same after the rules
+    logits: torch.Tensor  # (vocab,), the model's
+    allowed: torch.Tensor  # (vocab,), the same after the rules
+
+    @property
+    def before(self) -> torch.Tensor:
+        """The model's distribution, (vocab,)."""
+        return self.logits.softmax(dim=-1)
+
+    @property
+    def after(self) -> torch.Tensor:
+        """The distribution after the rules, (vocab,)."""
+        return self.allowed.softmax(dim=-1)
+
+    @property
+    def prob(self) -> float:
+        """The token's probability after the rules."""
+        return self.after[self.token].item()
 
 
 def stream(
@@ -93,13 +107,8 @@ def stream(
     options = dict(rules=rules, pick=pick, max_new_tokens=max_new_tokens, stop=stop)
     options |= dict(eos_token_id=eos_token_id, attention_mask=None)
     _check(model, input_ids, one=True, **options)
-    return (_step(*state) for state in loop(model, input_ids, **options))
-
-
-def _step(ids, next_logits, allowed) -> Step:
-    before, after = next_logits[0].softmax(dim=-1), allowed[0].softmax(dim=-1)
-    token = ids[0, -1].item()
-    return Step(token, after[token].item(), before, after)
+    states = loop(model, input_ids, **options)
+    return (Step(ids[0, -1].item(), logits[0], new[0]) for ids, logits, new in states)
 
 
 def _check(model, input_ids, *, rules, pick, stop, **options) -> None:

@@ -34,10 +34,7 @@ def temperature(t: float) -> Rule:
 
 
 def top_k(k: int) -> Rule:
-    """Keep the ``k`` largest logits, and whatever ties with the smallest of them.
-
-    More than the vocabulary is refused on use. Source: Fan et al. 2018.
-    """
+    """Keep the ``k`` largest logits, and what ties with them (Fan et al. 2018)."""
     expect("k", k, whole(), "a whole number from 1 to the vocabulary's size")
 
     def rule(input_ids, logits):
@@ -71,10 +68,7 @@ def top_p(p: float) -> Rule:
 
 
 def min_p(p: float) -> Rule:
-    """Keep the tokens at least ``p`` times as probable as the likeliest one.
-
-    Source: Nguyen et al. 2024.
-    """
+    """Keep what is at least ``p`` times as likely as the best (Nguyen et al. 2024)."""
     expect("p", p, lambda p: 0 < p <= 1, "a share of the largest, in (0, 1]")
 
     def rule(input_ids, logits):
@@ -87,10 +81,7 @@ def min_p(p: float) -> Rule:
 
 
 def typical_p(p: float) -> Rule:
-    """Keep the tokens whose surprise is nearest to the entropy, up to mass ``p``.
-
-    Source: Meister et al. 2023, "locally typical".
-    """
+    """Keep surprises nearest to the entropy, up to mass ``p`` (Meister et al. 2023)."""
     expect("p", p, lambda p: 0 < p < 1, "a probability in (0, 1)")
 
     def rule(input_ids, logits):
@@ -125,10 +116,7 @@ def repetition_penalty(r: float) -> Rule:
 
 
 def no_repeat_ngram(n: int) -> Rule:
-    """Forbid every token that would complete an ``n``-gram which is already there.
-
-    Source: Paulus et al. 2018.
-    """
+    """Forbid tokens that complete an ``n``-gram already there (Paulus et al. 2018)."""
     expect("n", n, whole(), "a whole number from 1")
 
     def rule(input_ids, logits):

@@ -12,7 +12,3 @@ from helpers.evaluation.losses import Gap, document_losses, gap_to_floor
 from helpers.evaluation.prediction import next_word_probs, sequence_log_probs
 from helpers.evaluation.samples import sample_texts
 from helpers.evaluation.truth import Beside, beside_truth, survival, true_next
-
-__all__ = ["Beside", "Gap", "beside_truth", "distinct_n", "document_losses", "frontier"]
-__all__ += ["gap_to_floor", "next_word_probs", "sample_texts", "self_bleu"]
-__all__ += ["sequence_log_probs", "survival", "true_next"]

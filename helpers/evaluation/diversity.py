@@ -6,7 +6,7 @@ and changes with the number and the length of the texts: compare only equal sets
 """
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from statistics import fmean
 
@@ -15,10 +15,7 @@ from helpers.tokens import pretokenise as words
 
 
 def distinct_n(texts: Sequence, n: int = 2) -> float:
-    """Return how many different ``n``-grams there are, per ``n``-gram of all texts.
-
-    1 is the most diverse. Source: Li et al. 2016, who divide by the number of words.
-    """
+    """Return different ``n``-grams, per ``n``-gram of all (after Li et al. 2016)."""
     expect("n", n, whole(100), "a whole number from 1 to 100")
     grams = [gram for text in _several(texts, 1) for gram in _ngrams(_items(text), n)]
     if not grams:
@@ -57,19 +54,15 @@ def self_bleu(texts: Sequence, max_n: int = 4) -> float:
 
 def _matches(counts: list[Counter]) -> list[int]:
     """Return how many of each text's n-grams some other text has as often."""
-    most: dict = {}  # the largest count of an n-gram in one text, and the second
+    found = defaultdict(
+        lambda: [0]
+    )  # how often each n-gram is in each text that has it
     for of_text in counts:
-        for gram, count in of_text.items():
-            first, second = most.get(gram, (0, 0))
-            if count > second:
-                most[gram] = (max(first, count), min(first, count))
-
-    def elsewhere(gram, count: int) -> int:
-        """Return the largest count in another text: the first may be the text's own."""
-        first, second = most[gram]
-        return second if count == first else first
-
-    return [sum(min(n, elsewhere(gram, n)) for gram, n in c.items()) for c in counts]
+        for gram, n in of_text.items():
+            found[gram].append(n)
+    # Up to the second largest, some other text has it as often: one may be the own.
+    second = {gram: sorted(times)[-2] for gram, times in found.items()}
+    return [sum(min(n, second[gram]) for gram, n in c.items()) for c in counts]
 
 
 def _ngrams(items: list, n: int) -> list[tuple]:

@@ -42,17 +42,13 @@ def beside_truth(model, tokenizer, world: World, stories: Sequence[str]) -> Besi
 
 
 def true_next(tokenizer, world: World, prefix: str) -> torch.Tensor:
-    """Return the world's distribution of the token after a prefix, (vocab,).
-
-    A word of the world is counted by its first token. Raises ValueError for a prefix
-    that the world forbids.
-    """
+    """Return the world's next-token distribution, (vocab,); ValueError if forbidden."""
     following = world.next_words(prefix)
     if not following:
         raise ValueError(f"the world {world.name} forbids {prefix[-60:]!r}")
     probs = torch.zeros(len(tokenizer))
     for word, prob in following.items():
-        probs[tokenizer(word)["input_ids"][0]] += prob
+        probs[tokenizer(word)["input_ids"][0]] += prob  # its first token stands for it
     return probs
 
 

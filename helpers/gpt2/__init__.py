@@ -10,8 +10,3 @@ from helpers.gpt2.counting import flops, parameters
 from helpers.gpt2.fast import FastCache, pack, quantize, replace_matrices
 from helpers.gpt2.model import GPT2, check_config, position_ids
 from helpers.gpt2.timing import token_costs
-
-__all__ = [
-    "Cache", "FastCache", "GPT2", "check_config", "flops", "pack", "parameters",
-    "position_ids", "quantize", "replace_matrices", "token_costs",
-]  # fmt: skip

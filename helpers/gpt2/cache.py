@@ -9,10 +9,7 @@ from helpers.inputs import check_within, expect, whole
 
 
 class Cache:
-    """The keys and values of every token read so far, in memory taken beforehand.
-
-    There is ``room`` for so many tokens in each of ``batch`` rows.
-    """
+    """Keys and values of all tokens read, with ``room`` for so many in each row."""
 
     def __init__(self, model, batch: int, room: int):
         expect("batch", batch, whole(), "a whole number of rows from 1")

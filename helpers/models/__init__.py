@@ -6,5 +6,3 @@ never another model instead.
 
 from helpers.models.hub import ModelError, find_folder
 from helpers.models.loading import count_parameters, load_model, sizes
-
-__all__ = ["ModelError", "count_parameters", "find_folder", "load_model", "sizes"]

@@ -1,5 +1,6 @@
 """Load a GPT-2: the course's pocket model, one from the hub, or a folder of yours."""
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -100,8 +101,10 @@ def _read(name: str, folder: Path) -> tuple[GPT2LMHeadModel, PreTrainedTokenizer
         if (tokens := len(tokenizer)) > config.vocab_size:
             raise ValueError(f"{tokens} tokens, the model knows {config.vocab_size}")
     with _reading(name, folder, hub.WEIGHTS):
-        for file in hub.weight_files(name, folder):
-            _check_floats(folder / file)
+        files = [folder / file for file in hub.weight_files(name, folder)]
+        stored = sum(map(_count_floats, files))
+        if count_parameters(config) > 2 * stored:  # to build it might take all memory
+            raise ValueError(f"{stored:,} numbers, far too few for {hub.CONFIG}")
         options = {"config": config, "dtype": torch.float32, "use_safetensors": True}
         options |= {"output_loading_info": True, "ignore_mismatched_sizes": True}
         model, report = GPT2LMHeadModel.from_pretrained(folder, **options, **local)
@@ -112,13 +115,15 @@ def _read(name: str, folder: Path) -> tuple[GPT2LMHeadModel, PreTrainedTokenizer
     return model, tokenizer
 
 
-def _check_floats(file: Path) -> None:
-    """Raise ValueError for matrices of integers, which quantised models have."""
+def _count_floats(file: Path) -> int:
+    """Count a file's numbers; raise ValueError for integers, of quantised models."""
     file.open("rb").close()  # of what may not be read safetensors says "no such file"
     with safe_open(file, "pt") as weights:
-        for part in map(weights.get_slice, weights.keys()):
+        parts = [weights.get_slice(key) for key in weights.keys()]
+        for part in parts:
             if len(part.get_shape()) == 2 and part.get_dtype() not in FLOATS:
                 raise ValueError(f"weights are {part.get_dtype()}, expected floats")
+        return sum(math.prod(part.get_shape()) for part in parts)
 
 
 def _check_fit(report: dict) -> None:

@@ -254,10 +254,7 @@ def known_mistakes(config) -> Iterator[Mistake]:
 
 
 def trace(weights, config, input_ids, *, dtype=torch.float32, swaps=None):
-    """Yield every operation of GPT-2 on ids (batch, seq), in order, as a Step.
-
-    ``swaps`` are formulas in place of the right ones, by (layer, name).
-    """
+    """Yield GPT-2's steps on ids (batch, seq), with ``swaps`` by (layer, name)."""
     swaps, newest, count = swaps or {}, {}, 0  # newest: the number of each name's step
     layers = [swaps[place] for place in swaps if "layers" in place] or ["own"]
     order = eval(layers[0], {"own": list(range(config.n_layer))})

@@ -1,17 +1,15 @@
 """Figures of day 1: what a model is made of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from helpers.plots.style import new_axes, share_bars
+from helpers.plots.colours import BLUE, GREY, ORANGE, PALE
+from helpers.plots.style import CENTRE, SMALL, TINY, grid, label, new_axes, share_bars
 
 
 def parameter_parts(counts: Mapping[str, Mapping[str, int]]):
-    """Draw how the parameters of each model are shared out, and their number.
-
-    ``counts``: {model: {part: number of parameters}}, the parts in one order.
-    """
+    """Draw the shares of parameters: {model: {part: number}}, parts in one order."""
     title = "Bigger GPT-2s grow in their blocks, not in their words"
     ax = share_bars(counts, title=title, size=(6, 0.55 * len(counts) + 1.4), columns=5)
     for row, parts in enumerate(counts.values()):
@@ -20,28 +18,65 @@ def parameter_parts(counts: Mapping[str, Mapping[str, int]]):
     return ax
 
 
-def weight_histogram(weights: Mapping[str, object], *, bins: int = 80, ax=None):
-    """Draw how the numbers of some weights are distributed.
+def gpt2_drawing(tokens: Sequence[str], ids, likely: Mapping[str, float], config):
+    """Draw a GPT-2 from bottom to top: a text goes in, a distribution comes out.
 
-    ``weights``: {label: tensor of any shape, on the CPU}, drawn over the same bins; the
-    narrowest first. The range of the bins holds all but 1 in 1,000 of the numbers.
+    ``likely``: {token: its probability of coming next}, about as many as ``tokens``.
     """
-    ax = new_axes(ax, title="Same shape, same count, different numbers")
-    flat = {name: np.asarray(weight).ravel() for name, weight in weights.items()}
-    limit = max(np.quantile(np.abs(numbers), 0.999) for numbers in flat.values())
-    edges = np.linspace(-limit, limit, bins + 1)
-    for index, (name, numbers) in enumerate(flat.items()):
-        share = 100 * np.histogram(numbers, edges)[0] / len(numbers)
-        (line,) = ax.step(edges[:-1], share, where="post")
-        place = peak = int(share.argmax())
-        if index:  # on the right shoulder, where the share has fallen to a third
-            place += int(np.argmax(share[peak:] < share[peak] / 3))
-        style = {"color": line.get_color(), "weight": "bold"}
-        at = (edges[place], share[place])
-        ax.annotate(name, at, (10, 2), textcoords="offset points", **style)
-    ax.set(xlabel="value of a parameter", ylabel="share of the parameters in %")
-    ax.set_ylim(bottom=0)
+    ax = new_axes(title="A whole GPT-2, from a text to a guess", size=(6.6, 4.6))
+    n = len(tokens)
+    steps = ["text, cut into tokens", "their ids", f"a row of {config.n_embd} numbers"]
+    steps += [
+        "block 1",
+        "…",
+        f"block {config.n_layer}",
+        "head and softmax",
+        "what next?",
+    ]
+    for y, step in enumerate(steps):
+        ax.text(n - 0.3, y, step, va="center", color=GREY, **SMALL)
+    for x, (token, number) in enumerate(zip(tokens, ids, strict=True)):
+        ax.barh(0, 0.94, 0.62, left=x - 0.47, color=PALE)
+        ax.text(x, 0, label(token, 13), **CENTRE, **TINY)
+        ax.text(x, 1, str(number), **CENTRE, **SMALL)
+        ax.text(x, 2, "▪" * 7, color=BLUE, **CENTRE, **SMALL)
+        ax.plot([x, x], [2.2, 5.5], color=GREY, zorder=0)
+    for y, text in ((3, BLOCK), (4, "…"), (5, BLOCK)):
+        ax.barh(y, n, 0.62, left=-0.5, color="white", edgecolor=GREY)
+        ax.text((n - 1) / 2, y, text, **CENTRE, **SMALL)
+    ax.barh(6, 2.9, 0.55, left=n - 3.4, color="white", edgecolor=GREY)
+    ax.text(n - 1.95, 6, f"{config.vocab_size:,} scores", **CENTRE, **SMALL)
+    for x, (token, prob) in enumerate(likely.items()):
+        ax.text(x, 7, f"{label(token, 9)}\n{prob:.0%}", **CENTRE, **SMALL)
+        ax.bar(x, 0.9 * prob, width=0.5, bottom=7.4, color=ORANGE)
+    ax.set(xlim=(-0.6, n + 1.1), ylim=(-0.4, 8.4))
+    ax.axis("off")
     return ax
+
+
+BLOCK = "attention: look back   then   MLP: each token alone"
+
+
+def weight_histogram(weights: Mapping[str, object], *, bins: int = 80):
+    """Draw how the numbers of some weights are distributed, a panel for each.
+
+    ``weights``: {label: tensor of any shape, on the CPU}. A panel's range holds all but
+    1 in 1,000 of its numbers; the dashed line is the bell curve of the same spread.
+    """
+    size, title = (6.6, 3), "Same shape, same count, different numbers"
+    axes = grid(1, len(weights), size=size, title=title, names=weights)
+    for ax, weight in zip(axes.flat, weights.values(), strict=True):
+        numbers = np.asarray(weight).ravel()
+        limit, spread = np.quantile(np.abs(numbers), 0.999), numbers.std()
+        edges = np.linspace(-limit, limit, bins + 1)
+        share = 100 * np.histogram(numbers, edges)[0] / len(numbers)
+        ax.step(edges[:-1], share, where="post")
+        bell = np.exp(-((edges / spread) ** 2) / 2) / (spread * np.sqrt(2 * np.pi))
+        ax.plot(edges, 100 * bell * (edges[1] - edges[0]), "--", color=GREY)
+        ax.set(xlabel="value of a parameter", ylim=(0, None))
+        ax.locator_params(axis="x", nbins=5)
+    axes[0, 0].set_ylabel("share of the parameters in %")
+    return axes
 
 
 def short_number(number: float) -> str:

@@ -1,14 +1,39 @@
-"""Figures of day 2: what merges save, and what a sentence costs."""
+"""Figures of day 2: a word's merges, what merges save, what a sentence costs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from helpers.plots.style import new_axes
+from helpers.plots.colours import BLUE, ORANGE, PALE
+from helpers.plots.style import CENTRE, label, new_axes
+
+BLANK = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}  # behind a label
+
+
+def merge_tree(word: str, merges: Sequence[tuple[str, str]], *, ax=None):
+    """Draw the symbols of a word and the merges that join them, first merge lowest."""
+    ax = new_axes(ax, title=f"The merges that make {label(word)}", size=(6, 3))
+    tops = [(symbol, x, 0.0) for x, symbol in enumerate(word)]  # symbol, place, height
+    for symbol, x, _ in tops:
+        ax.text(x, -0.3, label(symbol), **CENTRE)
+    for rank, pair in enumerate(merges, start=1):
+        i = 0
+        while i + 1 < len(tops):
+            (a, xa, ya), (b, xb, yb) = tops[i : i + 2]
+            if (a, b) == pair:
+                middle = (xa + xb) / 2
+                ax.plot([xa, xa, xb, xb], [ya, rank, rank, yb], color=BLUE)
+                ax.text(middle, rank, label(a + b), bbox=BLANK, **CENTRE)
+                tops[i : i + 2] = [(a + b, middle, float(rank))]
+            i += 1
+    ax.set(ylabel="merge number", xticks=[], xlim=(-0.5, len(word) - 0.5))
+    ax.set_ylim(-0.8, len(merges) + 0.9)
+    ax.grid(visible=False)
+    return ax
 
 
 def compression_curves(curves: Mapping[str, Mapping[int, float]], *, ax=None):
-    """Draw tokens per word against the number of merges, a labelled line per text.
+    """Draw bytes per token against the number of merges, a labelled line per text.
 
-    ``curves``: {name of the text: {number of merges: tokens per word}}.
+    ``curves``: {name of the text: {number of merges: bytes per token}}.
     """
     ax = new_axes(ax, title="Merges help the text they were learned from")
     for name, curve in curves.items():
@@ -16,18 +41,26 @@ def compression_curves(curves: Mapping[str, Mapping[int, float]], *, ax=None):
         style = {"color": line.get_color(), "va": "center", "annotation_clip": False}
         end = list(curve.items())[-1]
         ax.annotate(name, end, (6, 0), textcoords="offset points", **style)
-    ax.set(xlabel="merges learned", ylabel="tokens per word", ylim=(0, None))
+    ax.set(xlabel="merges learned", ylabel="bytes per token", ylim=(0, None))
     return ax
 
 
-def language_bars(costs: Mapping[str, int], *, ax=None):
-    """Draw the tokens that one sentence costs in each language, cheapest on top."""
-    languages = sorted(costs, key=costs.get, reverse=True)
-    cheap, dear = languages[-1], languages[0]
-    ends = f"{costs[cheap]} tokens in {cheap}, {costs[dear]} in {dear}"
-    ax = new_axes(ax, title=f"One sentence: {ends}")
-    bars = ax.barh(languages, [costs[language] for language in languages])
-    ax.bar_label(bars, padding=3)
+def language_prices(prices: Mapping[str, Mapping[str, int]], *, ax=None):
+    """Draw what one sentence costs in each language, under two tokenizers.
+
+    ``prices``: {"bytes" or a tokenizer's name: {language: how many}}. Pale bars are the
+    bytes, which no tokenizer exceeds; the cheapest language under the first tokenizer
+    is on top.
+    """
+    ceiling, (first, *others) = prices["bytes"], [n for n in prices if n != "bytes"]
+    languages = sorted(ceiling, key=prices[first].get, reverse=True)
+    ax = new_axes(ax, title="One sentence, twelve languages", size=(6, 4))
+    counts = [ceiling[language] for language in languages]
+    ax.barh(languages, counts, color=PALE, height=0.6, label="bytes")
+    for name, colour in zip([first, *others], (BLUE, ORANGE), strict=False):
+        tokens = [prices[name][language] for language in languages]
+        ax.plot(tokens, languages, "o", color=colour, label=name)
+    ax.legend(loc="upper right")
     ax.grid(axis="y", visible=False)
-    ax.set_xlabel("tokens")
+    ax.set(xlabel="tokens", xlim=(0, None))
     return ax

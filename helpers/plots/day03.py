@@ -1,20 +1,20 @@
-"""Figures of day 3: next words, attention weights, entropies, surprise."""
+"""Figures of day 3: next words, attention weights, n-grams, where a model is wrong."""
 
 from collections.abc import Mapping
 
 import torch
 
-from helpers.plots.colours import BLUE, GREY, ORANGE, ink
-from helpers.plots.style import CENTRE, SMALL, grid, heatmap, label, new_axes
+from helpers.plots.colours import BLUE, GREY, ORANGE, PALE, PALETTE, ink
+from helpers.plots.style import CENTRE, SMALL, grid, heatmap, label, new_axes, spread
 
 REST = "(others)"  # all other words together; always the last bar
 
 
-def next_word_bars(truth, model, *, title="", note="", top=6, ax=None):
+def next_word_bars(truth, model, *, title="", top=6, ax=None):
     """Draw two distributions over the next word as pairs of bars.
 
     The words shown are the likeliest by either of the two, ``"(others)"`` last if it
-    is among them. The note stands below the title.
+    is among them.
     """
     ax = new_axes(ax, title=title, size=(6, 0.9 + 0.42 * top))
     likely = {*truth, *model}
@@ -32,15 +32,22 @@ def next_word_bars(truth, model, *, title="", note="", top=6, ax=None):
             ax.text(width, place, text, va="center", color=colour, **SMALL)
     names = [word if word == REST else label(word) for word in words]
     ax.set_yticks(range(len(words)), names)
-    limit = 1.22 * max(0.1, *(max(both[word]) for word in words))
+    limit = 1.3 * max(max(both[word]) for word in words)
     ax.set(xlabel="probability of the next word", xlim=(0, limit))
     ax.set_xticks([tick for tick in ax.get_xticks() if 0 <= tick <= min(1, limit)])
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
-    if note:
-        ax.set_title(title, pad=20)
-        ax.text(0, 1.02, note, transform=ax.transAxes, color=GREY, **SMALL)
     return ax
+
+
+def next_word_panels(panels, *, title="", top=6):
+    """Draw several pairs (truth, model) side by side, each below its name."""
+    size = (4.6 * len(panels), 1.2 + 0.42 * top)
+    axes = grid(1, len(panels), size=size, title=title, names=panels)[0]
+    for ax, (name, pair) in zip(axes, panels.items(), strict=True):
+        next_word_bars(*pair, top=top, ax=ax)
+        ax.set_title(name, color=GREY, fontweight="normal", **SMALL)
+    return axes
 
 
 def weight_maps(maps: Mapping[str, torch.Tensor], *, title: str = ""):
@@ -60,37 +67,42 @@ def weight_maps(maps: Mapping[str, torch.Tensor], *, title: str = ""):
     return axes
 
 
-def entropy_scatter(truth, model, *, title="", ax=None):
-    """Draw the model's entropy against the true one, in nats, a point per place."""
+def ngram_curves(curves, levels, *, title="", ax=None):
+    """Draw losses in nats per token against the order n, from 1, a line per name.
+
+    ``levels`` are losses that know no order: dashed lines, each with its name.
+    """
     ax = new_axes(ax, title=title)
-    limit = 1.05 * max(*truth, *model)
-    ax.plot([0, limit], [0, limit], color=GREY, linewidth=1, linestyle="--")
-    ax.text(limit, limit, "equal", ha="right", va="bottom", color=GREY, **SMALL)
-    ax.scatter(truth, model, color=BLUE, alpha=0.5, s=22, linewidths=0)
-    ax.set(xlabel="entropy of the truth, nats", ylabel="entropy of the model, nats")
-    ax.set_ylim(-0.15, limit * 1.08)
+    for (name, losses), colour in zip(curves.items(), PALETTE, strict=False):
+        orders = range(1, len(losses) + 1)
+        ax.plot(orders, losses, "o-", color=colour, markersize=4)
+        ax.text(orders[-1] + 0.1, losses[-1], name, color=colour, va="center")
+    heights = spread(list(levels.values()), gap=0.35)
+    for (name, loss), height in zip(levels.items(), heights, strict=True):
+        ax.axhline(loss, color=GREY, linewidth=1, linestyle="--")
+        ax.text(1, height + 0.05, name, color=GREY, va="bottom", **SMALL)
+    ax.set(xlabel="order n: reads n − 1 tokens", ylabel="loss, nats per token")
+    ax.set(xticks=orders, xlim=(0.8, len(orders) + 1.3), ylim=(0, None))
     return ax
 
 
-def surprise_lines(words, lines, *, mark, world, title="", ax=None):
-    """Draw the surprise of each word, in nats, a line per text.
+def gap_stems(words, gaps, entropies, *, title="", most=3, ax=None):
+    """Draw the divergence at each word upwards, the entropy of the truth downwards.
 
-    The texts share their ``words`` but for word ``mark``, which gets a vertical line;
-    there the lines carry their names. The surprise of the ``world`` itself is a thin
-    grey line with its name at its highest peak.
+    The ``most`` largest divergences are named by their word. All in nats.
     """
-    ax = new_axes(ax, title=title, size=(6, 4))
-    top = max(max(costs) for costs in [*lines.values(), world])
-    ax.axvline(mark, color=GREY, linewidth=1, linestyle="--")
-    peak = max(range(len(world)), key=world.__getitem__)
-    ax.plot(world, color=GREY, linewidth=0.9)
-    ax.text(peak, world[peak] + 0.06 * top, "world", color=GREY, ha="center")
-    for (name, costs), colour in zip(lines.items(), (ORANGE, BLUE), strict=False):
-        ax.plot(costs, color=colour, linewidth=1.4)
-        ax.plot(mark, costs[mark], "o", color=colour, markersize=5)
-        height = costs[mark] + 0.08 * top
-        ax.text(mark - 0.4, height, name, color=colour, ha="right", va="bottom")
-    labels = ["…" if i == mark else label(word) for i, word in enumerate(words)]
-    ax.set_xticks(range(len(words)), labels, rotation=90, fontsize=8)
-    ax.set(xlabel="word", ylabel="surprise, nats", ylim=(-0.03 * top, top * 1.2))
+    ax = new_axes(ax, title=title, size=(7.5, 3.6))
+    places = range(len(words))
+    ax.vlines(places, 0, [-entropy for entropy in entropies], color=PALE)
+    ax.vlines(places, 0, gaps, color=ORANGE, linewidth=2)
+    top = max(gaps)
+    for place in sorted(places, key=gaps.__getitem__)[-most:]:
+        text = f" {label(words[place])}"
+        ax.text(place, gaps[place], text, color=ORANGE, ha="center", va="bottom")
+    right = {"x": len(words) + 4, "va": "center"}
+    ax.text(y=top / 2, s="divergence", color=ORANGE, **right)
+    ax.text(y=-max(entropies) / 2, s="entropy", color=GREY, **right)
+    ax.set(xlabel="word of the story", ylabel="nats", ylim=(None, 1.25 * top))
+    ax.set_xlim(-4, len(words) + 2)
+    ax.yaxis.set_major_formatter(lambda nats, _: f"{abs(nats):g}")
     return ax

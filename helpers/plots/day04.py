@@ -44,10 +44,7 @@ def cost_curves(lengths, costs, *, title="", ax=None):
 
 
 def padded_rows(batches, *, pad, title=""):
-    """Draw batches of token texts as grids, pads grey, the last column framed.
-
-    The text of the ``pad`` marks the pads; the first token of a text is another.
-    """
+    """Draw batches of token texts, each ``pad`` grey, the last column framed."""
     axes = grid(1, len(batches), size=(7.2, 1.9), title=title, names=batches)[0]
     for ax, rows in zip(axes, batches.values(), strict=True):
         real = [[text != pad for text in texts] for texts in rows]
@@ -65,8 +62,7 @@ def padded_rows(batches, *, pad, title=""):
 def token_choice(logits, allowed, *, chosen, name, top=8, title=""):
     """Draw one token being chosen: logits, logits after the rules, probabilities.
 
-    Shapes: both (vocab,). Shown are the ``top`` largest logits, and the chosen token
-    if it is not among them. ``name`` gives the text of a token id.
+    Shapes: both (vocab,). Shown are the ``top`` largest logits and the chosen token.
     """
     tokens = logits.topk(min(top, len(logits))).indices.tolist()
     tokens += [chosen] if chosen not in tokens else []

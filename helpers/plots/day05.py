@@ -77,9 +77,8 @@ def _places(root: Path, probs: Mapping[Path, float]) -> dict[Path, tuple]:
 def verdict_strip(rows, *, title="", ax=None):
     """Draw texts as marks, a row per way of writing: how probable, and right or wrong.
 
-    A text is (log-probability per token, whether it is right). Right ones are dots
-    above the row's line, wrong ones crosses below it, a bar is the mean of all; the
-    row's name carries the share that is right.
+    A text is (log-probability per token, whether it is right): a dot above the row's
+    line, or a cross below it. A bar is the mean of all.
     """
     ax = new_axes(ax, title=title, size=(6.4, 0.9 + 0.8 * len(rows)))
     names = []

@@ -90,8 +90,7 @@ def frontier(families, *, truth, title="", ax=None):
     """Draw the points of ``evaluation.frontier``, a colour and a line for each family.
 
     ``families``: family to label to ``Point``, as {"top-p": {"p = 0.9": point}};
-    ``truth``: the point of the world's own stories, a star. Likeness falls from left to
-    right, so that diversity grows to the right.
+    ``truth``: the point of the world's own stories. Diversity grows to the right.
     """
     ax = new_axes(ax, title=title, size=(7.5, 5))
     spots = []  # (place, name, colour)

@@ -14,11 +14,7 @@ ROLES = {"lookup heads": ORANGE, "previous-token heads": BLUE}  # all others gre
 def weight_map(
     weights, tokens, *, rows=None, scale="attention weight", title="", ax=None
 ):
-    """Draw a matrix (rows, tokens) of numbers from 0 to 1 as colours, with a scale.
-
-    Without names for its ``rows`` it is a square of attention weights: the tokens that
-    look are its rows, those looked at its columns.
-    """
+    """Draw (rows, tokens) as colours; without ``rows``, which token looks at which."""
     height = 0.9 + (0.21 if rows is None else 0.4) * len(weights)
     ax = new_axes(ax, title=title, size=(max(4.2, 1.8 + 0.21 * len(tokens)), height))
     image = heatmap(ax, weights, aspect="auto")
@@ -116,10 +112,7 @@ def score_maps(scores, *, title=""):
 
 
 def dose_lines(curves, *, measure="", title="", ax=None):
-    """Draw a measure against the number of heads silenced.
-
-    A choice of heads has several curves where it was drawn by lot several times.
-    """
+    """Draw a measure against the number of heads silenced, a curve for each draw."""
     ax = new_axes(ax, title=title)
     for name, several in curves.items():
         colour = ROLES.get(name, GREY)
@@ -136,9 +129,8 @@ def dose_lines(curves, *, measure="", title="", ax=None):
 def choice_points(named, others, *, groups, measure="", title="", ax=None):
     """Draw a measure for choices of heads to be silenced, each choice a point.
 
-    ``named``: what a choice is called, written beside its point, to (heads silenced,
-    what is left of the measure). ``others``: points of the control, without names.
-    ``groups``: what the two kinds of points are called.
+    ``named``: name of a choice to (heads silenced, what is left of the measure).
+    ``others``: such points of the control. ``groups``: names of the two kinds.
     """
     ax = new_axes(ax, title=title)
     points = [*named.values()], [(n + 0.1, left) for n, left in others]  # none hidden
@@ -192,9 +184,8 @@ def ranked_costs(costs, *, groups, title=""):
 def effect_scatter(weights, effects, *, marks, floor=1e-05, title="", ax=None):
     """Draw the effect of cutting each line against its weight, both on log axes.
 
-    ``weights`` and ``effects`` are of the same lines, in any shape; smaller numbers
-    than ``floor`` are drawn there. ``marks``: name to (weight, effect) of lines to be
-    pointed at.
+    ``weights`` and ``effects`` are of the same lines, in any shape, drawn no lower than
+    ``floor``. ``marks``: name to (weight, effect) of lines to be pointed at.
     """
     ax = new_axes(ax, title=title, size=(6, 4))
     x, y = (numbers.flatten().clamp(min=floor) for numbers in (weights, effects))

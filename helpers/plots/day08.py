@@ -1,40 +1,62 @@
-"""Figures of day 8: where parameters and work sit, what the lens sees."""
+"""Figures of day 8: the architecture, and losses that fall."""
 
-from collections.abc import Mapping
+import matplotlib.pyplot as plt
 
-from helpers.plots import style
-from helpers.plots.colours import ink
-from helpers.plots.style import CENTRE, TINY, heatmap, label, new_axes
+from helpers.plots.colours import BLUE, GREEN, GREY, ORANGE, PALE, PURPLE, SKY
+from helpers.plots.style import CENTRE, SMALL, new_axes
 
-
-def share_bars(counts: Mapping[str, Mapping[str, float]], *, title: str = ""):
-    """Draw the shares of the same parts in several wholes, a bar for each whole."""
-    return style.share_bars(counts, title=title, size=(7, 1.4 + 0.5 * len(counts)))
+PLUS = {"boxstyle": "circle,pad=0.15", "fc": SKY, "ec": "white"}
 
 
-def lens_map(chances, guesses, read, came, *, title="", ax=None):
-    """Draw what a model would say after each layer, at each position.
+def architecture(config):
+    """Draw a GPT-2 from ids to logits: the stream, and what a layer adds to it.
 
-    ``chances``: (depth, position), the probability of the token that really came;
-    ``guesses``: the likeliest token, by depth and position, written into the cells;
-    ``read``: the token read at each position, below the map; ``came``: the token that
-    really came next, above it.
+    In each box stand the weights by their names, and the section that builds the part.
     """
-    depth, positions = chances.shape
-    size = (1.4 + 0.72 * positions, 1.7 + 0.36 * depth)
-    ax = new_axes(ax, title=title, size=size)
-    image = heatmap(ax, chances, aspect="auto", origin="lower")
-    for row in range(depth):
-        for column in range(positions):
-            colour, guess = ink(chances[row, column]), label(guesses[row][column], 9)
-            ax.text(column, row, guess, color=colour, **CENTRE, **TINY)
-    below, above = ([label(token, 9) for token in tokens] for tokens in (read, came))
-    ax.set_xticks(range(positions), below, rotation=45, ha="right")
-    names = ["embedding", *(f"layer {layer}" for layer in range(depth - 1))]
-    ax.set_yticks(range(depth), names)
-    ax.set(xlabel="token read")
-    top = ax.secondary_xaxis("top")
-    top.set_xticks(range(positions), above, rotation=45, ha="left")
-    top.set_xlabel("token that came next")
-    ax.figure.colorbar(image, ax=ax, pad=0.02, label="probability of what came")
+    title = "One stream runs through: each layer reads it twice, and adds to it twice"
+    ax = new_axes(title=title, size=(9.5, 3.1))
+    ax.axis("off")
+    ax.set(xlim=(-0.7, 13.6), ylim=(-1.4, 2.6))
+    arrow = {"arrowstyle": "->", "color": GREY, "lw": 1.4}
+    ax.annotate("", (12.7, 0), (0.4, 0), arrowprops=arrow | {"lw": 4, "color": SKY})
+    frame = {"fill": False, "ec": PALE, "ls": "--"}
+    ax.add_patch(plt.Rectangle((2.1, -0.45), 7.2, 2.65, **frame))
+    ax.text(2.2, 2.3, f"layer: {config.n_layer} times", color=GREY)
+    boxes = [
+        (1.2, 0, "embed\nwte, wpe\n§2", BLUE),
+        (3.2, 1.4, "layer norm\nln_1\n§3", GREEN),
+        (4.9, 1.4, "attention\nattn\n§4–6", ORANGE),
+        (6.8, 1.4, "layer norm\nln_2\n§3", GREEN),
+        (8.5, 1.4, "feed-forward\nmlp\n§7", PURPLE),
+        (10.2, 0, "layer norm\nln_f\n§3", GREEN),
+        (11.6, 0, "head\nwte again\n§9", BLUE),
+    ]
+    for x, y, text, colour in boxes:
+        style = {"boxstyle": "round", "fc": colour, "ec": "white"}
+        ax.text(x, y, text, color="white", bbox=style, **CENTRE, **SMALL)
+    for start, norm, half, end in ((2.5, 3.2, 4.9, 5.8), (6.2, 6.8, 8.5, 9.0)):
+        ways = [(start, 0.05, norm - 0.3, 0.9), (norm + 0.65, 1.4, half - 0.75, 1.4)]
+        for x, y, *tip in [*ways, (half + 0.1, 0.9, end, 0.2)]:
+            ax.annotate("", tip, (x, y), arrowprops=arrow)
+        ax.text(end, 0, "+", color="white", weight="bold", **CENTRE, bbox=PLUS)
+    names = ["ids\n(batch, seq)", f"the stream: (batch, seq, {config.n_embd})"]
+    names.append(f"logits\n(batch, seq, {config.vocab_size:,})")
+    for x, name in zip((-0.1, 5.7, 12.9), names, strict=True):
+        ax.text(x, -0.95, name, color=GREY, **CENTRE, **SMALL)
+    return ax
+
+
+def loss_curves(curves, marks, *, title, ax=None):
+    """Draw training losses by step, {name: losses}, and heights, {label: loss}."""
+    ax = new_axes(ax, title=title, size=(7, 3.6))
+    longest = max(map(len, curves.values()))
+    for name, losses in curves.items():
+        (line,) = ax.plot(losses)
+        place = (len(losses) + 1, losses[-1])
+        ax.text(*place, name, va="bottom", color=line.get_color(), weight="bold")
+    for mark, height in marks.items():
+        ax.hlines(height, 0, longest, color=GREY, linestyle="--", linewidth=1)
+        ax.text(longest / 2, height + 0.07, mark, color=GREY, **SMALL)
+    ax.set(xlabel="training step", ylabel="loss (nats per byte)", ylim=(0, None))
+    ax.set_xlim(0, 1.25 * longest)
     return ax

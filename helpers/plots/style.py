@@ -30,10 +30,7 @@ def new_axes(ax=None, *, title: str, size: tuple[float, float] | None = None):
 
 
 def grid(rows: int, columns: int, *, size, title: str, names=(), **options):
-    """Return new axes (rows, columns) under one title, and each below its name.
-
-    Where there are fewer names than places, the last axes are left out of the picture.
-    """
+    """Return new axes (rows, columns) under one title, without those left unnamed."""
     plt.style.use(STYLE)
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, **options)
     figure.suptitle(title, x=0.02, ha="left", fontsize=11, fontweight="bold")
@@ -59,11 +56,7 @@ def heatmap(ax, values, **options):
 
 
 def share_bars(wholes: Mapping[str, Mapping[str, float]], *, title, size, columns=3):
-    """Draw wholes as bars of 100 %, the first on top, the same parts in each.
-
-    Shares with room for it bear their number. The names of the parts stand above the
-    bars, in ``columns``. Returns the axes.
-    """
+    """Draw wholes as bars of 100 %, their parts named above in ``columns``."""
     ax = new_axes(title=title, size=size)
     parts, left = list(next(iter(wholes.values()))), [0.0] * len(wholes)
     for part, colour in zip(parts, PARTS, strict=False):

@@ -4,11 +4,7 @@ from helpers.plots.style import new_axes
 
 
 def loss_curve(history: list[list[float]], *, floor: float, ax=None):
-    """Draw training loss (nats per token) against tokens seen.
-
-    ``history``: rows of (step, tokens seen, mean loss since the row before);
-    ``floor``: the least possible loss on stories, drawn as a line.
-    """
+    """Draw the loss, nats per token, of rows (step, tokens, loss), and its floor."""
     ax = new_axes(ax, title="The loss falls fast at first, then ever more slowly")
     millions = [row[1] / 1e6 for row in history]
     ax.plot(millions, [row[2] for row in history])

@@ -5,7 +5,7 @@ and the tokenizer), ``show`` (tokens made visible), ``documents`` (ids as a mode
 them).
 """
 
-from helpers.tokens.bpe import apply_bpe, count_pairs, merge_words
+from helpers.tokens.bpe import apply_bpe, count_pairs, learn_merges, merge_words
 from helpers.tokens.byte_level import (
     BPE,
     END,
@@ -18,8 +18,3 @@ from helpers.tokens.byte_level import (
 )
 from helpers.tokens.documents import document_ids, pad, token_texts, word_starts
 from helpers.tokens.show import show_tokens, token_table, visible
-
-__all__ = ["BPE", "END", "PIECE", "apply_bpe", "check_text", "count_pairs"]
-__all__ += ["document_ids", "merge_words", "pad", "pretokenise", "show_tokens"]
-__all__ += ["to_bytes", "to_symbols", "token_table", "token_texts", "train_bpe"]
-__all__ += ["visible", "word_starts"]

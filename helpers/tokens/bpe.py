@@ -44,10 +44,7 @@ def merge_words(words: Words, pair: Pair) -> Counter[tuple[str, ...]]:
 
 
 def learn_merges(words: Words, n_merges: int) -> list[Pair]:
-    """Learn merges: again and again, join the pair that is most frequent.
-
-    Fewer than ``n_merges`` come back when every word has become one symbol.
-    """
+    """Learn merges, the most frequent pair first; fewer if all words are one symbol."""
     expect("n_merges", n_merges, whole(least=0), "a whole number from 0")
     # Of equally frequent pairs take the one whose left symbol is oldest, then whose
     # right one is, as the library's BpeTrainer does; characters are oldest, in order.

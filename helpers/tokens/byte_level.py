@@ -10,10 +10,12 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from pathlib import Path
 
 from helpers.tokens.bpe import Pair, apply_bpe, learn_merges
 
 END = "<|endoftext|>"
+DATA = Path(__file__).resolve().parent.parent.parent / "data"
 # Applied to the shape of a text, in which every letter and digit is an ASCII one.
 PIECE = re.compile(
     r"'(?:s|t|re|ve|m|ll|d)| ?[A-Za-z]+| ?[0-9]+| ?[^\sA-Za-z0-9]+|\s+(?!\S)|\s+",
@@ -45,6 +47,12 @@ class BPE:
         """Take the merges and the vocabulary of a GPT-2 tokenizer of the library."""
         model = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
         return cls(model["merges"], tokenizer.get_vocab())
+
+    @classmethod
+    def gpt2(cls) -> "BPE":
+        """Return GPT-2's own tokenizer, from the merges that OpenAI published."""
+        text = (DATA / "gpt2-tokenizer" / "merges.txt").read_text("utf-8")
+        return cls(tuple(line.split()) for line in text.splitlines()[1:])
 
     def encode(self, text: str) -> list[int]:
         """Return the token ids of a text; ``<|endoftext|>`` in it is one token."""

@@ -30,10 +30,7 @@ def pad(rows: Sequence, value: int, *, side: str = "right") -> torch.Tensor:
 
 
 def word_starts(tokenizer, text: str) -> list[int]:
-    """Return where each word begins in ``document_ids``, and where the last one ends.
-
-    A word is what the tokenizer cuts before BPE; no token crosses its borders.
-    """
+    """Return where words begin in ``document_ids``, and where the last one ends."""
     starts = [1]  # behind the end token
     for word in pretokenise(check_text(text)):
         starts.append(starts[-1] + len(tokenizer(word)["input_ids"]))
@@ -41,10 +38,7 @@ def word_starts(tokenizer, text: str) -> list[int]:
 
 
 def token_texts(batch, tokenizer, *, pad: str = "pad") -> list[list[str]]:
-    """Return each token's text, row by row: ¶ for an end token, ``pad`` for a pad.
-
-    The batch has ``input_ids`` and ``attention_mask``, both (batch, seq).
-    """
+    """Return texts of a batch's ids, (batch, seq): ¶ for an end, ``pad`` if masked."""
     rows = []
     for ids, mask in zip(batch["input_ids"], batch["attention_mask"], strict=True):
         texts = [tokenizer.decode([token]) for token in ids.tolist()]

@@ -43,10 +43,7 @@ def visible(token: bytes) -> str:
 
 
 class TokenView:
-    """The first `MOST` tokens of a text, as boxes, or with bars in plain text.
-
-    The boxes are readable without colours and in dark mode.
-    """
+    """The first `MOST` tokens as boxes, which need no colours, or in plain text."""
 
     def __init__(self, rows: Sequence[TokenRow], *, ids: bool = False):
         self.rows, self.ids = list(rows), ids

@@ -11,11 +11,7 @@ from helpers.tokens import pretokenise as words
 from helpers.worlds.execution import check_many
 from helpers.worlds.items import Live, forecast, step
 from helpers.worlds.mean import Mean, mean, ratio
-from helpers.worlds.memory import Exchange, exchanges, memories
+from helpers.worlds.memory import Exchange, exchanges, memories, swaps
 from helpers.worlds.show import show_story
 from helpers.worlds.tasks import RECALL, TASKS, list_prompt
 from helpers.worlds.world import FRESH, PythonWorld, Slip, World, load_world
-
-__all__ = ["END", "FRESH", "RECALL", "TASKS", "Exchange", "Live", "Mean", "PythonWorld"]
-__all__ += ["Slip", "World", "check_many", "exchanges", "forecast", "list_prompt"]
-__all__ += ["load_world", "mean", "memories", "ratio", "show_story", "step", "words"]

@@ -54,6 +54,22 @@ def exchanges(
                 yield from _rivals(tokenizer, world, before, said)
 
 
+def swaps(world: World, text: str) -> dict[str, str]:
+    """Return {word: the text with a rival in all its places}, where one is allowed.
+
+    A rival is among the eight likeliest words where the word is said first.
+    """
+    pieces, swapped = words(text), {}
+    for word in filter(lambda piece: piece.strip().isalpha(), dict.fromkeys(pieces)):
+        before = "".join(pieces[: pieces.index(word)])
+        for rival in list(world.next_words(before))[:8]:
+            new = "".join(rival if piece == word else piece for piece in pieces)
+            if rival not in pieces and world.next_words(new):
+                swapped[word] = new
+                break
+    return swapped
+
+
 def _rivals(tokenizer, world: World, before: list[str], said: int):
     """Yield the exchange with the likeliest rival of a word, if it has one."""
     word = before[said]

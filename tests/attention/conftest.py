@@ -2,13 +2,7 @@
 
 import pytest
 
-from helpers.models import load_model
 from tests.random_models import random_model
-
-
-@pytest.fixture(scope="session")
-def pocket():
-    return load_model("pocket", device="cpu")
 
 
 @pytest.fixture(scope="session")

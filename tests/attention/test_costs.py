@@ -12,7 +12,7 @@ from helpers.attention.weights import attention_weights, projections
 from helpers.gpt2 import GPT2
 from helpers.tokens.documents import document_ids
 from helpers.worlds.tasks import list_prompt
-from helpers.worlds.world import FRESH, load_world
+from helpers.worlds.world import FRESH
 from tests.random_models import random_ids
 
 
@@ -23,8 +23,8 @@ def test_a_cost_is_a_paired_difference():
     assert error == pytest.approx(1 / math.sqrt(3))  # not that of 1, 5 and 9
 
 
-def test_losses_are_the_library_s_and_pads_change_nothing(pocket):
-    (model, tokenizer), world = pocket, load_world("stories")
+def test_losses_are_the_library_s_and_pads_change_nothing(pocket, world):
+    model, tokenizer = pocket
     texts = story_texts(tokenizer, world, [FRESH, FRESH + 1])
     found = read(GPT2.from_hf(model), texts)
     for row, seed in enumerate((FRESH, FRESH + 1)):

@@ -6,8 +6,9 @@ import shutil
 import socketserver
 import threading
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from helpers.cli.start import HOST
 
@@ -49,32 +50,17 @@ class Refuse(socketserver.StreamRequestHandler):
         self.wfile.write(REFUSAL)
 
 
-class Window:
-    """A window that reaches this computer only.
+class Window(NamedTuple):
+    """A window that reaches this computer only."""
 
-    Args:
-        chromium: playwright's, launched.
-        guard: of this window alone; what Chromium asks its makers is not told to it.
-    """
-
-    def __init__(self, chromium: Browser, guard: Guard):
-        address = f"http://{HOST}:{guard.server_address[1]}"
-        self.asked = guard.asked
-        self.context = chromium.new_context(
-            viewport={"width": 1400, "height": 1000},
-            proxy={"server": address, "bypass": HOST},
-        )
-        self.context.set_default_timeout(PATIENCE * 1000)
+    context: BrowserContext
+    asked: list[str]  # what it wanted from elsewhere; not what Chromium asks its makers
 
     def open(self, address: str) -> Page:
         """Open an address in a new tab."""
         page = self.context.new_page()
         page.goto(address)
         return page
-
-    def close(self) -> None:
-        """Close all tabs."""
-        self.context.close()
 
 
 def installed() -> str | None:
@@ -88,13 +74,9 @@ def installed() -> str | None:
 def launched(path: str) -> Iterator[Browser]:
     """Start the Chromium at this path; end it afterwards."""
     with sync_playwright() as driver:
-        chromium = driver.chromium.launch(
-            executable_path=path, args=FLAGS, timeout=PATIENCE * 1000
-        )
-        try:
+        how = {"args": FLAGS, "timeout": PATIENCE * 1000}
+        with driver.chromium.launch(executable_path=path, **how) as chromium:
             yield chromium
-        finally:
-            chromium.close()
 
 
 @contextlib.contextmanager
@@ -102,9 +84,9 @@ def window(chromium: Browser) -> Iterator[Window]:
     """Open a window with a guard of its own; close it afterwards."""
     with Guard() as guard:
         threading.Thread(target=guard.serve_forever, daemon=True).start()
-        opened = Window(chromium, guard)
-        try:
-            yield opened
-        finally:
-            opened.close()
-            guard.shutdown()
+        proxy = {"server": f"http://{HOST}:{guard.server_address[1]}", "bypass": HOST}
+        size = {"width": 1400, "height": 1000}
+        with chromium.new_context(viewport=size, proxy=proxy) as context:
+            context.set_default_timeout(PATIENCE * 1000)
+            yield Window(context, guard.asked)
+        guard.shutdown()

@@ -42,36 +42,27 @@ class Server(NamedTuple):
 
 @contextlib.contextmanager
 def serving(folder: Path) -> Iterator[Server]:
-    """Serve a folder.
-
-    Raises:
-        RuntimeError: With what the server said, where it does not answer.
-    """
+    """Serve a folder; RuntimeError with what the server said if it does not answer."""
     server, log = Server(free_port(), secrets.token_hex(16)), folder / "server.log"
     command = [sys.executable, "-m", "jupyterlab", *arguments(server.port, folder)]
     with open(log, "w") as file:
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=variables(server.token, folder),
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-        )
+        how = {"cwd": folder, "env": variables(server.token, folder)}
+        how |= {"stdin": subprocess.DEVNULL, "stdout": file, "stderr": file}
+        process = subprocess.Popen(command, **how)
     try:
         wait(process, server, log)
         yield server
-    finally:
-        stop(process)
+    finally:  # it ends its kernels, too
+        process.terminate()
+        process.wait(timeout=60)
 
 
 def arguments(port: int, folder: Path) -> list[str]:
     """Return the arguments of `start`, with the folder in the place of the course."""
     chosen = start.arguments(port, "/lab", browser=False)
-    chosen[chosen.index(f"--ServerApp.root_dir={start.ROOT}")] = (
-        f"--ServerApp.root_dir={folder}"
-    )
-    return chosen
+    return [
+        word.replace(f"root_dir={start.ROOT}", f"root_dir={folder}") for word in chosen
+    ]
 
 
 def variables(token: str, folder: Path) -> dict:
@@ -105,13 +96,3 @@ def wait(process: subprocess.Popen, server: Server, log: Path) -> None:
             time.sleep(0.1)
     said = log.read_text(errors="replace")
     raise RuntimeError(f"JupyterLab does not answer; it said:\n{said}")
-
-
-def stop(process: subprocess.Popen) -> None:
-    """End the server, which ends its kernels; by force if it does not end."""
-    process.terminate()
-    try:
-        process.wait(timeout=60)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -86,6 +86,7 @@ def test_options_of_late_modules_are_handed_over(monkeypatch):
         ("test --help >/dev/full", 2, "[Errno 28] No space left on device"),
         ("generate A >/dev/full", 2, "[Errno 28] No space left on device"),
         ("doctor | head -1 >/dev/null", 0, None),
+        ("--help >&-", 0, None),
     ],
 )
 def test_streams_that_are_closed_or_full(shell, status, line):

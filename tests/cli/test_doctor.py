@@ -69,7 +69,9 @@ def test_package_without_its_files_is_a_finding(course, capsys, monkeypatch):
 
 def test_environment_that_will_not_do(course, capsys, monkeypatch):
     monkeypatch.setenv("COURSE_NO_VENV", "")
-    assert lines(capsys)[".venv"].startswith("WRONG  is not there yet: run `python -m")
+    found = lines(capsys)
+    assert found[".venv"].startswith("WRONG  is not there yet: run `python -m")
+    assert "rename" not in found["packages"]
     (course / ".venv").mkdir()
     assert "was not made by this course: first give it" in lines(capsys)[".venv"]
     for stamp in ('{"version": "3.11"}', '{"requirements.txt": "x"}'):

@@ -110,7 +110,8 @@ def start(course):
         heard = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         env = {**os.environ, "PYTHONPATH": str(environment.ROOT)}
         command = [sys.executable, "-c", START, str(course)]
-        processes.append(subprocess.Popen(command, cwd=course, env=env, **heard))
+        heard |= {"cwd": course, "env": env, "start_new_session": True}
+        processes.append(subprocess.Popen(command, **heard))
         return processes[-1]
 
     yield start
@@ -173,7 +174,7 @@ def test_control_c_is_one_line_and_ends_what_pip_started(course, start):
     (course / "toy" / "slow").touch()
     first = start()
     number = builder(course)
-    first.send_signal(signal.SIGINT)
+    os.killpg(first.pid, signal.SIGINT)
     said = first.communicate(timeout=PATIENCE)[1]
     assert first.returncode == 130
     assert said.endswith("\n\nStopped. The same command starts again.\n")

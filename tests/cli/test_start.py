@@ -1,5 +1,6 @@
 """JupyterLab as `start` runs it: its port, its silence, where it writes."""
 
+import logging
 import re
 import signal
 import socket
@@ -56,6 +57,22 @@ def test_port_that_cannot_be_had_is_refused_by_name():
             with pytest.raises(UsageError, match=f"^port {wrong} cannot be had: ch"):
                 parse("start", ["--port", wrong])
     assert parse("start", ["--port", port]).port == int(port)
+
+
+def test_server_that_cannot_start_is_tried_twice(monkeypatch):
+    def fail(*_):
+        raise SystemExit(1)
+
+    again = []
+    monkeypatch.setattr("jupyterlab.labapp.LabApp.initialize_server", fail)
+    monkeypatch.setattr(start, "become", lambda _, env: again.append(env[start.AGAIN]))
+    monkeypatch.setattr(start, "variables", lambda token: {})
+    options = parse("start", ["--no-browser"])
+    assert start.run(options) is None and again == ["1"]
+    monkeypatch.setenv(start.AGAIN, "1")
+    with pytest.raises(UsageError, match="^JupyterLab ended before it was ready$"):
+        start.run(options)
+    logging.disable(logging.NOTSET)
 
 
 def test_settings_lie_in_venv_or_where_one_can_write(tmp_path, monkeypatch):

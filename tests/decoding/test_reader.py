@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from transformers import GPT2LMHeadModel
 
 from helpers.decoding.reader import Reader
 from helpers.gpt2 import GPT2
@@ -80,18 +79,3 @@ def test_states_are_what_the_head_reads(model, reference):
     logits, last = reader.read_states(ids[:, 6:])
     assert torch.allclose(last, states[:, 6:], atol=1e-5)
     assert torch.allclose(logits, reference.lm_head(states[:, -1]), atol=1e-5)
-
-
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_logits_of_low_precision_come_in_float32(reference, dtype):
-    low = GPT2LMHeadModel(reference.config)
-    low.load_state_dict(reference.state_dict())
-    low = low.to(dtype).eval()
-    wanted = low(ids).logits[:, -1].float()
-    made = Reader(low, 3, SEQ).read(ids)
-    assert made.dtype == torch.float32
-    assert torch.equal(made, wanted)
-    engine = GPT2.from_hf(reference, dtype=dtype)
-    made = Reader(engine, 3, SEQ).read(ids)
-    assert made.dtype == torch.float32
-    assert torch.allclose(made, wanted, atol=0.1)

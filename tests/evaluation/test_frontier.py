@@ -4,11 +4,9 @@ import math
 
 import pytest
 
-from helpers.decoding import sample, temperature
 from helpers.evaluation import frontier
 from helpers.evaluation.frontier import Verdict
 from helpers.tokens.byte_level import pretokenise as words
-from helpers.worlds.mean import Mean
 from helpers.worlds.world import FRESH
 
 
@@ -25,15 +23,6 @@ def test_a_batch_writes_what_each_row_would_write_alone(engine):
     assert together == alone
     pairs = zip(together, prompts, strict=True)
     assert all(text.startswith(prompt) and text != prompt for text, prompt in pairs)
-
-
-def test_stories_end_before_the_end_token_and_heat_changes_them(engine, world):
-    prompts = frontier.beginnings(world, 4)
-    hot = {"rules": [temperature(1.5)], "pick": sample(0)}
-    cold = frontier.write(*engine, prompts)
-    warm = frontier.write(*engine, prompts, **hot)
-    assert cold != warm
-    assert not any("<|endoftext|>" in text for text in cold + warm)
 
 
 def test_the_verdict_counts_words_up_to_the_first_slip(world):
@@ -80,9 +69,3 @@ def test_slips_are_counted_per_word_tried():
     assert rates.pop("median word") == 13.5  # the 18th and the 9th
     assert rates == pytest.approx({"grammar": 1000 / 21, "ending": 1000 / 21})
     assert math.isnan(frontier.slips([Verdict(9, 9, None)])["median word"])
-
-
-def test_a_table_has_the_error_beside_each_measure():
-    point = frontier.Point(8, *[Mean(0.5, 0.1)] * 4)
-    row = frontier.table({"p = 0.9": point})["p = 0.9"]
-    assert list(row)[:3] == ["n", "whole", "± whole"] and row["± told"] == 0.1

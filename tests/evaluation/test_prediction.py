@@ -118,9 +118,3 @@ def test_texts_too_long_or_too_short_are_refused(model, tokenizer):
         next_word_probs(model, tokenizer, TEXT * 9, [" Tom"])
     with pytest.raises(ValueError, match=r"at least 2 tokens\), got \(1, 1\)"):
         sequence_log_probs(model, document_ids(tokenizer, ""))
-
-
-@pytest.mark.parametrize("ids", [None, [[1, 2]], torch.zeros(1, 2), torch.ones(2) > 0])
-def test_what_is_no_ids_is_refused(model, ids):
-    with pytest.raises(ValueError, match="expected input_ids"):
-        sequence_log_probs(model, ids)

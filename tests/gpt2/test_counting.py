@@ -7,7 +7,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from helpers.gpt2 import GPT2
 from helpers.gpt2.counting import flops, parameters
-from helpers.models import load_model, sizes
+from helpers.models import sizes
 
 SHAPES = [
     {"n_layer": 1, "n_head": 1, "n_embd": 8},
@@ -48,8 +48,8 @@ def test_parameters_are_the_librarys_part_by_part(shape, tied):
     assert parameters(model.config) == counted(model)
 
 
-def test_parameters_of_the_pocket_model():
-    model, _ = load_model("pocket")
+def test_parameters_of_the_pocket_model(pocket):
+    model, _ = pocket
     assert parameters(model.config) == counted(model)
 
 
@@ -79,8 +79,8 @@ def test_flops_are_what_torch_counts(shape, seq):
     assert projected == kinds["aten.addmm"]
 
 
-def test_flops_of_the_engine_but_for_its_fused_attention():
-    model, _ = load_model("pocket", device="cpu")
+def test_flops_of_the_engine_but_for_its_fused_attention(pocket):
+    model, _ = pocket
     ids = torch.zeros(1, 9, dtype=torch.long)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         GPT2.from_hf(model)(ids)

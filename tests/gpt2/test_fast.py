@@ -9,8 +9,7 @@ from helpers.cli.bench import mean_loss
 from helpers.decoding import beam_search, generate
 from helpers.gpt2 import GPT2, Cache, pack, quantize
 from helpers.gpt2.fast import Int8Matrix, to_int8
-from helpers.models import load_model
-from helpers.worlds import FRESH, load_world
+from helpers.worlds import FRESH
 from tests.random_models import random_model
 
 ids = torch.randint(61, (3, 20), generator=torch.Generator().manual_seed(0))
@@ -20,12 +19,6 @@ ids = torch.randint(61, (3, 20), generator=torch.Generator().manual_seed(0))
 def engine():
     model = random_model(n_layer=2, n_embd=24, n_positions=40, vocab_size=61)
     return GPT2.from_hf(model)
-
-
-@pytest.fixture(scope="module")
-def pocket():
-    model, tokenizer = load_model("pocket", device="cpu")
-    return GPT2.from_hf(model), tokenizer
 
 
 @torch.inference_mode()
@@ -61,7 +54,7 @@ def engine_of(engine, dtype):
 
 
 def test_packed_pocket_writes_and_searches_the_same(pocket):
-    engine, tokenizer = pocket
+    engine, tokenizer = GPT2.from_hf(pocket[0]), pocket[1]
     prompt = torch.tensor([[tokenizer.eos_token_id, *tokenizer("Once")["input_ids"]]])
     packed = pack(engine)
     found, wanted = (generate(e, prompt, max_new_tokens=60) for e in (packed, engine))
@@ -122,9 +115,8 @@ def test_int8_rows_do_not_depend_on_the_batch(engine):
     assert same.double().mean() > 0.9
 
 
-def test_int8_costs_the_pocket_model_little(pocket):
-    engine, tokenizer = pocket
-    world = load_world("stories")
+def test_int8_costs_the_pocket_model_little(pocket, world):
+    engine, tokenizer = GPT2.from_hf(pocket[0]), pocket[1]
     texts = [world.sample(FRESH + i) for i in range(10)]
     change = mean_loss(quantize(engine), tokenizer, texts)
     change -= mean_loss(engine, tokenizer, texts)

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from helpers.gpt2 import GPT2, Cache, FastCache, position_ids
-from helpers.models import load_model
 from tests import random_models
 from tests.random_models import random_ids
 
@@ -43,7 +42,7 @@ def close(found, wanted, within=1e-4):
 @pytest.fixture(scope="module", params=["pocket", *range(len(SIZES))])
 def model(request):
     if request.param == "pocket":
-        return load_model("pocket", device="cpu")[0]
+        return request.getfixturevalue("pocket")[0]
     return random_model(**SIZES[request.param])
 
 

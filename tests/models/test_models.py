@@ -227,6 +227,7 @@ SPOILT = {
         (weights(lambda w: {n: x.char() for n, x in w.items()}), "weights are I8, ex"),
         (config(n_positions=64), f"1 weights misshapen, first {LAST}"),
         (config(n_layer=3), "12 weights missing, first transformer.h.2.attn.c_attn."),
+        (config(n_layer=10**7), "11,216 numbers, far too few for config.json"),
         (config(n_layer=1), f"11 weights unexpected, first {FIRST}.weight"),
     ],
     "config.json": [

@@ -1,4 +1,4 @@
-"""Right GPT-2s in eight styles."""
+"""Right GPT-2s in seven styles."""
 
 import math
 
@@ -93,35 +93,6 @@ class Loops(Written):
         return self.layers(x) @ self.w["wte.weight"].T
 
 
-class Odd(Written):
-    """One-hot tokens, texts and heads joined with the batch, a share per head."""
-
-    def linear(self, x, name):
-        w, b = self.of(name)
-        return torch.addmm(b, x, w)
-
-    def attention(self, x, name):
-        heads, width = self.config.n_head, x.shape[-1]
-        batch, seq, size = self.batch, len(x) // self.batch, width // heads
-        qkv = self.linear(x, f"{name}.c_attn").view(batch, seq, 3, heads, size)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).reshape(3, batch * heads, seq, size)
-        mask = torch.full((seq, seq), -1e4).triu(1)
-        scores = torch.baddbmm(mask[None], q, k.mT, alpha=size**-0.5)
-        weights = scores.exp() / scores.exp().sum(-1, keepdim=True)
-        gathered = torch.bmm(weights, v).view(batch, heads, seq, size).unbind(1)
-        w, b = self.of(f"{name}.c_proj")
-        pairs = zip(gathered, w.split(size), strict=True)
-        return sum(head.reshape(-1, size) @ rows for head, rows in pairs) + b
-
-    def __call__(self, ids):
-        self.batch, seq = ids.shape
-        choice = F.one_hot(ids.flatten(), self.config.vocab_size).float()
-        x = choice @ self.w["wte.weight"]
-        x = x + self.w["wpe.weight"][:seq].repeat(self.batch, 1)
-        logits = self.layers(x) @ self.w["wte.weight"].T
-        return logits.view(self.batch, seq, -1), None
-
-
 def encoder(reference, gelu=lambda x: F.gelu(x, approximate="tanh")):
     """The right model out of PyTorch's own layers, which are one operation each."""
     config, w = reference.config, reference.transformer.state_dict()
@@ -158,7 +129,6 @@ RIGHT = {
     "fused attention": sdpa,
     "einsum, in place": Einsum,
     "no batch, a loop over heads": Loops,
-    "one-hot, baddbmm, a share per head": Odd,
     "PyTorch's encoder layers": encoder,
     "the course's engine": GPT2.from_hf,
     "the library": lambda reference: reference,

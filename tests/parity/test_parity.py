@@ -5,12 +5,10 @@ import math
 import pytest
 import torch
 from torch.nn import functional as F
-from transformers import GPT2LMHeadModel
 
-from helpers.models import load_model
 from helpers.parity.compare import compare
 from helpers.parity.mistakes import trace
-from tests.parity.planted_bugs import BUGS, learner, where
+from tests.parity.planted_bugs import BUGS, Learner, learner, where
 from tests.parity.rights import ALONE, RIGHT, Loops, encoder
 from tests.random_models import random_ids, random_model
 
@@ -23,11 +21,6 @@ def random_reference(**options):
 @pytest.fixture(scope="module")
 def reference():
     return random_reference()
-
-
-@pytest.fixture(scope="module")
-def pocket():
-    return load_model("pocket", device="cpu")[0]
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +64,13 @@ def test_a_right_model_is_equal_in_any_style(reference, style, batch):
 
 @pytest.mark.parametrize("style", RIGHT)
 def test_the_pocket_model_is_equal_in_any_style(pocket, style):
-    assert compare(RIGHT[style](pocket), pocket, random_ids(pocket, 1, 16)).equal
+    reference, _ = pocket
+    ids, model = random_ids(reference, 1, 16), RIGHT[style](reference)
+    report = compare(model, reference, ids)
+    assert report.equal
+    if isinstance(model, Learner):  # nothing is added to what the two return
+        gap = (model(ids) - reference(ids).logits).abs().max().item()
+        assert report.difference == gap > 0
 
 
 def test_planted_bugs_are_localised(reference, ids):
@@ -200,13 +199,6 @@ def test_modes_weights_and_luck_are_left_alone(reference, ids):
     assert all(torch.equal(w, before[n]) for n, w in model.state_dict().items())
 
 
-def test_the_library_in_train_mode_is_told_to_leave_it(reference, ids):
-    other = GPT2LMHeadModel(reference.config)
-    other.load_state_dict(reference.state_dict())
-    report = compare(other.train(), reference, ids)
-    assert not report.equal and "model.eval()" in report.cause
-
-
 def test_ids_without_a_batch_are_accepted(reference, ids):
     assert compare(Loops(reference), reference, ids[0]).equal
     assert compare(learner(reference), reference, ids[0]).equal
@@ -243,32 +235,12 @@ def test_a_model_of_another_size_is_refused(reference, ids, build, message):
     ("ids", "message"),
     [
         ([[0]], r"expected 2 to 128 tokens as input_ids, got \(1, 1\)"),
-        ([[1, 97]], "token id 97 is outside the vocabulary, 0 … 96"),
-        ([[0] * 25], "25 tokens, but the model reads at most 24"),
         ([[[0, 0, 0]] * 2], r"expected input_ids \(batch, seq\)"),
     ],
 )
 def test_ids_that_do_not_fit_are_refused(reference, ids, message):
     with pytest.raises(ValueError, match=message):
         compare(reference, reference, torch.tensor(ids))
-
-
-@pytest.mark.parametrize("style", ["explicit, step by step", "fused attention"])
-def test_the_difference_is_from_the_library_itself(pocket, style):
-    ids, model = random_ids(pocket, 1, 16), RIGHT[style](pocket)
-    with torch.no_grad():
-        gap = (model(ids) - pocket(ids).logits).abs().max().item()
-    report = compare(model, pocket, ids)
-    assert report.difference == gap > 0 and report.equal
-
-
-def test_a_reference_that_stops_is_no_reference(reference, ids, monkeypatch):
-    def forward(*args, **kwargs):
-        raise RuntimeError("the library is broken")
-
-    monkeypatch.setattr(GPT2LMHeadModel, "forward", forward)
-    with pytest.raises(RuntimeError, match="the library is broken"):
-        compare(learner(reference), reference, ids)
 
 
 def test_a_reference_beside_its_weights_is_refused(ids):
@@ -295,7 +267,8 @@ def test_any_wrong_epsilon_is_called_that_and_placed(pocket, epsilon):
             block.ln_1.eps = block.ln_2.eps = epsilon
         model.ln_f.eps = epsilon
 
-    report = compare(learner(pocket, whole=squeeze), pocket, random_ids(pocket, 1, 12))
+    model, _ = pocket
+    report = compare(learner(model, whole=squeeze), model, random_ids(model, 1, 12))
     size = "1e-06 or so" if epsilon == 1e-6 else "about 1e-07 or less"
     assert report.operation == where(0, "ln_1") and report.known
     assert report.cause == f"epsilon of the layer norm is {size}, not 1e-05"
@@ -308,10 +281,3 @@ def test_one_norm_for_both_is_not_called_an_exchange(reference, ids):
 
     report = compare(learner(reference, whole=reuse), reference, ids)
     assert report.cause == "ln_1 stands in place of ln_2, too" and report.alone
-
-
-def test_what_is_not_proved_is_offered_as_perhaps(reference, ids):
-    change = {"mlp_activate": lambda self, x: x.sin()}
-    report = compare(learner(reference, **change), reference, ids)
-    assert report.operation == where(0, "gelu") and not report.known
-    assert "Likely cause" not in repr(report)

@@ -7,7 +7,7 @@ import torch
 matplotlib.use("Agg")
 
 from helpers.evaluation.frontier import Point
-from helpers.plots import day01, day03, day04, day05, day06, day07, day08
+from helpers.plots import day01, day02, day03, day04, day05, day06, day07
 from helpers.plots.style import label, spread
 from helpers.plots.training import loss_curve
 from helpers.worlds import Mean
@@ -54,8 +54,7 @@ def test_labels_are_text(text, shown):
     truth = day03.next_word_bars({text: 1.0}, {text: 0.5})
     square = day07.weight_map(SQUARE[:1, :1], [text])
     choice = day04.token_choice(SQUARE[1], SQUARE[1], chosen=0, name=lambda i: text)
-    lens = day08.lens_map(SQUARE[:1, :1], [[text]], [text], [text])
-    for ax in (truth, square, choice[0], lens):
+    for ax in (truth, square, choice[0]):
         ax.figure.canvas.draw()
     assert rows_of(truth) == rows_of(square) == [shown]
     assert rows_of(choice[0]) == [shown] * 3
@@ -73,17 +72,36 @@ def test_parts_fill_each_bar_and_totals_are_written():
     assert written(ax) == ["75 %", "", "25 %", "95 %", "100", "20"]
     parts = [text.get_text() for text in ax.get_legend().get_texts()]
     assert parts == ["words", "blocks"]
-    assert written(day08.share_bars(counts)) == written(ax)[:4]
     numbers = [124_439_808, 1_557_611_200, 4_480_000]
     assert [*map(day01.short_number, numbers)] == ["124 M", "1.56 B", "4.48 M"]
 
 
-def test_histogram_shares_sum_to_nearly_all():
+def test_histogram_shares_sum_to_nearly_all_and_lie_on_their_bell():
     noise = torch.randn(10_000, generator=torch.Generator().manual_seed(0))
-    ax = day01.weight_histogram({"narrow": noise * 0.1, "wide": noise.view(100, 100)})
-    narrow, wide = (line.get_ydata().sum() for line in ax.lines)
-    assert narrow == pytest.approx(100) and 99.8 < wide < 100
-    assert written(ax) == ["narrow", "wide"]
+    axes = day01.weight_histogram({"narrow": noise * 0.1, "wide": noise.view(100, 100)})
+    assert [ax.get_title(loc="left") for ax in axes.flat] == ["narrow", "wide"]
+    for ax in axes.flat:
+        shares, bell = (line.get_ydata() for line in ax.lines)
+        assert 99.8 < shares.sum() < 100 and abs(shares - bell[:-1]).max() < 0.8
+
+
+def test_a_tree_joins_at_the_height_of_its_merge():
+    ax = day02.merge_tree("bab", [("x", "y"), ("a", "b")])
+    assert written(ax) == ["b", "a", "b", "ab"]
+    assert [line.get_xydata().tolist() for line in ax.lines] == [
+        [[1, 0], [1, 2], [2, 2], [2, 0]]
+    ]
+
+
+def test_prices_are_sorted_and_each_tokenizer_has_its_dots():
+    prices = {
+        "bytes": {"A": 3, "B": 9},
+        "one": {"A": 1, "B": 9},
+        "two": {"A": 2, "B": 8},
+    }
+    ax = day02.language_prices(prices)
+    assert widths(ax) == [9, 3]
+    assert [list(line.get_xdata()) for line in ax.lines] == [[9, 1], [8, 2]]
 
 
 def test_bars_pair_the_likeliest_words_of_either_and_others_come_last():
@@ -91,6 +109,27 @@ def test_bars_pair_the_likeliest_words_of_either_and_others_come_last():
     ax = day03.next_word_bars(truth, model, top=3)
     assert rows_of(ax) == ["·kite", "·drum", "(others)"]
     assert widths(ax) == [0.7, 0.0, 0.3, 0.2, 0.1, 0.0]
+
+
+def test_each_panel_has_its_name_and_its_bars():
+    axes = day03.next_word_panels(
+        {"a": ({" x": 1.0}, {" x": 0.5})} | {"b": ({" y": 1.0}, {})}
+    )
+    assert [ax.get_title(loc="left") for ax in axes] == ["a", "b"]
+    assert widths(axes[0]) == [1.0, 0.5]
+
+
+def test_divergences_go_up_and_entropies_down_and_the_largest_are_named():
+    ax = day03.gap_stems([" a", " b", "."], [0.1, 2.0, 0.0], [1.0, 0.5, 0.0], most=1)
+    ends = [[line[1, 1] for line in c.get_segments()] for c in ax.collections]
+    assert ends == [[-1.0, -0.5, 0.0], [0.1, 2.0, 0.0]]
+    assert written(ax) == [" ·b", "divergence", "entropy"]
+
+
+def test_levels_lie_beside_the_curves():
+    ax = day03.ngram_curves({"few": [6.0, 5.0]}, {"network": 1.2, "world": 1.15})
+    assert [line.get_ydata()[0] for line in ax.lines] == [6.0, 1.2, 1.15]
+    assert written(ax) == ["few", "network", "world"]
 
 
 def test_work_maps_show_what_was_read_at_each_step():

@@ -3,15 +3,9 @@
 import pytest
 import torch
 
-from helpers.models import load_model
 from helpers.tokens import document_ids, pad, pretokenise, token_texts, word_starts
 
 TEXTS = ["", "Once", " Tom's 25 kites!\n\nÇa va ½ x²?"]
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return load_model("pocket", device="cpu")[1]
 
 
 @pytest.mark.parametrize("text", TEXTS)

@@ -4,7 +4,7 @@ import pytest
 
 from helpers.models import load_model
 from helpers.tokens.byte_level import pretokenise as words
-from helpers.worlds.memory import exchanges, memories
+from helpers.worlds.memory import exchanges, memories, swaps
 from helpers.worlds.world import FRESH, load_world
 
 
@@ -38,3 +38,14 @@ def test_an_exchange_changes_one_token_and_what_must_come_next(world):
 def test_nothing_is_found_where_nothing_is_searched(world):
     _, tokenizer = load_model("pocket", device="cpu")
     assert not list(exchanges(tokenizer, world, [FRESH], longest=3))
+
+
+def test_swaps_change_one_word_everywhere_and_stay_in_the_world(world):
+    text = "".join(words(world.sample(FRESH))[:60])
+    pieces, swapped = words(text), swaps(world, text)
+    assert len(swapped) > 5
+    for word, new in swapped.items():
+        pairs = zip(pieces, words(new), strict=True)
+        [(before, after)] = {pair for pair in pairs if pair[0] != pair[1]}
+        assert before == word and after not in pieces and word not in words(new)
+        assert world.next_words(new)

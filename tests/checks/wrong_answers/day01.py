@@ -39,10 +39,16 @@ def count_from_model(config):
         return GPT2LMHeadModel(config).num_parameters()
 
 
-def shared(model):
-    weights = model.state_dict()
-    places = [weight.data_ptr() for weight in weights.values()]
-    return {n for n, w in weights.items() if places.count(w.data_ptr()) > 1}
+def diagnose(suspect, sound):
+    mine, theirs = suspect.state_dict(), sound.state_dict()
+    if suspect.training or suspect.config.n_head != sound.config.n_head:
+        return "train mode" if suspect.training else "other heads"
+    if suspect.lm_head.weight.data_ptr() != suspect.transformer.wte.weight.data_ptr():
+        return "untied head"
+    if all(torch.equal(mine[name], theirs[name]) for name in mine):
+        return "sound"
+    sums = [(mine[name].sum() - theirs[name].sum()).abs() for name in mine]
+    return "shuffled weights" if max(sums) < 1e-2 else "random weights"
 
 
 def shape_without_long_numbers(name, config):
@@ -58,7 +64,7 @@ RIGHT = {
     "day01_copies": [copies_by_loop, lambda *case: np.int64(copies_by_loop(*case))],
     "day01_shape": [shape, shape_from_model],
     "day01_count": [count, count_from_model, lambda c: torch.tensor(count(c))],
-    "day01_shared": [shared],
+    "day01_diagnose": [diagnose],
 }
 
 WRONG = {
@@ -76,8 +82,8 @@ WRONG = {
         "expected a whole number, got a number": lambda c: count(c) / 1,
         ", got 40": lambda c: 12 * c.n_layer + 4,
     },
-    "day01_shared": {
-        "expected a string, got a tuple": lambda model: {("a", "b")},
-        "expected a set, got a list": lambda model: list(shared(model)),
+    "day01_diagnose": {
+        "expected a string, got True or False": lambda suspect, sound: True,
+        "here it is 'sound', you said 'fine'": lambda suspect, sound: "fine",
     },
 }

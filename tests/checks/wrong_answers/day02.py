@@ -3,8 +3,6 @@
 from collections import defaultdict
 from itertools import pairwise
 
-import torch
-
 
 def _pairs(words):
     counts = defaultdict(int)
@@ -58,16 +56,50 @@ def _by_rank(word, merges):
     return symbols
 
 
-def _pad(rows, pad_id):
-    n = max(map(len, rows))
-    ids = [row + [pad_id] * (n - len(row)) for row in rows]
-    return ids, [[1] * len(row) + [0] * (n - len(row)) for row in rows]
+def _learn(words, n_merges):
+    merges, words = [], dict(words)
+    for _ in range(n_merges):
+        counts = _pairs(words)
+        if not counts:
+            break
+        merges.append(sorted(counts, key=counts.get)[-1])
+        joined = defaultdict(int)
+        for symbols, n in words.items():
+            joined[tuple(_merge(symbols, merges[-1]))] += n
+        words = joined
+    return merges
+
+
+def _never_done(words, n_merges):
+    counts = _pairs(words)
+    best = max(counts, key=counts.get)
+    joined = {tuple(_merge(symbols, best)): n for symbols, n in words.items()}
+    return [best, *_never_done(joined, n_merges - 1)] if n_merges > 1 else [best]
+
+
+def _prepare(texts, tokenizer):
+    rows = [tokenizer.encode(text, split_special_tokens=True) for text in texts]
+    batch = tokenizer.pad(
+        {"input_ids": [row + [tokenizer.eos_token_id] for row in rows]}
+    )
+    return batch["input_ids"], batch["attention_mask"]
+
+
+def _as_in_the_day(texts, tokenizer):
+    rows = [tokenizer.encode(text) for text in texts]
+    width, pad = max(map(len, rows)), tokenizer.pad_token_id
+    input_ids = [[pad] * (width - len(row)) + row for row in rows]
+    return input_ids, [[int(i != pad) for i in row] for row in input_ids]
+
+
+def _first_mask(texts, tokenizer):
+    ids, masks = _prepare(texts, tokenizer)
+    return ids, [masks[0] for _ in masks]
 
 
 WRONG = {
     "day02_count_pairs": {
         "expected a dict, got None: is a return": lambda words: None,
-        "words was changed in place": lambda words: words.clear(),
     },
     "day02_merge": {
         "a right neighbour? (your line": _past_the_end,
@@ -77,14 +109,20 @@ WRONG = {
         "symbols was changed in place": lambda s, p: s.append(p),
         "came back itself": lambda s, p: _merge(s, p) if p[0] in s else s,
     },
-    "day02_pad": {
-        "rows was changed in place": lambda r, p: r[0].append(p),
-        "a list, got": lambda r, p: (*map(torch.tensor, _pad(r, p)),),
+    "day02_learn": {
+        "no pair is left: stop there": _never_done,
+        "words was changed in place": lambda words, n: words.clear(),
+    },
+    "day02_prepare": {
+        "a stranger typed": _as_in_the_day,
+        "the ids are right, the mask is not": _first_mask,
+        "a list, got": lambda *case: (*map(str, _prepare(*case)),),
     },
 }
 RIGHT = {
     "day02_count_pairs": [_pairs],
     "day02_merge": [_merge],
     "day02_encode": [_by_rank],
-    "day02_pad": [_pad, lambda rows, pad_id: [*_pad(rows, pad_id)]],
+    "day02_learn": [_learn],
+    "day02_prepare": [_prepare, lambda *case: [*_prepare(*case)]],
 }

@@ -1,20 +1,31 @@
 """Right answers in other styles to the exercises of day 3, and mistakes of form."""
 
-import math
-
 import torch
 import torch.nn.functional as F
 
 
-def _future(scores):
-    return torch.ones_like(scores).triu(1).bool()
+def _by_prefixes(logits_of, ids):
+    whole = logits_of(ids)
+    short = [logits_of(ids[:, :n])[0, -1] for n in range(1, ids.shape[1] + 1)]
+    return not torch.allclose(whole[0], torch.stack(short), atol=1e-3)
 
 
-def _slow_causal(scores):
-    weights = torch.zeros_like(scores)
-    for t in range(len(scores)):
-        weights[t, : t + 1] = scores[t, : t + 1].softmax(dim=0)
-    return weights
+def _in_place(logits_of, ids):
+    before = logits_of(ids.clone())
+    ids[0, -1] += 1
+    return bool((logits_of(ids) - before)[0, :-1].any())
+
+
+def _forgotten(text, changes, truth_of, belief_of):
+    best, most = None, 0.1
+    for word, other in changes.items():
+        moves = []
+        for of in (truth_of, belief_of):
+            before, after = of(text), of(other)
+            moves.append(1 - sum(min(p, after.get(w, 0)) for w, p in before.items()))
+        if moves[0] - moves[1] >= most:
+            best, most = word, moves[0] - moves[1]
+    return best
 
 
 def _stable_softmax(logits, dim=-1):
@@ -26,11 +37,6 @@ def _shifted(logits, labels, **options):
     return F.cross_entropy(logits[:, :-1].mT, labels[:, 1:], **options)
 
 
-def _steps(logits, input_ids, n):
-    places = range(len(input_ids) - n, len(input_ids))
-    return [logits[t - 1].softmax(-1)[input_ids[t]].item() for t in places]
-
-
 def _indexed(logits, labels):
     log_probs = logits[:, :-1].log_softmax(dim=-1).flatten(0, 1)
     return -log_probs[range(len(log_probs)), labels[:, 1:].flatten()].mean()
@@ -38,21 +44,19 @@ def _indexed(logits, labels):
 
 WRONG = {
     "day03_softmax": {
-        "of shape (3, 5), got a tensor": lambda z: z[0].softmax(dim=-1),
-        "logits was changed in place": lambda z: z.sub_(z.amax(-1, True)).softmax(-1),
         "all rows together": lambda z: _stable_softmax(z, None),
         "each column sums to 1": lambda z: z.softmax(dim=0),
         "keepdim=True": lambda z: z.exp() / z.exp().sum(dim=-1),
         "subtract each row's": lambda z: z.clamp(-50, 50).softmax(dim=-1),
     },
-    "day03_causal_weights": {
-        "scores was changed in place": lambda s: s.masked_fill_(_future(s), -math.inf),
-        "the future has weight": lambda s: s.softmax(dim=-1),
-        "has a nan": lambda s: (s - math.inf * _future(s)).softmax(-1),
+    "day03_peeks": {
+        "input_ids was changed in place": _in_place,
+        "expected True or False": lambda logits_of, ids: logits_of(ids),
+    },
+    "day03_forgotten": {
+        "raised KeyError": lambda x, c, p, q: max(c, key=lambda w: p(c[w])[" yes"]),
     },
     "day03_loss": {
-        "a number": lambda z, y: _shifted(z, y, reduction="none"),
-        "labels was changed in place": lambda z, y: _shifted(z, y.clamp_(min=0)),
         "labels of -100 were looked up as tokens": _indexed,
     },
 }
@@ -63,15 +67,10 @@ RIGHT = {
         lambda logits: logits.double().softmax(dim=-1),
         lambda logits: (logits - logits.logsumexp(dim=-1, keepdim=True)).exp(),
     ],
-    "day03_causal_weights": [
-        lambda s: (s + torch.full_like(s, -math.inf).triu(1)).softmax(dim=-1),
-        _slow_causal,
-    ],
+    "day03_peeks": [_by_prefixes],
     "day03_loss": [
         _shifted,
         lambda z, y: F.cross_entropy(z.mT, F.pad(y, (0, 1), value=-100)[:, 1:]),
     ],
-    "day03_word_probability": [
-        lambda z, x, n: math.prod(_steps(z, x, n)),
-    ],
+    "day03_forgotten": [_forgotten],
 }

@@ -1,25 +1,32 @@
 """Right answers in other styles to the exercises of day 8, and other mistakes."""
 
-import numpy as np
+from functools import partial, reduce
+
 import torch
 from torch.nn import functional as F
 
-from helpers.gpt2.counting import flops
+
+def _embed(ids, wte, wpe):
+    return F.embedding(ids, wte) + wpe[torch.arange(ids.shape[-1])]
 
 
-def _mask(past, new):
-    return torch.arange(past + new) <= torch.arange(past, past + new)[:, None]
+def _std(x, w, b, eps):
+    return (x - x.mean(-1, True)) / (x.std(-1, False, True) + eps) * w + b
 
 
-def _fold(w, b, W, c):
-    return [torch.diag(w) @ W, c + W.T @ b]
+def _einsum(x, c_attn, attend, c_proj, heads):
+    split = c_attn(x).view(*x.shape[:2], 3, heads, -1).permute(2, 0, 3, 1, 4)
+    return c_proj(attend(*split).permute(0, 2, 1, 3).reshape(x.shape))
 
 
-def _numpy_step(config, cached):
-    d = np.int64(config.n_embd)
-    inner = config.n_inner or 4 * d
-    each = 4 * d * d + 2 * d * inner + 2 * d * (cached + 1)
-    return 2 * config.n_layer * each + 2 * config.vocab_size * d
+def _block(x, ln_1, attn, ln_2, mlp):
+    for norm, half in ((ln_1, attn), (ln_2, mlp)):
+        x = x + half(norm(x))
+    return x
+
+
+def _stack(x, blocks, ln_f, wte):
+    return F.linear(ln_f(reduce(lambda x, run: run(x), blocks, x)), wte)
 
 
 def _written_out(block, x, heads):
@@ -36,49 +43,56 @@ def _written_out(block, x, heads):
     return x + block.mlp.c_proj(bent)
 
 
-def _with_parts(block, x, heads):
-    thirds = block.attn.c_attn(block.ln_1(x)).chunk(3, dim=-1)
-    gathered = block.attn.attend(*map(block.attn.split, thirds))
-    x = x + block.attn.c_proj(gathered.transpose(1, 2).flatten(2))
-    return x + block.mlp.c_proj(block.mlp.bend(block.mlp.c_fc(block.ln_2(x))))
-
-
-def _with_whole_parts(block, x, heads, bend=None):
+def _relu(block, x, heads):
     x = x + block.attn(block.ln_1(x))
-    feed = block.mlp(block.ln_2(x))
-    return x + (bend(feed) if bend else feed)
+    return x + F.relu(block.mlp(block.ln_2(x)))
 
 
 WRONG = {
-    "day08_cached_mask": {
-        "True and False": lambda past, new: _mask(past, new).float(),
-        "of shape (3, 8), got": lambda past, new: _mask(past, new).T,
+    "day08_embed": {
+        "of shape (2, 4, 12), got": lambda ids, wte, wpe: wte[ids][0],
+        "wte was changed": lambda ids, wte, wpe: wte.add_(1)[ids],
     },
-    "day08_fold": {
-        "bias was changed in place": lambda w, b, W, c: (w, c.add_(b @ W)),
-        "expected a tuple": lambda *given: _fold(*given)[0],
-        "of shape (5,), got": lambda *g: (_fold(*g)[0], _fold(*g)[1][None]),
+    "day08_layer_norm": {
+        "eps is outside the root (first": _std,
+        "is a return missing?": lambda x, w, b, eps: None,
+        "layer 0: layer norm before attention": lambda x, w, b, eps: w * x + b,
     },
-    "day08_step_flops": {
-        "hides it": lambda c, n: (
-            sum(flops(c, n + 1).values()) - sum(flops(c, n).values())
-        ),
-        "cache was ignored": lambda c, n: sum(flops(c, 1).values()),
+    "day08_attend": {"raised RuntimeError": lambda q, k, v: q @ k @ v},
+    "day08_attention": {
+        "of shape (2, 5, 12), got": lambda x, c, a, p, n: c(x),
+        "layer 0: query": lambda x, c, a, p, n: _einsum(x, lambda y: -c(y), a, p, n),
+    },
+    "day08_gelu": {"this is SiLU": F.silu},
+    "day08_block": {
+        "x was changed in place": lambda x, n, a, m, f: x.add_(a(n(x))) + f(m(x)),
+    },
+    "day08_stack": {
+        "real numbers of shape": lambda x, blocks, ln_f, wte: ln_f(x),
     },
     "day08_mend": {
         "it would call itself": lambda block, x, heads: block(x),
         "x was changed": lambda b, x, h: x.copy_(_written_out(b, x, h)),
-        "try_out(mended)": lambda *given: _with_whole_parts(*given, F.relu),
+        "try_out(mended)": _relu,
         '"cannot be viewed"': lambda b, x, h: x.mT.view(-1),  # "cannot be viewed"
     },
 }
 
 RIGHT = {
-    "day08_cached_mask": [_mask],
-    "day08_fold": [_fold],
-    "day08_step_flops": [
-        _numpy_step,
-        lambda config, n: sum(flops(config, n + 1).values()) // (n + 1),
+    "day08_embed": [_embed],
+    "day08_layer_norm": [
+        lambda x, w, b, eps: F.layer_norm(x, w.shape, w, b, eps),
+        lambda x, w, b, eps: (
+            (x - x.mean(-1, True))
+            / (x.var(-1, keepdim=True, correction=0) + eps).sqrt()
+            * w
+            + b
+        ),
     ],
-    "day08_mend": [_written_out, _with_parts, _with_whole_parts],
+    "day08_attend": [partial(F.scaled_dot_product_attention, is_causal=True)],
+    "day08_attention": [_einsum],
+    "day08_gelu": [partial(F.gelu, approximate="tanh")],
+    "day08_block": [_block],
+    "day08_stack": [_stack],
+    "day08_mend": [_written_out],
 }

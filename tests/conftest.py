@@ -1,4 +1,4 @@
-"""What the tests of this folder share."""
+"""What many tests share: the pocket model, and its stories."""
 
 import pytest
 
@@ -10,6 +10,11 @@ from helpers.worlds import load_world
 @pytest.fixture(scope="session")
 def pocket():
     return load_model("pocket", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def tokenizer(pocket):
+    return pocket[1]
 
 
 @pytest.fixture(scope="session")
