@@ -44,6 +44,7 @@ def variables(*, oldest: bool = False) -> dict:
         "COURSE_MODEL": "",  # none but the pocket model
         "COURSE_STRICT": "",
         "MPLBACKEND": "",
+        "PYTEST_TIMEOUT": "900",  # seconds: what hangs fails, and shows where
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "GRADIO_ANALYTICS_ENABLED": "False",

@@ -107,17 +107,28 @@ def catch_all(*args):
             continue
 
 
+def catch_more(*args):
+    try:
+        while True:
+            sum(range(100))
+    except:  # noqa: E722
+        catch_more()
+
+
 def recurse(*args):
     return recurse(*args)
 
 
-@pytest.mark.parametrize("endless", [sleep, catch_all])
+@pytest.mark.parametrize("endless", [sleep, catch_all, catch_more])
 def test_an_endless_answer_is_ended_also_in_a_thread(endless):
     said = []
     thread = threading.Thread(target=lambda: said.append(say("day02_merge", endless)))
     thread.start()
     thread.join(30)
     assert said and "had not ended after 4 seconds" in said[0]
+    used = time.process_time()
+    time.sleep(1)
+    assert time.process_time() - used < 0.5  # and nothing of it runs on
 
 
 def test_a_recursion_is_one_line_with_the_learners_own():
