@@ -154,8 +154,8 @@ def losses(logits: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tens
     must remain is the targets' own entropy; the difference is the divergence (KL).
     """
     logits = logits.float().flatten(0, 1)  # (batch * seq, vocab)
-    said = logits.flatten()[batch.places * logits.shape[1] + batch.tokens]  # (entries,)
-    whole = (logits.logsumexp(-1) * batch.used).sum()
+    logs = logits.log_softmax(-1).flatten()
+    said = logs[batch.places * logits.shape[1] + batch.tokens]  # (entries,)
     entropy = -(batch.probs * batch.probs.log()).sum()
     places = batch.used.sum()
-    return (whole - (batch.probs * said).sum()) / places, entropy / places
+    return -(batch.probs * said).sum() / places, entropy / places

@@ -44,7 +44,7 @@ class Recipe:
     layers: int = 5
     heads: int = 8
     width: int = 256
-    vocab: int = 8192  # at most: what it takes that each word is one token
+    vocab: int = 10_000  # at most: what it takes that each word is one token
     embedding: float = 0.5  # spread of the embeddings at the start
     muon: float = 1.5e-3
     adamw: float = 2e-3
