@@ -7,7 +7,9 @@ context, so that every position is trained and ``<|endoftext|>`` learns to mean
 """
 
 import multiprocessing
+import os
 import random
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -52,8 +54,14 @@ def chunks(tokenizer, targets: str, first: int, workers: int) -> Iterator:
 
 def _begin(tokenizer, targets: str) -> None:
     global READER  # of a worker's process
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     READER = TARGETS[targets](tokenizer, SHARES)
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()  # also one that was killed
+    os._exit(1)
 
 
 def _chunk(number: int) -> list[Document]:

@@ -17,6 +17,7 @@ def write_card(figures: dict, log: dict) -> str:
         ]
         worlds.append([name, *cells])
     shares = [["decoding", "accepted whole", "first errors by kind, stories"]]
+    rates = [*figures["stories"]["strategies"]]
     for name, row in figures["stories"]["strategies"].items():
         share = percent(row["accepted"], figures["stories"]["texts"])
         slips = [f"{kind} {count}" for kind, count in row["first_errors"]]
@@ -24,12 +25,21 @@ def write_card(figures: dict, log: dict) -> str:
     curve = [["shots", "right answers"]]
     for shots, share in figures["lists"]["accuracy"].items():
         curve.append([shots, percent(share, figures["lists"]["prompts"])])
-    code = figures["code"]
+    code, ways = figures["code"], [["learned from", "tokens", "ratio, stories", *rates]]
+    if beside := figures.get("beside"):
+        for of, told in ((figures, log), (beside, beside["log"])):
+            name = f"{told['recipe']['targets']}, seed {told['recipe']['seed']}"
+            row = of["floor"]["worlds"]["stories"]
+            ratio = f"{row['ratio']:.4f} ± {row['ratio_error']:.4f}"
+            n, ways_of = of["stories"]["texts"], of["stories"]["strategies"]
+            right = [percent(ways_of[rate]["accepted"], n) for rate in rates]
+            ways.append([name, f"{told['tokens']:,}", ratio, *right])
     return WORDS.read_text("utf-8").format(
         **figures,
         **{"log": log, "recipe": log["recipe"], "runs": len(log["runs"])},
         **{"minutes": log["seconds"] / 60, "last": log["history"][-1][2]},
         **{"worlds": table(worlds), "shares": table(shares), "curve": table(curve)},
+        ways=table(ways),
         parses=percent(code["parses"], code["texts"]),
         passes=percent(code["passes"], code["texts"]),
         fresh=FRESH,

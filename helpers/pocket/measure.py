@@ -82,6 +82,15 @@ def measure_lists(model, tokenizer, n: int) -> dict:
     return {"prompts": n, "accuracy": rows}
 
 
+def measured(model, tokenizer, parts: list[str], texts: int) -> dict:
+    """Return the figures of some parts of the card."""
+    writer, figures = pack(GPT2.from_hf(model)), {}
+    for part in parts:
+        reads = model if part == "floor" else writer
+        figures[part] = MEASURES[part](reads, tokenizer, texts)
+    return figures
+
+
 MEASURES = {"floor": measure_floor, "stories": measure_stories}
 MEASURES |= {"code": measure_code, "lists": measure_lists}
 
@@ -92,27 +101,35 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("part", nargs="?", choices=[*MEASURES], help="one part only")
     parser.add_argument("--model", default="pocket", help="name or folder")
     parser.add_argument("--texts", type=int, default=ENOUGH, help="texts per figure")
+    parser.add_argument("--beside", help="folder of one trained with other targets")
     parser.add_argument("--write", action="store_true", help="keep the card")
     options = parser.parse_args(arguments)
     if options.texts < 1:
         parser.error(f"--texts must be at least 1, not {options.texts}")
     if options.write and (options.part or options.texts < ENOUGH):
         parser.error(f"--write needs all parts, and at least {ENOUGH} texts")
+    if options.write and not options.beside:
+        parser.error("--write needs --beside, which the card compares with")
     folder = find_folder(options.model)
     model, tokenizer = load_model(options.model)
     try:
         log = None if options.part else read_log(folder)
+        other = read_log(find_folder(options.beside)) if options.beside else None
     except (OSError, ValueError) as error:
         line = f"the card needs the log of the model's training ({error})"
         raise UsageError(f"{line}: give one part, for instance floor") from None
-    writer, figures = pack(GPT2.from_hf(model)), {}
-    for part in [options.part] if options.part else MEASURES:
-        reads = model if part == "floor" else writer
-        figures[part] = MEASURES[part](reads, tokenizer, options.texts)
+    parts = [options.part] if options.part else [*MEASURES]
+    figures = measured(model, tokenizer, parts, options.texts)
     if options.part:
         print(json.dumps(figures, indent=2))
         return 0
+    if options.beside:
+        both = measured(
+            *load_model(options.beside), ["floor", "stories"], options.texts
+        )
+        figures["beside"] = both | {"log": {k: other[k] for k in ("tokens", "recipe")}}
     figures["parameters"] = model.num_parameters()
+    figures["vocabulary"] = len(tokenizer)
     figures["megabytes"] = (folder / "model.safetensors").stat().st_size / 1e6
     card = write_card(figures, log)
     print(card)

@@ -3,6 +3,9 @@
 import hashlib
 import json
 import math
+import os
+import subprocess
+import sys
 from contextlib import suppress
 from dataclasses import replace
 from itertools import count, islice, repeat
@@ -24,6 +27,8 @@ from helpers.pocket.measure import STRATEGIES
 from helpers.pocket.saves import NEW_LOG, replacing, settle
 from helpers.tokens.byte_level import pretokenise as words
 from helpers.worlds.world import END, FRESH, load_world
+from tests.cli.waiting import is_running, until
+from tests.lanes import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +115,26 @@ def test_each_word_of_the_worlds_is_one_token(shipped):
 @pytest.fixture(scope="module")
 def chunk(tokenizer):
     return batches.chunk(targets.TrueTargets(tokenizer, batches.SHARES), 0)
+
+
+def test_workers_end_with_a_training_that_is_killed(tmp_path):
+    program = (
+        "import itertools, sys\n"
+        "from multiprocessing import active_children\n"
+        "from helpers.pocket import batches, training\n"
+        "if __name__ == '__main__':\n"
+        "    batches.CHUNK = 8\n"
+        "    tokenizer = training.train_tokenizer(400, documents=2)\n"
+        "    for _ in batches.chunks(tokenizer, 'words', 0, 1):\n"
+        "        print(active_children()[0].pid, flush=True)\n"
+    )
+    (tmp_path / "program.py").write_text(program)
+    command = [sys.executable, str(tmp_path / "program.py")]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as run:
+        worker = int(run.stdout.readline())
+        run.kill()
+    until(lambda: not is_running(worker))
 
 
 def test_rows_hold_whole_documents_or_the_full_context(tokenizer, small, chunk):
