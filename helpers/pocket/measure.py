@@ -93,6 +93,7 @@ def measured(model, tokenizer, parts: list[str], texts: int) -> dict:
 
 MEASURES = {"floor": measure_floor, "stories": measure_stories}
 MEASURES |= {"code": measure_code, "lists": measure_lists}
+BESIDE = ["floor", "stories"]  # of a model that the card compares with
 
 
 def main(arguments: list[str]) -> int:
