@@ -125,9 +125,7 @@ def main(arguments: list[str]) -> int:
         print(json.dumps(figures, indent=2))
         return 0
     if options.beside:
-        both = measured(
-            *load_model(options.beside), ["floor", "stories"], options.texts
-        )
+        both = measured(*load_model(options.beside), BESIDE, options.texts)
         figures["beside"] = both | {"log": {k: other[k] for k in ("tokens", "recipe")}}
     figures["parameters"] = model.num_parameters()
     figures["vocabulary"] = len(tokenizer)
