@@ -1,5 +1,7 @@
 """Figures show what they are given; how they look is for eyes to judge."""
 
+from types import SimpleNamespace
+
 import matplotlib
 import pytest
 import torch
@@ -76,13 +78,19 @@ def test_parts_fill_each_bar_and_totals_are_written():
     assert [*map(day01.short_number, numbers)] == ["124 M", "1.56 B", "4.48 M"]
 
 
-def test_histogram_shares_sum_to_nearly_all_and_lie_on_their_bell():
-    noise = torch.randn(10_000, generator=torch.Generator().manual_seed(0))
-    axes = day01.weight_histogram({"narrow": noise * 0.1, "wide": noise.view(100, 100)})
-    assert [ax.get_title(loc="left") for ax in axes.flat] == ["narrow", "wide"]
-    for ax in axes.flat:
-        shares, bell = (line.get_ydata() for line in ax.lines)
-        assert 99.8 < shares.sum() < 100 and abs(shares - bell[:-1]).max() < 0.8
+def test_only_the_last_row_of_the_drawing_goes_on_and_the_likeliest_stand_in_a_list():
+    config = SimpleNamespace(n_embd=8, n_layer=3, vocab_size=9)
+    ax = day01.gpt2_drawing(["a", " b"], [3, 5], {" c": 0.5, "d": 0.25}, config)
+    assert [
+        line.get_xdata()[0] for line in ax.lines if max(line.get_ydata()) > 5.5
+    ] == [1]
+    assert widths(ax)[-2:] == [0.5, 0.25] and "id 5\nplace 1" in written(ax)
+
+
+def test_curves_of_likeness_have_their_names_apart():
+    ax = day01.likeness_curves({"one": {1: 0.5, 2: 0.0}, "other": {1: 0.1, 2: 0.01}})
+    assert written(ax) == ["one", "other"]
+    assert ax.texts[1].get_position()[1] - ax.texts[0].get_position()[1] >= 0.08
 
 
 def test_a_tree_joins_at_the_height_of_its_merge():
