@@ -86,6 +86,15 @@ def ngram_curves(curves, levels, *, title="", ax=None):
     return ax
 
 
+def belief_scatter(truth, belief, *, title="", ax=None):
+    """Draw words as points: true probability to the right, the model's upwards."""
+    ax = new_axes(ax, title=title, size=(4.8, 4.6))
+    ax.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--")
+    ax.plot(truth, belief, "o", color=ORANGE, markersize=5, alpha=0.4)
+    ax.set(xlabel="true probability", ylabel="the model's", aspect="equal")
+    return ax
+
+
 def gap_stems(words, gaps, entropies, *, title="", most=3, ax=None):
     """Draw the divergence at each word upwards, the entropy of the truth downwards.
 

@@ -140,6 +140,11 @@ def test_levels_lie_beside_the_curves():
     assert written(ax) == ["few", "network", "world"]
 
 
+def test_each_word_is_a_point_beside_the_diagonal():
+    ax = day03.belief_scatter(torch.tensor([0.5, 1.0]), torch.tensor([0.1, 0.9]))
+    assert ax.lines[1].get_xydata().round(1).tolist() == [[0.5, 0.1], [1.0, 0.9]]
+
+
 def test_work_maps_show_what_was_read_at_each_step():
     axes = day04.work_maps({"without": [2, 3, 4], "with": [2, 1, 1]})
     assert [ax.get_title(loc="left") for ax in axes] == ["without: 9", "with: 4"]
