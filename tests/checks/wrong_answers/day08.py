@@ -1,9 +1,17 @@
 """Right answers in other styles to the exercises of day 8, and other mistakes."""
 
+import math
 from functools import partial, reduce
 
 import torch
 from torch.nn import functional as F
+from transformers import LlamaConfig
+from transformers.models.llama.modeling_llama import (
+    LlamaRotaryEmbedding,
+    apply_rotary_pos_emb,
+)
+
+from helpers.parity import parts
 
 
 def _embed(ids, wte, wpe):
@@ -48,26 +56,102 @@ def _relu(block, x, heads):
     return x + F.relu(block.mlp(block.ln_2(x)))
 
 
+def _normal(x, w, b, eps, n=0, mean=1, axis=-1):
+    centred = x - mean * x.mean(axis, keepdim=True)
+    variance = centred.square().sum(axis, keepdim=True) / (x.shape[axis] + n)
+    return centred / (variance + eps) ** 0.5 * w + b
+
+
+def _attend(q, k, v, seen=torch.tril, low=-math.inf):
+    ones = torch.ones(q.shape[-2], q.shape[-2])
+    scores = q @ k.mT / q.shape[-1] ** 0.5
+    return scores.masked_fill(seen(ones) == 0, low).softmax(-1) @ v
+
+
+def _split(z, heads):
+    return z.unflatten(-1, (heads, -1)).transpose(1, 2)  # (batch, head, seq, d_head)
+
+
+def _heads(x, c_attn, attend, c_proj, heads, split=_split, merge=None):
+    merge = merge or (lambda y: y.transpose(1, 2).flatten(2))
+    thirds = [split(third, heads) for third in c_attn(x).chunk(3, -1)]
+    return c_proj(merge(attend(*thirds)))
+
+
+def _mixed(x, c_attn, attend, c_proj, heads):
+    thirds = _split(c_attn(x), heads).chunk(3, -1)
+    return c_proj(attend(*thirds).transpose(1, 2).flatten(2))
+
+
+def _llama(x, base):
+    """Turn places by the library's own code."""
+    config = LlamaConfig(hidden_size=x.shape[-1], num_attention_heads=1)
+    config.rope_parameters["rope_theta"] = base
+    cos, sin = LlamaRotaryEmbedding(config)(x, torch.arange(x.shape[-2])[None])
+    return apply_rotary_pos_emb(x, x, cos[0], sin[0], unsqueeze_dim=0)[0].view(x.shape)
+
+
 WRONG = {
     "day08_embed": {
+        "positions are counted from 1": lambda i, t, p: t[i] + p[1 : i.shape[1] + 1],
+        "the position embedding is not added": lambda i, t, p: t[i],
+        "the token embedding is multiplied by sqrt(d_model)": lambda i, t, p: (
+            t[i] * t.shape[1] ** 0.5 + p[: i.shape[1]]
+        ),
         "of shape (2, 4, 12), got": lambda ids, wte, wpe: wte[ids][0],
         "wte was changed": lambda ids, wte, wpe: wte.add_(1)[ids],
     },
     "day08_layer_norm": {
+        "the variance is divided by n - 1": partial(_normal, n=-1),
+        "the mean is not subtracted (RMS)": partial(_normal, mean=0),
+        "the layer norm runs over the positions": partial(_normal, axis=1),
         "eps is outside the root (first": _std,
         "is a return missing?": lambda x, w, b, eps: None,
         "layer 0: layer norm before attention": lambda x, w, b, eps: w * x + b,
     },
-    "day08_attend": {"raised RuntimeError": lambda q, k, v: q @ k @ v},
+    "day08_attend": {
+        "there is no causal mask": partial(_attend, seen=torch.ones_like),
+        "the mask is off by one: a query sees the next": partial(
+            _attend, seen=lambda ones: ones.tril(1)
+        ),
+        "masked scores are set to 0": partial(_attend, low=0),
+        "raised RuntimeError": lambda q, k, v: q @ k @ v,
+    },
     "day08_attention": {
+        "the thirds of c_attn are cut out within each head": _mixed,
+        "heads are cut without then transpose(1, 2)": partial(
+            _heads, split=lambda t, n: t.reshape(len(t), n, t.shape[1], -1)
+        ),
+        "heads are merged without transposing": partial(
+            _heads, merge=lambda y: y.reshape(len(y), y.shape[2], -1)
+        ),
         "of shape (2, 5, 12), got": lambda x, c, a, p, n: c(x),
         "layer 0: query": lambda x, c, a, p, n: _einsum(x, lambda y: -c(y), a, p, n),
     },
-    "day08_gelu": {"this is SiLU": F.silu},
+    "day08_gelu": {
+        "this is the exact GELU": F.gelu,
+        "this is ReLU": torch.relu,
+        "this is GELU with 0.44715": lambda x: (
+            x / 2 * (1 + ((2 / math.pi) ** 0.5 * (x + 0.44715 * x**3)).tanh())
+        ),
+        "this is SiLU": F.silu,
+    },
     "day08_block": {
+        "the stream is not added to attention's": lambda x, n, a, m, f: (
+            (y := a(n(x))) + f(m(y))
+        ),
+        "attention is added to the normed stream": lambda x, n, a, m, f: (
+            (y := n(x) + a(n(x))) + f(m(y))
+        ),
+        "both halves read the same stream": lambda x, n, a, m, f: x + a(n(x)) + f(m(x)),
         "x was changed in place": lambda x, n, a, m, f: x.add_(a(n(x))) + f(m(x)),
     },
     "day08_stack": {
+        "the layer norm is missing": lambda x, b, n, w: parts.stack(
+            x, b, lambda y: y, w
+        ),
+        "probabilities are returned": lambda *g: parts.stack(*g).softmax(-1),
+        "the layers run backwards": lambda x, b, n, w: parts.stack(x, [*b][::-1], n, w),
         "real numbers of shape": lambda x, blocks, ln_f, wte: ln_f(x),
     },
     "day08_mend": {
@@ -76,6 +160,7 @@ WRONG = {
         "try_out(mended)": _relu,
         '"cannot be viewed"': lambda b, x, h: x.mT.view(-1),  # "cannot be viewed"
     },
+    "day08_turn": {"of shape (2, 3, 5, 8), got": lambda x, base: x[..., :4]},
 }
 
 RIGHT = {
@@ -95,4 +180,5 @@ RIGHT = {
     "day08_block": [_block],
     "day08_stack": [_stack],
     "day08_mend": [_written_out],
+    "day08_turn": [_llama],
 }
