@@ -9,7 +9,7 @@ import torch
 matplotlib.use("Agg")
 
 from helpers.evaluation.frontier import Point
-from helpers.plots import day01, day02, day03, day04, day05, day06, day07
+from helpers.plots import day01, day02, day03, day04, day05, day06, day07, day08
 from helpers.plots.style import label, spread
 from helpers.plots.training import loss_curve
 from helpers.worlds import Mean
@@ -280,3 +280,11 @@ def test_effects_are_drawn_no_lower_than_the_floor():
     assert written(ax) == ["small weight"]
     ax.figure.canvas.draw()
     assert "$" not in "".join(rows_of(ax))
+
+
+def test_the_lens_shows_favourites_over_the_chance_of_what_came():
+    probs = torch.tensor([[0.0, 0.5], [0.9, 1.0]])
+    rows = [["a", " b"], [" c", "d"]]
+    ax = day08.lens_map(rows, probs, ["start", "end"], [" c", "d"], title="")
+    assert written(ax) == ["a", "·b", "·c", "d"] and rows_of(ax) == ["start", "end"]
+    assert ax.images[0].get_array().tolist() == probs.tolist()
