@@ -77,7 +77,8 @@ def loss_curves(curves, marks, *, title, ax=None):
     for name, height in marks.items():
         ax.hlines(height, 0, longest, color=GREY, linestyle="--", linewidth=1)
         names.append((height, name, {"color": GREY, **SMALL}))
-    heights = spread([height for height, _, _ in names], gap=0.3)
+    gap = 0.07 * max(height for height, _, _ in names)
+    heights = spread([height for height, _, _ in names], gap=gap)
     for (_, name, style), height in zip(names, heights, strict=True):
         ax.text(1.02 * longest, height, name, va="center", **style)
     ax.set(xlabel="training step", ylabel="loss (nats per byte)", ylim=(0, None))
