@@ -81,9 +81,8 @@ def test_parts_fill_each_bar_and_totals_are_written():
 def test_only_the_last_row_of_the_drawing_goes_on_and_the_likeliest_stand_in_a_list():
     config = SimpleNamespace(n_embd=8, n_layer=3, vocab_size=9)
     ax = day01.gpt2_drawing(["a", " b"], [3, 5], {" c": 0.5, "d": 0.25}, config)
-    assert [
-        line.get_xdata()[0] for line in ax.lines if max(line.get_ydata()) > 5.5
-    ] == [1]
+    high = [line for line in ax.lines if max(line.get_ydata()) > 5.5]
+    assert [line.get_xdata()[0] for line in high] == [1]
     assert widths(ax)[-2:] == [0.5, 0.25] and "id 5\nplace 1" in written(ax)
 
 

@@ -5,12 +5,9 @@ from functools import partial, reduce
 
 import torch
 from torch.nn import functional as F
-from transformers import LlamaConfig
-from transformers.models.llama.modeling_llama import (
-    LlamaRotaryEmbedding,
-    apply_rotary_pos_emb,
-)
+from transformers.models.llama import modeling_llama as llama
 
+from helpers.checks.day08 import _split
 from helpers.parity import parts
 
 
@@ -18,13 +15,31 @@ def _embed(ids, wte, wpe):
     return F.embedding(ids, wte) + wpe[torch.arange(ids.shape[-1])]
 
 
-def _std(x, w, b, eps):
-    return (x - x.mean(-1, True)) / (x.std(-1, False, True) + eps) * w + b
+def _norm(x, w, b, eps, n=0, axis=-1):
+    variance = x.var(axis, correction=n, keepdim=True)
+    return (x - x.mean(axis, True)) / (variance + eps).sqrt() * w + b
+
+
+def _mask(q, k, v, diagonal):
+    seen = torch.ones(q.shape[-2], q.shape[-2]).tril(diagonal).bool()
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
 
 
 def _einsum(x, c_attn, attend, c_proj, heads):
     split = c_attn(x).view(*x.shape[:2], 3, heads, -1).permute(2, 0, 3, 1, 4)
     return c_proj(attend(*split).permute(0, 2, 1, 3).reshape(x.shape))
+
+
+def _merge(y):
+    return y.transpose(1, 2).flatten(2)
+
+
+def _heads(x, c_attn, attend, c_proj, heads, split=_split, merge=_merge):
+    return c_proj(merge(attend(*(split(z, heads) for z in c_attn(x).chunk(3, -1)))))
+
+
+def _mixed(x, c_attn, attend, c_proj, heads):
+    return c_proj(_merge(attend(*_split(c_attn(x), heads).chunk(3, -1))))
 
 
 def _block(x, ln_1, attn, ln_2, mlp):
@@ -56,39 +71,12 @@ def _relu(block, x, heads):
     return x + F.relu(block.mlp(block.ln_2(x)))
 
 
-def _normal(x, w, b, eps, n=0, mean=1, axis=-1):
-    centred = x - mean * x.mean(axis, keepdim=True)
-    variance = centred.square().sum(axis, keepdim=True) / (x.shape[axis] + n)
-    return centred / (variance + eps) ** 0.5 * w + b
-
-
-def _attend(q, k, v, seen=torch.tril, low=-math.inf):
-    ones = torch.ones(q.shape[-2], q.shape[-2])
-    scores = q @ k.mT / q.shape[-1] ** 0.5
-    return scores.masked_fill(seen(ones) == 0, low).softmax(-1) @ v
-
-
-def _split(z, heads):
-    return z.unflatten(-1, (heads, -1)).transpose(1, 2)  # (batch, head, seq, d_head)
-
-
-def _heads(x, c_attn, attend, c_proj, heads, split=_split, merge=None):
-    merge = merge or (lambda y: y.transpose(1, 2).flatten(2))
-    thirds = [split(third, heads) for third in c_attn(x).chunk(3, -1)]
-    return c_proj(merge(attend(*thirds)))
-
-
-def _mixed(x, c_attn, attend, c_proj, heads):
-    thirds = _split(c_attn(x), heads).chunk(3, -1)
-    return c_proj(attend(*thirds).transpose(1, 2).flatten(2))
-
-
 def _llama(x, base):
     """Turn places by the library's own code."""
-    config = LlamaConfig(hidden_size=x.shape[-1], num_attention_heads=1)
+    config = llama.LlamaConfig(hidden_size=x.shape[-1], num_attention_heads=1)
     config.rope_parameters["rope_theta"] = base
-    cos, sin = LlamaRotaryEmbedding(config)(x, torch.arange(x.shape[-2])[None])
-    return apply_rotary_pos_emb(x, x, cos[0], sin[0], unsqueeze_dim=0)[0].view(x.shape)
+    cos, sin = llama.LlamaRotaryEmbedding(config)(x, torch.arange(x.shape[-2])[None])
+    return x * cos[0] + llama.rotate_half(x) * sin[0]
 
 
 WRONG = {
@@ -102,31 +90,37 @@ WRONG = {
         "wte was changed": lambda ids, wte, wpe: wte.add_(1)[ids],
     },
     "day08_layer_norm": {
-        "the variance is divided by n - 1": partial(_normal, n=-1),
-        "the mean is not subtracted (RMS)": partial(_normal, mean=0),
-        "the layer norm runs over the positions": partial(_normal, axis=1),
-        "eps is outside the root (first": _std,
+        "the variance is divided by n - 1": partial(_norm, n=1),
+        "the mean is not subtracted (RMS)": lambda x, w, b, eps: (
+            x / (x.square().mean(-1, True) + eps).sqrt() * w + b
+        ),
+        "the layer norm runs over the positions": partial(_norm, axis=1),
+        "eps is outside the root (first": lambda x, w, b, eps: (
+            (x - x.mean(-1, True)) / (x.std(-1, False, True) + eps) * w + b
+        ),
         "is a return missing?": lambda x, w, b, eps: None,
         "layer 0: layer norm before attention": lambda x, w, b, eps: w * x + b,
     },
     "day08_attend": {
-        "there is no causal mask": partial(_attend, seen=torch.ones_like),
-        "the mask is off by one: a query sees the next": partial(
-            _attend, seen=lambda ones: ones.tril(1)
+        "there is no causal mask": partial(_mask, diagonal=9),
+        "the mask is off by one: a query sees the next": partial(_mask, diagonal=1),
+        "masked scores are set to 0": lambda q, k, v: (
+            (q @ k.mT / q.shape[-1] ** 0.5).tril().softmax(-1) @ v
         ),
-        "masked scores are set to 0": partial(_attend, low=0),
         "raised RuntimeError": lambda q, k, v: q @ k @ v,
     },
     "day08_attention": {
         "the thirds of c_attn are cut out within each head": _mixed,
         "heads are cut without then transpose(1, 2)": partial(
-            _heads, split=lambda t, n: t.reshape(len(t), n, t.shape[1], -1)
+            _heads, split=lambda z, n: z.reshape(len(z), n, z.shape[1], -1)
         ),
         "heads are merged without transposing": partial(
             _heads, merge=lambda y: y.reshape(len(y), y.shape[2], -1)
         ),
         "of shape (2, 5, 12), got": lambda x, c, a, p, n: c(x),
-        "layer 0: query": lambda x, c, a, p, n: _einsum(x, lambda y: -c(y), a, p, n),
+        "first difference: layer 0: value": lambda x, c_attn, attend, c_proj, heads: (
+            _einsum(x, lambda y: -c_attn(y), attend, c_proj, heads)
+        ),
     },
     "day08_gelu": {
         "this is the exact GELU": F.gelu,
@@ -167,12 +161,7 @@ RIGHT = {
     "day08_embed": [_embed],
     "day08_layer_norm": [
         lambda x, w, b, eps: F.layer_norm(x, w.shape, w, b, eps),
-        lambda x, w, b, eps: (
-            (x - x.mean(-1, True))
-            / (x.var(-1, keepdim=True, correction=0) + eps).sqrt()
-            * w
-            + b
-        ),
+        _norm,
     ],
     "day08_attend": [partial(F.scaled_dot_product_attention, is_causal=True)],
     "day08_attention": [_einsum],
