@@ -83,4 +83,5 @@ def loss_curves(curves, marks, *, title, ax=None):
         ax.text(1.02 * longest, height, name, va="center", **style)
     ax.set(xlabel="training step", ylabel="loss (nats per byte)", ylim=(0, None))
     ax.set_xlim(0, 1.6 * longest)
+    ax.set_xticks([step for step in ax.get_xticks() if step <= longest])
     return ax
