@@ -126,6 +126,7 @@ day05_how_chosen = exercise(
         lambda text: dict(WORDS.get(text[-1], {})),
         [tuple(text.split()) for text in letter.split("/")],
     ),
+    hint=lambda case, right, said: f"the texts {case[0]!r} are {right!r}, not {said!r}",
     right=_how_chosen,
     wrong={
         "a search, too, finds one text": _told("search", "greedy"),
