@@ -1,9 +1,9 @@
-"""Figures of day 5: the tree of beginnings, texts with their verdicts, loops."""
+"""Figures of day 5: the tree of beginnings, texts with their verdicts."""
 
 from collections.abc import Mapping
 
 from helpers.plots.colours import BLUE, GREY, ORANGE, PALE
-from helpers.plots.style import CENTRE, SMALL, TINY, label, new_axes, spread
+from helpers.plots.style import CENTRE, SMALL, TINY, label, new_axes
 
 Path = tuple[str, ...]
 # How the branches of the tree are drawn, and the letters of their nodes.
@@ -96,18 +96,4 @@ def verdict_strip(rows, *, title="", ax=None):
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
     ax.set_xlabel("log-probability per token, nats (more probable →)")
-    return ax
-
-
-def repetition_lines(lines, *, window, title="", ax=None):
-    """Draw the share of repeated 4-grams in each window of ``window`` tokens."""
-    ax = new_axes(ax, title=title)
-    last = [shares[-1] for shares in lines.values()]
-    heights = spread(last, gap=0.06 * max(*last, 0.01))
-    for (name, shares), height in zip(lines.items(), heights, strict=True):
-        ends = [window * (i + 1) for i in range(len(shares))]
-        line = ax.plot(ends, shares, marker="o", markersize=4)[0]
-        ax.text(ends[-1] + 6, height, name, color=line.get_color(), va="center")
-    ax.set(xlabel="tokens written", ylabel="share of 4-grams said before")
-    ax.set(xlim=(0, ends[-1] * 1.2), ylim=(-0.02, None), xticks=ends)
     return ax

@@ -1,16 +1,7 @@
 """Right answers in other styles to the exercises of day 5, and other mistakes."""
 
 import math
-
-import torch
-
-
-def _looped(x, z, r):
-    z = z.clone()
-    for row in range(len(x)):
-        for token in x[row].unique():
-            z[row, token] *= r if z[row, token] < 0 else 1 / r
-    return z
+from heapq import nlargest
 
 
 def _texts(next_probs, text, steps):
@@ -29,6 +20,18 @@ def _best(view=lambda text: text, show=lambda text, p: (text, p)):
         return show(*max(texts, key=lambda pair: pair[1]))
 
     return best_text
+
+
+def _by_sets(next_probs, texts):
+    """Tell by the words that greedy and top-k would have left."""
+    probs = {(t[:i], t[i]): next_probs(t[:i]) for t in texts for i in range(1, len(t))}
+    if any(word not in p for (_, word), p in probs.items()):
+        return "foreign"
+    if len(set(texts)) == 1:
+        likeliest = all(w == max(p, key=p.get) for (_, w), p in probs.items())
+        return "greedy" if likeliest else "search"
+    two = all(w in nlargest(2, p, p.get) for (_, w), p in probs.items())
+    return "top-k 2" if two else "drawn"
 
 
 def _search(stops=lambda step, max_steps: step < max_steps, view=lambda text: text):
@@ -54,10 +57,6 @@ def _search(stops=lambda step, max_steps: step < max_steps, view=lambda text: te
 
 
 WRONG = {
-    "day05_score": {
-        "n * penalty": lambda x, a: sum(x) / (len(x) * a or 1),
-        "expected a number": lambda x, a: [p / len(x) ** a for p in x],
-    },
     "day05_best_text": {
         "takes a whole text": _best(lambda text: text[-1:]),
         "0.003206), got": _best(show=lambda t, p: (t, round(p, 4))),
@@ -65,12 +64,12 @@ WRONG = {
     "day05_beam_search": {
         "a longer text was grown": _search(lambda step, most: True),
         "ended was grown": lambda f, s, *_: f((s, ".")),
+        "nothing had ended": lambda *_: max([]),
     },
 }
 
 RIGHT = {
-    "day05_score": [lambda x, a: torch.tensor(x).sum() * len(x) ** -a],
-    "day05_repetition_penalty": [_looped],
+    "day05_how_chosen": [_by_sets],
     "day05_best_text": [_best(), _best(show=lambda text, p: [text, p])],
     "day05_beam_search": [_search()],
 }
