@@ -4,10 +4,18 @@ from textwrap import fill
 
 import torch
 
-from helpers.plots.colours import BLUE, GREEN, GREY, ORANGE, PALE, PALETTE, PURPLE
-from helpers.plots.style import SMALL, TINY, grid, heatmap, label, new_axes, spread
+from helpers.plots.colours import BLUE, GREEN, GREY, ORANGE, PALE, PURPLE
+from helpers.plots.style import (
+    CENTRE,
+    SMALL,
+    TINY,
+    grid,
+    heatmap,
+    label,
+    new_axes,
+    spread,
+)
 
-HEADS = (*PALETTE[2:], GREY)  # blue and orange are for roles
 ROLES = {"lookup heads": ORANGE, "previous-token heads": BLUE}  # all others grey
 
 
@@ -24,34 +32,6 @@ def weight_map(
     ax.set_yticks(range(len(weights)), names if rows is None else rows, **TINY)
     if rows is None:
         ax.set(xlabel="token looked at", ylabel="token that looks")
-    return ax
-
-
-def head_lines(weights, tokens, *, names, title="", ax=None):
-    """Draw attention as lines from the looking tokens, left, to those looked at.
-
-    ``weights``: (head, seq, seq); a line is as solid as its weight, and weights below
-    0.2 are left out. ``names``: one for each head, in its colour above the lines.
-    """
-    ax = new_axes(ax, title=title, size=(6, 1 + 0.24 * len(tokens)))
-    sides = {-0.02: ("right", "looks"), 1.02: ("left", "is looked at")}
-    for x, (side, heading) in sides.items():
-        style = {"ha": side, "va": "center", **TINY}
-        ax.text(x, -1.1, heading, color=GREY, **style)
-        for y, token in enumerate(tokens):
-            ax.text(x, y, label(token), **style)
-    for number, (name, square) in enumerate(zip(names, weights, strict=True)):
-        colour = HEADS[number % len(HEADS)]
-        aside = 0.15 * (number - (len(names) - 1) / 2)  # equal lines stay apart
-        for query, key in (square > 0.2).nonzero().tolist():
-            shade = min(1.0, square[query, key].item())
-            ends = [query + aside, key + aside]
-            ax.plot([0, 1], ends, color=colour, alpha=shade, linewidth=1)
-        middle = (number + 0.5) / len(names)
-        style = {"color": colour, "ha": "center", "va": "center", **SMALL}
-        ax.text(middle, -1.1, name, **style)
-    ax.set(xlim=(-0.35, 1.35), ylim=(len(tokens) - 0.5, -1.8))
-    ax.axis("off")
     return ax
 
 
@@ -104,6 +84,9 @@ def score_maps(scores, *, title=""):
             image = heatmap(ax, maps[kind])
             ax.set(xticks=range(0, heads, 2), yticks=range(0, layers, 2))
             ax.tick_params(labelsize=7)
+            for layer, head in (maps[kind] > 0.5).nonzero().tolist():
+                name = f"{layer}.{head}"
+                ax.text(head, layer, name, **CENTRE, fontsize=6)
         line[0].set_ylabel(f"{text}\nlayer", **SMALL)
     for ax in axes[-1]:
         ax.set_xlabel("head", **SMALL)
@@ -129,23 +112,28 @@ def dose_lines(curves, *, measure="", title="", ax=None):
 def choice_points(named, others, *, groups, measure="", title="", ax=None):
     """Draw a measure for choices of heads to be silenced, each choice a point.
 
-    ``named``: name of a choice to (heads silenced, what is left of the measure).
+    ``named``: name of a choice to (heads silenced, what is left, its standard error).
     ``others``: such points of the control. ``groups``: names of the two kinds.
     """
     ax = new_axes(ax, title=title)
-    points = [*named.values()], [(n + 0.1, left) for n, left in others]  # none hidden
+    aside = [n + 0.1 + 0.05 * (i % 3) for i, (n, _, _) in enumerate(others)]
+    points = (
+        [*named.values()],
+        [(x, *p[1:]) for x, p in zip(aside, others, strict=True)],
+    )
     for place, group, kind in zip((0.16, 0.08), groups, points, strict=True):
         colour = ROLES.get(group, GREY)
-        ax.plot(*zip(*kind, strict=True), "o", color=colour, alpha=0.8)
+        x, left, error = zip(*kind, strict=True)
+        ax.errorbar(x, left, error, fmt="o", color=colour, elinewidth=1)
         ax.text(0.02, place, group, transform=ax.transAxes, color=colour)
     style = {"color": ROLES.get(groups[0], GREY), "ha": "right", "va": "center"}
-    for count in {n for n, _ in named.values()}:
-        column = {name: left for name, (n, left) in named.items() if n == count}
+    for count in {n for n, _, _ in named.values()}:
+        column = {name: left for name, (n, left, _) in named.items() if n == count}
         # Spread downwards: what is left is often everything, at the top of the axes.
         heights = [-h for h in spread([-left for left in column.values()], gap=0.06)]
         for name, height in zip(column, heights, strict=True):
             ax.text(count - 0.06, height, name, **style, **TINY)
-    most = max(n for n, _ in [*named.values(), *others])
+    most = max(n for n, _, _ in [*named.values(), *others])
     ax.set(xlabel="heads silenced", ylabel=measure, xticks=range(1, most + 1))
     ax.set(xlim=(0.5, most + 0.4), ylim=(-0.05, 1.05))
     return ax
@@ -158,7 +146,9 @@ def ranked_costs(costs, *, groups, title=""):
     two standard errors long on each side, and the two costliest heads are named.
     ``groups``: name of a group to its heads; they are drawn in its colour.
     """
-    axes = grid(1, len(costs), size=(8.5, 3.4), title=title, names=costs)[0]
+    axes = grid(
+        1, len(costs), size=(4 + 2 * len(costs), 3.4), title=title, names=costs
+    )[0]
     colours = {}
     for number, (name, heads) in enumerate(groups.items()):
         colour = ROLES.get(name, GREY)
@@ -179,27 +169,3 @@ def ranked_costs(costs, *, groups, title=""):
         ax.grid(axis="x", visible=False)
     axes[0].set_ylabel("what silencing costs")
     return axes
-
-
-def effect_scatter(weights, effects, *, marks, floor=1e-05, title="", ax=None):
-    """Draw the effect of cutting each line against its weight, both on log axes.
-
-    ``weights`` and ``effects`` are of the same lines, in any shape, drawn no lower than
-    ``floor``. ``marks``: name to (weight, effect) of lines to be pointed at.
-    """
-    ax = new_axes(ax, title=title, size=(6, 4))
-    x, y = (numbers.flatten().clamp(min=floor) for numbers in (weights, effects))
-    ax.scatter(x, y, s=9, color=PALE, linewidths=0)
-    highest = max(effect for _, effect in marks.values())
-    for (name, point), shape in zip(marks.items(), "soD^", strict=False):
-        ax.plot(*point, shape, color="black", markersize=7)
-        box = {"facecolor": "white", "alpha": 0.85, "pad": 0.6, "linewidth": 0}
-        aside = (0, 14 if point[1] >= highest else -14)
-        style = {"textcoords": "offset points", "bbox": box, "ha": "center"}
-        ax.annotate(name, point, aside, va="center", **style, **SMALL)
-    ax.set(xscale="log", yscale="log", ylim=(floor / 2, 2))
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter("{x:g}")
-    ax.set_xlabel("attention weight of the line")
-    ax.set_ylabel("share of the forecast that moves\nwhen it is cut")
-    return ax
