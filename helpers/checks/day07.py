@@ -1,12 +1,11 @@
-"""Checks for day 7: kinds of heads, silencing one, cutting a line, what to say."""
+"""Checks for day 7: kinds of heads, silencing one, what may be said."""
 
 from functools import partial
 
 import torch
 
 from helpers.checks.common import exercise
-from helpers.checks.day03 import masked, share
-
+from helpers.checks.day03 import masked
 
 LUCK = torch.Generator().manual_seed(7)
 
@@ -84,34 +83,12 @@ day07_mean_ablated = exercise(
 )
 
 
-def _zeroed(matrix, *where):
-    matrix = matrix.clone()
-    matrix[where] = 0
-    return matrix
-
-
-WEIGHTS = masked(torch.randn(5, 5, generator=LUCK))
-VALUES = torch.randn(5, 3, generator=LUCK)
-day07_cut = exercise(
-    "without(weights, values, query, key): what is gathered with one line cut.",
-    cases=[(WEIGHTS, VALUES, *line) for line in ((3, 1), (4, 0), (2, 2))],
-    right=lambda weights, values, q, k: _zeroed(weights, q, k) @ values,
-    wrong={
-        "rows are queries, columns keys": lambda w, v, q, k: _zeroed(w, k, q) @ v,
-        "do not let it sum to 1 again": lambda w, v, q, k: share(_zeroed(w, q, k)) @ v,
-        "nobody gets anything from key now": lambda w, v, q, k: w @ _zeroed(v, k),
-        "only the query's row has the line": lambda w, v, q, k: w @ v - w[q, k] * v[k],
-        "return all rows, not the query's": lambda w, v, q, k: _zeroed(w, q, k)[q] @ v,
-    },
-)
-
-
 WHY = {
-    "A": "silencing costs no more than the control, and patched alone it brings nothing",
-    "B": "patched it brings the word, silenced the word is lost, and the control is not",
+    "A": "silenced it costs no more than its control, patched it brings nothing",
+    "B": "patched it brings the word, silenced the word is lost; its control does not",
     "C": "half the word comes by it alone, yet without it nothing is lost",
     "D": "its control costs as much: 0.05 apart, and the errors are 0.09 each",
-    "E": "the forecast breaks without it, but it neither looks there nor brings the word",
+    "E": "without it the forecast breaks, but it does not bring the word",
 }
 TRUE = ["only looks", "enough and needed", "redundant", "nothing special"]
 TRUE = dict(zip("ABCDE", [*TRUE, "needed, does not carry"], strict=True))

@@ -1,10 +1,10 @@
-"""Figures of day 7: attention weights, head scores, costs of silencing, cut lines."""
+"""Figures of day 7: attention weights, head scores, what is left when silenced."""
 
 from textwrap import fill
 
 import torch
 
-from helpers.plots.colours import BLUE, GREEN, GREY, ORANGE, PALE, PURPLE
+from helpers.plots.colours import BLUE, GREEN, GREY, ORANGE, PURPLE
 from helpers.plots.style import (
     CENTRE,
     SMALL,
@@ -64,7 +64,7 @@ def neuron_bars(query, keys, weights, *, title=""):
         colours = [GREEN if product > 0 else PURPLE for product in products]
         ax.bar(range(len(products)), products, color=colours)
         ax.axhline(0, color=GREY, linewidth=0.8)
-        text = f"{name}\nscore {sum(products):.1f}\nweight {weights[name]:.2f}"
+        text = f"{name}\nsum {sum(products):.1f}\nweight {weights[name]:.2f}"
         ax.text(1.02, 0.5, text, transform=ax.transAxes, va="center", **SMALL)
         ax.grid(axis="x", visible=False)
     axes[-1].set_xlabel("dimension of query and key")
@@ -137,35 +137,3 @@ def choice_points(named, others, *, groups, measure="", title="", ax=None):
     ax.set(xlabel="heads silenced", ylabel=measure, xticks=range(1, most + 1))
     ax.set(xlim=(0.5, most + 0.4), ylim=(-0.05, 1.05))
     return ax
-
-
-def ranked_costs(costs, *, groups, title=""):
-    """Draw what each head costs, the costliest first, a panel for each measure.
-
-    ``costs``: name of the measure, with its unit, to {head: (mean, error)}; bars are
-    two standard errors long on each side, and the two costliest heads are named.
-    ``groups``: name of a group to its heads; they are drawn in its colour.
-    """
-    axes = grid(
-        1, len(costs), size=(4 + 2 * len(costs), 3.4), title=title, names=costs
-    )[0]
-    colours = {}
-    for number, (name, heads) in enumerate(groups.items()):
-        colour = ROLES.get(name, GREY)
-        colours |= dict.fromkeys(heads, colour)
-        style = {"transform": axes[0].transAxes, "color": colour, "ha": "right"}
-        axes[0].text(0.98, 0.93 - 0.08 * number, name, **style, **SMALL)
-    for ax, of_head in zip(axes, costs.values(), strict=True):
-        for rank, head in enumerate(sorted(of_head, key=lambda h: -of_head[h][0])):
-            mean, error = of_head[head]
-            style = {"fmt": "o", "markersize": 3, "elinewidth": 1}
-            style["color"] = colours.get(head, PALE)
-            ax.errorbar(rank, mean, yerr=2 * error, **style)
-            if rank < 2:
-                dark = {"color": colours.get(head, GREY), "va": "bottom", **TINY}
-                ax.text(rank, mean + 2 * error, f" {head[0]}.{head[1]}", **dark)
-        ax.axhline(0, color=GREY, linewidth=0.8)
-        ax.set(xlabel="heads, the costliest first", xticks=[])
-        ax.grid(axis="x", visible=False)
-    axes[0].set_ylabel("what silencing costs")
-    return axes

@@ -146,8 +146,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--texts", type=int, default=ENOUGH, help="texts per figure")
     parser.add_argument("--write", action="store_true", help="keep the card")
     options = parser.parse_args(arguments)
-    if options.texts < 1:
-        parser.error(f"--texts must be at least 1, not {options.texts}")
+    least = 8 if options.part in APART else 1  # a group of stories
+    if options.texts < least:
+        parser.error(f"--texts must be at least {least}, not {options.texts}")
     if options.write and (options.part or options.texts < ENOUGH):
         parser.error(f"--write needs all parts, and at least {ENOUGH} texts")
     folder = find_folder(options.model)

@@ -1,7 +1,5 @@
 """Right answers in other styles to the exercises of day 7, and other mistakes."""
 
-import math
-
 import torch
 
 from helpers.checks import day07
@@ -26,30 +24,16 @@ def _by_heads(merged, n_head, head):
     return torch.cat(split, dim=-1)
 
 
-def _subtracted(weights, values, query, key):
-    gathered = weights @ values
-    gathered[query] -= weights[query, key] * values[key]
-    return gathered
-
-
-def _cut_scores(weights, values, query, key):
-    scores = weights.log()
-    scores[query, key] = -math.inf
-    return scores.softmax(-1) @ values
-
-
 WRONG = {
     "day07_kind": {"was called sink": lambda weights, length: "sink"},
     "day07_verdicts": {
         "E is not 'redundant'": lambda: _verdicts() | {"E": "redundant"},
         "A is not None": lambda: {"B": "redundant"},
     },
-    "day07_cut": {"sum to 1 again": _cut_scores},
 }
 
 RIGHT = {
     "day07_kind": [_kind],
     "day07_verdicts": [_verdicts],
     "day07_mean_ablated": [_by_heads],
-    "day07_cut": [_subtracted],
 }
