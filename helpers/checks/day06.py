@@ -93,9 +93,7 @@ RULES = {
 }
 
 
-class _Box:
-    """A rule with a number, inside a function of logits (vocab,)."""
-
+class _Box:  # a rule with a number, inside a function of logits (vocab,)
     def __init__(self, rule: Callable):
         self.rule = rule
 

@@ -12,12 +12,11 @@ LUCK = torch.Generator().manual_seed(7)
 
 def _texts(length: int):
     """Yield a head of each kind, its weights (seq, seq), and the length of a copy."""
-    seq = 2 * length + 1
-    spread = masked(torch.zeros(seq, seq))
+    spread = masked(torch.zeros(2 * length + 1, 2 * length + 1))
     for back in (1, length, length - 1, length - 2):
         sharp = spread.clone()
-        sharp[length + 1 :] = 0.1 * sharp[length + 1 :]
-        queries = torch.arange(length + 1, seq)
+        queries = torch.arange(length + 1, len(sharp))
+        sharp[queries] *= 0.1
         sharp[queries, queries - back] += 0.9
         yield sharp, length
     sink = 0.1 * spread

@@ -19,19 +19,16 @@ from helpers.plots.style import (
 ROLES = {"lookup heads": ORANGE, "previous-token heads": BLUE}  # all others grey
 
 
-def weight_map(
-    weights, tokens, *, rows=None, scale="attention weight", title="", ax=None
-):
-    """Draw (rows, tokens) as colours; without ``rows``, which token looks at which."""
-    height = 0.9 + (0.21 if rows is None else 0.4) * len(weights)
-    ax = new_axes(ax, title=title, size=(max(4.2, 1.8 + 0.21 * len(tokens)), height))
+def weight_map(weights, tokens, *, title="", ax=None):
+    """Draw (seq, seq) as colours: which token looks at which."""
+    size = (max(4.2, 1.8 + 0.21 * len(tokens)), 0.9 + 0.21 * len(weights))
+    ax = new_axes(ax, title=title, size=size)
     image = heatmap(ax, weights, aspect="auto")
-    ax.figure.colorbar(image, ax=ax, shrink=0.8, label=scale)
+    ax.figure.colorbar(image, ax=ax, shrink=0.8, label="attention weight")
     names = [label(token) for token in tokens]
     ax.set_xticks(range(len(names)), names, rotation=90, **TINY)
-    ax.set_yticks(range(len(weights)), names if rows is None else rows, **TINY)
-    if rows is None:
-        ax.set(xlabel="token looked at", ylabel="token that looks")
+    ax.set_yticks(range(len(names)), names, **TINY)
+    ax.set(xlabel="token looked at", ylabel="token that looks")
     return ax
 
 
@@ -117,10 +114,8 @@ def choice_points(named, others, *, groups, measure="", title="", ax=None):
     """
     ax = new_axes(ax, title=title)
     aside = [n + 0.1 + 0.05 * (i % 3) for i, (n, _, _) in enumerate(others)]
-    points = (
-        [*named.values()],
-        [(x, *p[1:]) for x, p in zip(aside, others, strict=True)],
-    )
+    moved = [(x, *point[1:]) for x, point in zip(aside, others, strict=True)]
+    points = [*named.values()], moved
     for place, group, kind in zip((0.16, 0.08), groups, points, strict=True):
         colour = ROLES.get(group, GREY)
         x, left, error = zip(*kind, strict=True)

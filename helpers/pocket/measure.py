@@ -109,18 +109,17 @@ def measure_frontier(model, tokenizer, n: int) -> dict:
     prompts = frontier.beginnings(world, n)
 
     def ends(how) -> list[str]:
-        if isinstance(how, list):
-            options = {"pick": sample(0), "max_new_tokens": frontier.MOST}
-            options |= {"prompts": prompts, "rules": how}
-            return sample_texts(model, tokenizer, n, **options)
-        options = {"strategy": how, "max_new_tokens": frontier.MOST}
-        return [generate_text(p, model=(model, tokenizer), **options) for p in prompts]
+        options = {"max_new_tokens": frontier.MOST}
+        if isinstance(how, str):
+            options |= {"strategy": how, "model": (model, tokenizer)}
+            return [generate_text(prompt, **options) for prompt in prompts]
+        options |= {"pick": sample(0), "prompts": prompts, "rules": how}
+        return sample_texts(model, tokenizer, n, **options)
 
     def row(texts: list[str]) -> dict:
         verdicts = [frontier.judge(world, text) for text in texts]
-        point = frontier.measure(texts, verdicts, prompts)
-        row = {"distinct": point.distinct, "alike": point.self_bleu}
-        return row | {"verdicts": verdicts}
+        *_, distinct, alike = frontier.measure(texts, verdicts, prompts)
+        return {"verdicts": verdicts, "distinct": distinct, "alike": alike}
 
     families = {
         family: {label: row(ends(how)) for label, how in strategies.items()}

@@ -209,7 +209,7 @@ def test_what_is_cut_off_lies_on_the_left():
     assert sorted(widths(day06.truth_bars(rows))) == [-0.2, 0.1]
 
 
-def test_points_are_labelled_apart_and_diversity_grows_to_the_right():
+def test_points_are_labelled_apart():
     def point(right, alike):
         whole, distinct = Mean(right, 0.05), Mean(1 - alike, 0.01)
         return Point(8, whole, whole, distinct, Mean(alike, 0.01))
@@ -217,8 +217,6 @@ def test_points_are_labelled_apart_and_diversity_grows_to_the_right():
     points = {f"T = {i}": point(0.5 + i / 100, 0.2 + i / 1000) for i in range(6)}
     ax = day06.frontier({"temperature": points}, truth=point(1.0, 0.1))
     assert set(written(ax)) == {*points, "the world's own"}
-    left, right = ax.get_xlim()
-    assert left > right
     ax.figure.canvas.draw()
     boxes = [matplotlib.text.Text.get_window_extent(text) for text in ax.texts]
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])

@@ -44,7 +44,7 @@ WRONG = {
         "the last token that has a probability, not 4": _ends,
         "not 3": lambda q, u: min(_ends(q, u), len(q) - 1),
     },
-    "day06_box": {"a box with top-k in it was called top-p": lambda box: "top-p"},
+    "day06_box": {"a box with temperature in it was called top-p": lambda box: "top-p"},
 }
 
 RIGHT = {
