@@ -8,7 +8,7 @@ from helpers.plots.style import CENTRE, SMALL, TINY, label, new_axes, share_bars
 
 def parameter_parts(counts: Mapping[str, Mapping[str, int]]):
     """Draw the shares of parameters: {model: {part: number}}, parts in one order."""
-    title = "From gpt2 to gpt2-xl, the share of the words shrinks"
+    title = "From gpt2 to gpt2-xl, the tokens' share shrinks"
     ax = share_bars(counts, title=title, size=(6, 0.55 * len(counts) + 1.4), columns=5)
     for row, parts in enumerate(counts.values()):
         ax.text(102, row, short_number(sum(parts.values())), va="center")
