@@ -8,7 +8,7 @@ from helpers.plots.style import CENTRE, SMALL, TINY, label, new_axes, share_bars
 
 def parameter_parts(counts: Mapping[str, Mapping[str, int]]):
     """Draw the shares of parameters: {model: {part: number}}, parts in one order."""
-    title = "Bigger GPT-2s grow in their blocks, not in their words"
+    title = "From gpt2 to gpt2-xl, the tokens' share shrinks"
     ax = share_bars(counts, title=title, size=(6, 0.55 * len(counts) + 1.4), columns=5)
     for row, parts in enumerate(counts.values()):
         ax.text(102, row, short_number(sum(parts.values())), va="center")
@@ -24,12 +24,16 @@ def gpt2_drawing(tokens: Sequence[str], ids, likely: Mapping[str, float], config
     ax = new_axes(title="A whole GPT-2, from a text to a guess", size=(8, 4.6))
     n = len(tokens)
     steps = ["text, cut into tokens", "id and place", f"{config.n_embd} numbers"]
-    steps += ["block 1", "…", f"block {config.n_layer}", "head, softmax"]
+    steps += ["block 0", "…", f"block {config.n_layer - 1}", "norm, head, softmax"]
     for y, step in enumerate(steps):
         ax.text(-0.65, y, step, va="center", ha="right", color=GREY, **SMALL)
     for x, (token, number) in enumerate(zip(tokens, ids, strict=True)):
         ax.barh(0, 0.94, 0.62, left=x - 0.47, color=PALE)
-        ax.text(x, 0, label(token, 12), **CENTRE, **TINY)
+        shown = label(token, 16)
+        if len(shown) > 8:  # in two lines
+            half = -(-len(shown) // 2)
+            shown = f"{shown[:half]}\n{shown[half:]}"
+        ax.text(x, 0, shown, **CENTRE, **TINY)
         ax.text(x, 1, f"id {number}\nplace {x}", **CENTRE, **TINY)
         ax.text(x, 2, "▪" * 7, color=BLUE, **CENTRE, **SMALL)
         ax.plot([x, x], [2.2, 5.5], color=GREY, zorder=0)
@@ -54,7 +58,7 @@ BLOCK = "attention: look back, then MLP: each alone"
 
 def likeness_curves(curves: Mapping[str, Mapping[int, float]], *, ax=None):
     """Draw the mean cosine of rows against how far apart they lie, a line per name."""
-    title = "After training, near places are alike"
+    title = "Rows of near places are more alike, if they stay in order"
     ax = new_axes(ax, title=title)
     ends = [list(curve.values())[-1] for curve in curves.values()]
     heights = spread(ends, gap=0.08)
@@ -64,7 +68,7 @@ def likeness_curves(curves: Mapping[str, Mapping[int, float]], *, ax=None):
     gaps = list(next(iter(curves.values())))
     ax.set_xscale("log", base=2)
     ax.set(xlabel="places apart", ylabel="mean cosine of their rows", ylim=(-0.15, 1))
-    ax.set(xlim=(0.9, 2.2 * max(gaps)), xticks=gaps, xticklabels=gaps)
+    ax.set(xlim=(0.9, 4 * max(gaps)), xticks=gaps, xticklabels=gaps)
     return ax
 
 
