@@ -189,6 +189,7 @@ RUNS = [([5, 6, 7, 8], *FITS), ([5, 1, 1, 1], *FITS), ([5], *FITS), ([7], 9, 7)]
 RUNS += [([5, 6, 7, 7, 7], *OUT), ([7, 7, 7], 9, 7), ([6, 7], 6, 7)]
 RUNS += [([5, 5, 1, 1], *FITS), ([5, 2, 2, 2], *FITS), ([4, 2, 1, 1], *FITS)]
 RUNS += [([6, 5, 7, 8], *FITS), ([1, 1, 1, 1], *FITS), ([5, 6, 7, 1, 1], *OUT)]
+RUNS += [([4], *FITS)]
 day04_what_it_did = exercise(
     "what_it_did(reads, prompt, context): what a loop did, from what it read.",
     cases=RUNS,
@@ -196,6 +197,9 @@ day04_what_it_did = exercise(
     right=_what_it_did,
     wrong={
         "one call tells nothing: all begin so": partial(_what_it_did, one="no cache"),
+        "one call tells nothing only where it read just the prompt": lambda x, p, n: (
+            _what_it_did([p] if len(x) == 1 else x, p, n)
+        ),
         "the sum is not enough: look at each call": partial(_what_it_did, view=sum),
         "the first call counts, too": partial(_what_it_did, view=lambda x: x[1:]),
         "a window reads at most `context`": lambda x, p, n: _what_it_did(x, p, 99),
