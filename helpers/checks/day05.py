@@ -29,8 +29,12 @@ def _mean(total, text, power):
     return total / (len(text) - 1) ** power
 
 
-def _search(keep=_keep, pool=dict.__or__, score=_mean, rank=None):
-    """Return the search of exercise 4, made of parts that can be exchanged."""
+def _enough(ended, num_beams):
+    return len(ended) >= num_beams
+
+
+def _search(keep=_keep, pool=dict.__or__, score=_mean, rank=None, stops=None):
+    """Return the search of exercise 3, made of parts that can be exchanged."""
 
     def search_with_ends(next_probs, start, num_beams, max_steps, power):
         running, ended = {(start,): 0.0}, {}
@@ -43,6 +47,8 @@ def _search(keep=_keep, pool=dict.__or__, score=_mean, rank=None):
             aside, on = keep(grown, num_beams, ended)
             ended |= {text: grown[text] for text in aside}
             running = {text: grown[text] for text in on}
+            if stops and stops(ended, num_beams):
+                break
         texts = pool(ended, running)
         best = max(texts, key=lambda text: (rank or score)(texts[text], text, power))
         return best, score(texts[best], best, power)
@@ -96,20 +102,33 @@ WORDS = {
     "I": {"see": 0.5, "hear": 0.3, "am": 0.2},
     "see": {"him": 0.6, "it": 0.3, "you": 0.1},
     "hear": {"it": 0.9, "you": 0.07, "him": 0.03},
-    "am": {"here": 0.9, "there": 0.1},
+    "am": {"here": 0.9, "there": 0.1, "you": 0.0},
 }
 LETTERS = ["I see him/I see him", "I hear it/I hear it", "I see you", "I am here"]
 LETTERS += ["I see him/I hear it", "I hear you/I see him", "I see him/I am here"]
-LETTERS += ["I hear him/I see him", "I see here", "I see it/I him see", "I am/I am you"]
+LETTERS += [
+    "I am here/I am you/I am there",
+    "I hear him/I see him",
+    "I see here",
+    "I see it/I him see",
+    "I am/I am you",
+]
 
 
-def _how_chosen(next_probs, texts, alike=None):
+def _next_probs(text):
+    """Return the distribution of the word behind a text that begins as all do."""
+    part = f"next_probs was given {text!r}: it takes a whole text, a tuple of words"
+    expect(tuple(text[:1]) == ("I",), part)
+    return dict(WORDS.get(text[-1], {}))
+
+
+def _how_chosen(next_probs, texts, alike=None, least=1e-9):
     worst, alike = 0, len(set(texts)) == 1 if alike is None else alike
     for text in texts:
         for i, word in enumerate(text[1:], 1):
             probs = next_probs(text[:i])
             p = probs.get(word, -1)
-            worst = max(worst, sum(q > p for q in probs.values()) if p > 0 else 99)
+            worst = max(worst, sum(q > p for q in probs.values()) if p >= least else 99)
     far = "top-k 2" if worst < 2 else "drawn" if worst < 99 else "foreign"
     return far if worst == 99 or not alike else "search" if worst else "greedy"
 
@@ -123,8 +142,7 @@ day05_how_chosen = exercise(
     "how_chosen(next_probs, texts): foreign, greedy, search, top-k 2 or drawn.",
     cases=[(letter,) for letter in LETTERS],
     call=lambda answer, letter: answer(
-        lambda text: dict(WORDS.get(text[-1], {})),
-        [tuple(text.split()) for text in letter.split("/")],
+        _next_probs, [tuple(text.split()) for text in letter.split("/")]
     ),
     hint=lambda case, right, said: f"the texts {case[0]!r} are {right!r}, not {said!r}",
     right=_how_chosen,
@@ -133,6 +151,8 @@ day05_how_chosen = exercise(
         "drawn from two, no word is beyond the second": _told("top-k 2", "drawn"),
         "look for a word beyond the two likeliest": _told("drawn", "top-k 2"),
         "a word without any probability was not drawn": _told("foreign", "drawn"),
+        "a word may stand in the dictionary with probability 0: it is foreign, "
+        "too": partial(_how_chosen, least=0.0),
         "look at every text, not only the first": lambda f, texts: _how_chosen(
             f, texts[:1], len(set(texts)) == 1
         ),
@@ -170,6 +190,12 @@ day05_beam_search = exercise(
         "keep first, set aside then: an end behind the best num_beams is "
         "dropped": _search(keep=_end_first),
         "compare scores, not log-probabilities": _search(rank=lambda total, *_: total),
+        "go on when num_beams texts have ended: stop when nothing runs": _search(
+            stops=_enough
+        ),
+        "divide by the length to the power, do not multiply": _search(
+            score=lambda total, text, power: total * (len(text) - 1) ** power
+        ),
         "the start is no new word": _search(score=lambda z, t, a: z / len(t) ** a),
     },
 )
