@@ -72,9 +72,19 @@ def check_room(model, input_ids: torch.Tensor, cache=None) -> None:
 
 
 def check_prompt(
-    model, input_ids, *, max_new_tokens, eos_token_id, attention_mask=None, one=False
+    model,
+    input_ids,
+    *,
+    max_new_tokens,
+    eos_token_id,
+    attention_mask=None,
+    one=False,
+    unread=1,
 ) -> None:
-    """Raise ValueError, one line, for a prompt that cannot be continued like that."""
+    """Raise ValueError, one line, for a prompt that cannot be continued like that.
+
+    ``unread``: how many tokens at the end nobody reads, and so need no position.
+    """
     check_ids(model, input_ids)
     if one and len(input_ids) > 1:
         raise ValueError(f"expected one text to go on from, got {len(input_ids)} rows")
@@ -82,10 +92,11 @@ def check_prompt(
     if eos_token_id is not None:
         check_end(model, eos_token_id)
     length, context = input_ids.shape[1], context_length(model)
-    if length + max_new_tokens > context:
+    if length + max_new_tokens > context + unread:
         raise ValueError(
             f"{length} tokens of prompt and {max_new_tokens} new ones, but the model "
-            f"reads at most {context}: shorten the prompt or lower max_new_tokens"
+            f"has {context} positions, for a text of {context + unread} tokens at "
+            "most: shorten the prompt or lower max_new_tokens"
         )
     if attention_mask is not None:
         _check_mask(attention_mask, input_ids)

@@ -7,7 +7,6 @@ import warnings
 
 import pytest
 
-from helpers import checks
 from helpers.cli import address
 from helpers.options import UsageError
 from tests.days import PATHS, ROOT, Day
@@ -49,7 +48,6 @@ def test_exercises_have_checks_and_solutions_and_figures_a_module(path):
     assert solution.exercises == day.exercises
     for name in day.exercises:
         assert name.startswith(path.stem[:5])
-        assert len(getattr(checks, name).wrong) >= 3, "wrong functions, with messages"
     assert (ROOT / "helpers" / "plots" / f"{path.stem[:5]}.py").exists()
 
 

@@ -99,7 +99,7 @@ def exercise(
             return "correct"
         if not any(one.error or form(one.value, true.value) for _, one, true in bad):
             formed.append(answer)
-        for message, function in ({} if judge else wrong).items():
+        for message, function in wrong.items():
             rows = bad[:1] if each else tried
             if not any(differs(one, run(function, case)) for case, one, _ in rows):
                 line = shown(answer, *bad[0])

@@ -18,7 +18,8 @@ day01_copies = exercise(
     "copies_that_fit(parameters, gib, dtype): whole copies of a model that fit.",
     cases=[(124_439_808, 8, dtype) for dtype in (torch.float32, torch.bfloat16)]
     + [(2**28, 1, torch.float32), (2**28, 1, torch.int8), (2**28, 4, torch.float64)]
-    + [(1_557_611_200, 2, torch.float32), (7_087_872, 24, torch.float32)],
+    + [(1_557_611_200, 2, torch.float32), (7_087_872, 24, torch.float32)]
+    + [(2**27, 1.5, torch.float32)],
     right=_copies,
     wrong={
         "a GiB is 2**30 bytes, 10**9 bytes are a GB": partial(_copies, unit=10**9),
@@ -26,6 +27,12 @@ day01_copies = exercise(
         "itemsize is in bytes already, 8 bits each": partial(_copies, unit=2**27),
         "round down, there is no half copy": partial(_copies, cut=float),
         "round down, not to the nearest": partial(_copies, cut=round),
+        "half a GiB is memory, too: round down at the end": (
+            lambda parameters, gib, dtype: _copies(parameters, int(gib), dtype)
+        ),
+        "of a gib like 1.5, // makes a number like 3.0: end with int()": (
+            lambda parameters, gib, dtype: gib * 2**30 // (parameters * dtype.itemsize)
+        ),
     },
 )
 
@@ -112,25 +119,41 @@ day01_count = exercise(
 )
 
 
-def _sound(seed=0, tied=True):
+def _sound(seed=0, **changes):
     torch.manual_seed(seed)
-    model = GPT2LMHeadModel(_config(tie_word_embeddings=tied)).eval()
+    model = GPT2LMHeadModel(_config(**changes)).eval()
     for weight in model.parameters():
         weight.data.normal_()  # biases and norms, too
     return model
 
 
+def _loaded(sound, **changes):
+    model = _sound(**changes)
+    model.load_state_dict(sound.state_dict())
+    return model
+
+
 def _suspects():
-    sound, untied, heads, moved = _sound(), _sound(tied=False), _sound(), _sound()
-    untied.load_state_dict(sound.state_dict())
-    heads.config.n_head = 4
-    for weight in moved.parameters():
-        weight.data = weight.data.flip(0)
-    suspects = (_sound(), untied, heads, moved, _sound().train(), _sound(1))
+    sound, shuffled, other = _sound(), _sound(), _sound()
+    weight = shuffled.transformer.h[1].mlp.c_fc.weight  # one of them is enough
+    order = torch.randperm(weight.numel())
+    weight.data = weight.data.flatten()[order].view_as(weight)
+    weight = other.transformer.h[2].attn.c_attn.weight
+    weight.data = 2 * weight.data.mean() - weight.data  # the same sum, the same spread
+    suspects = (_sound(), _loaded(sound, tie_word_embeddings=False))
+    suspects += (_loaded(sound, n_head=4), shuffled, _sound().train(), other)
     return [(suspect, sound) for suspect in suspects]
 
 
-def _diagnose(suspect, sound, **said):  # said: what a mistaken one says instead
+def _same_numbers(mine, theirs):
+    return mine.flatten().sort()[0].equal(theirs.flatten().sort()[0])
+
+
+def _same_total(mine, theirs):
+    return torch.allclose(mine.sum(), theirs.sum(), atol=1e-2)
+
+
+def _diagnose(suspect, sound, same=_same_numbers, **said):  # said: by who is mistaken
     pairs = [*zip(suspect.parameters(), sound.parameters(), strict=False)]
     name = "random weights"
     if suspect.training:
@@ -141,7 +164,7 @@ def _diagnose(suspect, sound, **said):  # said: what a mistaken one says instead
         name = "untied head"
     elif all(a.equal(b) for a, b in pairs):
         name = "sound"
-    elif all(a.flatten().sort()[0].equal(b.flatten().sort()[0]) for a, b in pairs):
+    elif all(same(*pair) for pair in pairs):
         name = "shuffled weights"
     return said.get(name.split()[0], name)
 
@@ -160,14 +183,15 @@ day01_diagnose = exercise(
         "equal weights are not all: read suspect.training": (
             partial(_diagnose, train="sound")
         ),
-        "all weights are equal, and yet it cuts its width at other places: compare the "
-        "configs": partial(_diagnose, other="sound"),
+        "all weights are equal, and yet attention cuts its width at other places: "
+        "compare n_head": partial(_diagnose, other="sound"),
         "state_dict() lists the head in both models: compare num_parameters(), or the "
         "addresses, data_ptr()": partial(_diagnose, untied="sound"),
-        "the same numbers, each in another place: sort them before you call them "
-        "random": partial(_diagnose, shuffled="random weights"),
-        "names, shapes and their count are right: now look at the numbers": (
-            partial(_diagnose, random="sound", shuffled="sound")
-        ),
+        "the same numbers, each in another place: sort all of a weight, flattened, "
+        "before you call them random": partial(_diagnose, shuffled="random weights"),
+        "names, shapes and their count are right: now look at the numbers, of every "
+        "weight": partial(_diagnose, random="sound", shuffled="sound"),
+        "other numbers may have the same sum and the same spread: sort, and compare "
+        "all": partial(_diagnose, same=_same_total),
     },
 )

@@ -79,13 +79,20 @@ day02_merge = exercise(
 )
 
 
-def _learn(words, n_merges, count=_pairs, join=_merge, add=1):
+def _older(pair, age):
+    return [age[symbol] for symbol in pair]
+
+
+def _learn(words, n_merges, count=_pairs, join=_merge, add=1, first=_older):
+    age = {symbol: i for i, symbol in enumerate(sorted({s for w in words for s in w}))}
     merges = []
     while len(merges) < n_merges and (counts := count(words)):
-        merges.append(max(counts, key=counts.get))
+        best = min(counts, key=lambda pair: (-counts[pair], first(pair, age)))
+        age.setdefault("".join(best), len(age))
+        merges.append(best)
         joined = {}
         for symbols, n in words.items():
-            symbols = tuple(join(symbols, merges[-1]))
+            symbols = tuple(join(symbols, best))
             joined[symbols] = n + add * joined.get(symbols, 0)
         words = joined
     return merges
@@ -100,13 +107,15 @@ def _learn_hint(case, right, answer):
         return "when every word is one symbol no pair is left: stop there"
 
 
-# In none of these words two pairs are ever level.
+# In none of these words two pairs are ever level; in those of TIES many are.
 RINGS = {tuple("ring"): 5, tuple("sting"): 3, tuple("bang"): 1}
 COUNTED = {tuple("ab"): 9, tuple("cd"): 1, tuple("ecd"): 2, tuple("cdf"): 3}
 JOINED = {("a", "b", "c"): 4, ("ab", "c"): 3, ("d", "e"): 5, ("a", "b"): 2}
+TIES = {tuple("xca"): 1, tuple("xcb"): 1, tuple("adz"): 2, tuple("mb"): 2}
+TIES |= {tuple("ady"): 2, tuple("ka"): 4, tuple("kay"): 2}
 day02_learn = exercise(
     "my_learn(words, n_merges): the merges, in the order in which they are learned.",
-    cases=[(RINGS, 1), (RINGS, 3), (COUNTED, 3), (JOINED, 3), (COUNTED, 9)],
+    cases=[(RINGS, 1), (RINGS, 3), (COUNTED, 3), (JOINED, 3), (COUNTED, 9), (TIES, 9)],
     hint=_learn_hint,
     right=_learn,
     wrong={
@@ -118,6 +127,15 @@ day02_learn = exercise(
             _learn, count=lambda words: _pairs(dict.fromkeys(words, 1))
         ),
         "two words that have become one add up their counts": partial(_learn, add=0),
+        "of level pairs the older wins, not the one that was counted first": partial(
+            _learn, first=lambda pair, age: 0
+        ),
+        "a merged symbol is as old as its merge: younger than every letter": partial(
+            _learn, first=lambda pair, age: pair
+        ),
+        "of level pairs compare the left symbols, then the right ones": partial(
+            _learn, first=lambda pair, age: age[pair[0]]
+        ),
         "a merge is a pair of symbols: ('i', 'n'), not 'in'": (
             lambda words, n: ["".join(pair) for pair in _learn(words, n)]
         ),

@@ -1,4 +1,4 @@
-"""Checks for day 4: the loop, left padding, a loop with a cache, a window.
+"""Checks for day 4: the loop, left padding, a cache, what a loop has read.
 
 The model is made up; of a loop, what it returns is compared and what the model reads.
 """
@@ -57,7 +57,6 @@ def _loop_hint(case, right, found):
         reasons = {
             ": what stands before is missing": ids == own[-len(ids) :],
             ": the rest is missing, and one call reads all": ids == own[: len(ids)],
-            ": that is too much": ids[-len(own) :] == own,
             ": greedy takes the largest logit": ids[:-1] == own[:-1],
         }
         if ids != own:
@@ -148,8 +147,9 @@ day04_left_pad = exercise(
         "these are columns: the first token of each text has position 0, not its "
         "column": partial(_left_pad, places=lambda m: torch.ones_like(m).cumsum(1) - 1),
         "positions begin at 0, not 1": partial(_left_pad, places=lambda m: m.cumsum(1)),
-        "a pad has position -1, and the table of positions has no such row: "
-        "clamp(min=0)": partial(_left_pad, places=lambda mask: mask.cumsum(1) - 1),
+        "a pad has position -1, and the table has no such row": partial(
+            _left_pad, places=lambda mask: mask.cumsum(1) - 1
+        ),
     },
 )
 
@@ -175,21 +175,33 @@ day04_write_on = exercise(
 )
 
 
-def _slide(f, prompt, new, context, view=lambda ids, p, n: ids[:, -n:]):
-    return _write(f, prompt, new, view=lambda *ids: view(*ids, context))
+def _what_it_did(reads, prompt, context, view=list, one="cannot tell"):
+    whole = [prompt + call for call in range(len(reads))]
+    seen = [min(length, context) for length in whole]
+    ways = {"no cache" if seen == whole else "window": seen}
+    ways["cache"] = [prompt] + [1] * (len(reads) - 1)
+    found = [way for way, due in ways.items() if view(reads) == view(due)]
+    return one if reads == [prompt] else [*found, "broken"][0]
 
 
-day04_slide = exercise(
-    "slide(score_next, input_ids, max_new_tokens, context): past the context.",
-    cases=[([5, 1, 8], 9, 4), ([3, 0, 7, 7, 2, 9, 4], 3, 5), ([6, 2], 3, 8)],
-    call=_watch,
-    hint=_loop_hint,
-    right=_slide,
+FITS, OUT = (5, 16), (5, 7)  # the prompt's tokens, the context
+RUNS = [([5, 6, 7, 8], *FITS), ([5, 1, 1, 1], *FITS), ([5], *FITS), ([7], 9, 7)]
+RUNS += [([5, 6, 7, 7, 7], *OUT), ([7, 7, 7], 9, 7), ([6, 7], 6, 7)]
+RUNS += [([5, 5, 1, 1], *FITS), ([5, 2, 2, 2], *FITS), ([4, 2, 1, 1], *FITS)]
+RUNS += [([6, 5, 7, 8], *FITS), ([1, 1, 1, 1], *FITS), ([5, 6, 7, 1, 1], *OUT)]
+RUNS += [([4], *FITS)]
+day04_what_it_did = exercise(
+    "what_it_did(reads, prompt, context): what a loop did, from what it read.",
+    cases=RUNS,
+    each=True,
+    right=_what_it_did,
     wrong={
-        "more was read than `context`": partial(_slide, view=lambda ids, *_: ids),
-        "keep the last, not the first": partial(_slide, view=lambda x, p, n: x[:, :n]),
-        "a token fewer than fits": partial(_slide, view=lambda x, p, n: x[:, 1 - n :]),
-        "the text itself was cut: only what the model reads slides, all is "
-        "returned": lambda f, ids, new, n: _slide(f, ids, new, n)[:, -n - 1 :],
+        "one call tells nothing: all begin so": partial(_what_it_did, one="no cache"),
+        "one call tells nothing only where it read just the prompt": lambda x, p, n: (
+            _what_it_did([p] if len(x) == 1 else x, p, n)
+        ),
+        "the sum is not enough: look at each call": partial(_what_it_did, view=sum),
+        "the first call counts, too": partial(_what_it_did, view=lambda x: x[1:]),
+        "a window reads at most `context`": lambda x, p, n: _what_it_did(x, p, 99),
     },
 )

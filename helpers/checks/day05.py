@@ -1,57 +1,12 @@
-"""Checks for day 5: scores, the repetition penalty, all texts, beams that end."""
+"""Checks for day 5: all texts, how texts were chosen, beams that end."""
 
 import math
 from functools import partial
 from heapq import nlargest
 from itertools import product
-from operator import mul, truediv
-
-import torch
 
 from helpers.checks.common import exercise, expect
 from helpers.checks.values import same
-
-day05_score = exercise(
-    "score(log_probs, length_penalty): their sum / their number ** length_penalty.",
-    cases=[([-0.5, -2.0, -0.25, -1.0], power) for power in (2.0, 1.0, 0.0, -1.0, 0.5)],
-    each=True,
-    right=lambda log_probs, power: sum(log_probs) / len(log_probs) ** power,
-    wrong={
-        "a negative power needs no case": lambda x, a: sum(x) / len(x) ** abs(a),
-        "divide by the length, do not multiply": lambda x, a: sum(x) * len(x) ** a,
-        "n ** penalty, not n * penalty": lambda x, a: sum(x) / (len(x) * a),
-        "the sign is wrong: scores are negative": lambda x, a: -sum(x) / len(x) ** a,
-        "n counts new tokens, not the start": lambda x, a: sum(x) / (len(x) + 1) ** a,
-    },
-)
-
-
-def _penalise(input_ids, next_logits, r, up=mul, down=truediv):
-    seen = next_logits.gather(1, input_ids)  # (batch, seq)
-    marked = torch.where(seen > 0, down(seen, r), up(seen, r))
-    return next_logits.scatter(1, input_ids, marked)
-
-
-def _penalise_each(input_ids, next_logits, r):
-    for column in input_ids.split(1, dim=1):
-        next_logits = _penalise(column, next_logits, r)
-    return next_logits
-
-
-IDS = torch.tensor([[3, 1, 3, 5], [2, 5, 5, 4]])
-LOGITS = torch.tensor([[2, -1.5, 3, 4, -0.5, 0.5, 1], [-2, 1, 2.5, -3, -0.5, -4, 2]])
-day05_repetition_penalty = exercise(
-    "penalise(input_ids, next_logits, r): new logits, the seen tokens marked down.",
-    cases=[(IDS, LOGITS, r) for r in (1.5, 1.0, 0.8)],
-    right=_penalise,
-    wrong={
-        "a negative logit grows if it is divided": partial(_penalise, up=truediv),
-        "positive ones are divided, not others": lambda x, z, r: _penalise(x, z, 1 / r),
-        "a token that is there twice was penalised twice": _penalise_each,
-        "tokens of one row were penalised in the other: each row has its own past, its "
-        "own input_ids": lambda x, *by: _penalise(x.view(1, 8)[[0, 0]], *by),
-    },
-)
 
 
 def _keep(grown, num_beams, ended):
@@ -65,12 +20,21 @@ def _fill(grown, num_beams, ended):
     return _keep(grown, num_beams, ended)[0], running[:num_beams]
 
 
+def _end_first(grown, num_beams, ended):
+    ends, running = _keep(grown, len(grown), ended)
+    return ends, running[:num_beams]
+
+
 def _mean(total, text, power):
     return total / (len(text) - 1) ** power
 
 
-def _search(keep=_keep, pool=dict.__or__, score=_mean, rank=None):
-    """Return the search of exercise 4, made of parts that can be exchanged."""
+def _enough(ended, num_beams):
+    return len(ended) >= num_beams
+
+
+def _search(keep=_keep, pool=dict.__or__, score=_mean, rank=None, stops=None):
+    """Return the search of exercise 3, made of parts that can be exchanged."""
 
     def search_with_ends(next_probs, start, num_beams, max_steps, power):
         running, ended = {(start,): 0.0}, {}
@@ -83,6 +47,8 @@ def _search(keep=_keep, pool=dict.__or__, score=_mean, rank=None):
             aside, on = keep(grown, num_beams, ended)
             ended |= {text: grown[text] for text in aside}
             running = {text: grown[text] for text in on}
+            if stops and stops(ended, num_beams):
+                break
         texts = pool(ended, running)
         best = max(texts, key=lambda text: (rank or score)(texts[text], text, power))
         return best, score(texts[best], best, power)
@@ -132,6 +98,67 @@ day05_best_text = exercise(
     },
 )
 
+WORDS = {
+    "I": {"see": 0.5, "hear": 0.3, "am": 0.2},
+    "see": {"him": 0.6, "it": 0.3, "you": 0.1},
+    "hear": {"it": 0.9, "you": 0.07, "him": 0.03},
+    "am": {"here": 0.9, "there": 0.1, "you": 0.0},
+}
+LETTERS = ["I see him/I see him", "I hear it/I hear it", "I see you", "I am here"]
+LETTERS += ["I see him/I hear it", "I hear you/I see him", "I see him/I am here"]
+LETTERS += [
+    "I am here/I am you/I am there",
+    "I hear him/I see him",
+    "I see here",
+    "I see it/I him see",
+    "I am/I am you",
+]
+
+
+def _next_probs(text):
+    """Return the distribution of the word behind a text that begins as all do."""
+    part = f"next_probs was given {text!r}: it takes a whole text, a tuple of words"
+    expect(tuple(text[:1]) == ("I",), part)
+    return dict(WORDS.get(text[-1], {}))
+
+
+def _how_chosen(next_probs, texts, alike=None, least=1e-9):
+    worst, alike = 0, len(set(texts)) == 1 if alike is None else alike
+    for text in texts:
+        for i, word in enumerate(text[1:], 1):
+            probs = next_probs(text[:i])
+            p = probs.get(word, -1)
+            worst = max(worst, sum(q > p for q in probs.values()) if p >= least else 99)
+    far = "top-k 2" if worst < 2 else "drawn" if worst < 99 else "foreign"
+    return far if worst == 99 or not alike else "search" if worst else "greedy"
+
+
+def _told(old, new):
+    """Return the right function with one of its answers exchanged."""
+    return lambda *given: {old: new}.get(_how_chosen(*given), _how_chosen(*given))
+
+
+day05_how_chosen = exercise(
+    "how_chosen(next_probs, texts): foreign, greedy, search, top-k 2 or drawn.",
+    cases=[(letter,) for letter in LETTERS],
+    call=lambda answer, letter: answer(
+        _next_probs, [tuple(text.split()) for text in letter.split("/")]
+    ),
+    hint=lambda case, right, said: f"the texts {case[0]!r} are {right!r}, not {said!r}",
+    right=_how_chosen,
+    wrong={
+        "a search, too, finds one text": _told("search", "greedy"),
+        "drawn from two, no word is beyond the second": _told("top-k 2", "drawn"),
+        "look for a word beyond the two likeliest": _told("drawn", "top-k 2"),
+        "a word without any probability was not drawn": _told("foreign", "drawn"),
+        "a word may stand in the dictionary with probability 0: it is foreign, "
+        "too": partial(_how_chosen, least=0.0),
+        "look at every text, not only the first": lambda f, texts: _how_chosen(
+            f, texts[:1], len(set(texts)) == 1
+        ),
+    },
+)
+
 TORN = {
     "saw": {"a": 0.4, ".": 0.35, "the": 0.25},
     "a": {"cat": 0.32, "the": 0.26, "run": 0.23, ".": 0.19},
@@ -149,12 +176,26 @@ day05_beam_search = exercise(
     cases=[*product((OPEN, TORN), (2, 1, 3), (4, 2), (1.0, 0.0, 2.0))],
     call=lambda answer, model, *given: _ask(answer, model, given[1], *given),
     right=_search(),
+    hint=lambda case, right, error: (
+        "nothing had ended: what still runs counts, too" * ("empty" in str(error))
+    ),
     wrong={
         "what still runs counts, too": _search(pool=lambda ended, on: ended or on),
         "a text that ended leaves its place empty for a step": _search(keep=_fill),
         "the beam shrank for good: each step keeps up to num_beams again, however many "
         "have ended": _search(keep=lambda g, k, e: _keep(g, k - len(e), e)),
+        "add logarithms, do not multiply: the score is log P / n ** penalty": _search(
+            score=lambda total, text, power: _mean(math.exp(total), text, power)
+        ),
+        "keep first, set aside then: an end behind the best num_beams is "
+        "dropped": _search(keep=_end_first),
         "compare scores, not log-probabilities": _search(rank=lambda total, *_: total),
+        "go on when num_beams texts have ended: stop when nothing runs": _search(
+            stops=_enough
+        ),
+        "divide by the length to the power, do not multiply": _search(
+            score=lambda total, text, power: total * (len(text) - 1) ** power
+        ),
         "the start is no new word": _search(score=lambda z, t, a: z / len(t) ** a),
     },
 )

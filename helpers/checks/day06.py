@@ -1,12 +1,12 @@
-"""Checks for day 6: drawing a token, top-p, min-p, distinct-2."""
+"""Checks for day 6: drawing a token, top-p, the rule in a black box."""
 
-import math
-from itertools import pairwise
+from collections.abc import Callable
 
 import torch
 
 from helpers.checks.common import exercise
 from helpers.checks.values import plain, same
+from helpers.decoding import min_p, temperature, top_k, top_p, typical_p
 
 
 def _draw(probs, u):
@@ -84,52 +84,47 @@ day06_top_p = exercise(
 )
 
 
-def _forbid(logits, where):
-    return logits.masked_fill(where, -math.inf)
+RULES = {
+    "temperature": [temperature(t) for t in (0.5, 0.8, 1.5, 2.0)],
+    "top-k": [top_k(k) for k in (2, 10, 30)],
+    "top-p": [top_p(p) for p in (0.05, 0.5, 0.9)],
+    "min-p": [min_p(p) for p in (0.05, 0.3, 0.9)],
+    "typical": [typical_p(p) for p in (0.05, 0.5, 0.9)],
+}
 
 
-def _min_p(logits, p, forbidden=-math.inf):
-    return logits.masked_fill(logits < logits.amax(-1, True) + math.log(p), forbidden)
+class _Box:  # a rule with a number, inside a function of logits (vocab,)
+    def __init__(self, rule: Callable):
+        self.rule = rule
+
+    def __call__(self, logits):
+        return self.rule(None, torch.as_tensor(logits).float()[None])[0]
 
 
-LOGITS = torch.tensor([[0.6, 0.3, -1.2, 0.8, -0.3], [-2.5, 1.4, -3.1, 0.4, -0.5]])
-day06_min_p = exercise(
-    "min_p(logits, p): logits (batch, vocab), -inf where forbidden.",
-    cases=[(LOGITS, 0.3), (LOGITS, 0.1), (LOGITS, 1.0)]
-    + [(torch.tensor([[1000.0, 999.5, 995.0]]), 0.5)],
-    right=_min_p,
+def _which(box, broad=1e-4, second=True):
+    steep, flat = torch.linspace(0, -90, 100), torch.linspace(0, -broad, 100)
+    few, many = (int(box(z).isfinite().sum()) for z in (steep, flat))
+    flat[0] = 1.6  # a favourite, five times as likely as each of the others
+    if few == 100:
+        return "temperature"
+    if many == 100:
+        return "min-p"
+    if few == many or not second:
+        return "top-k"
+    return "top-p" if box(flat)[0].isfinite() else "typical"
+
+
+day06_box = exercise(
+    "which(box): the name of the rule in a box that takes logits (vocab,).",
+    cases=[(_Box(rule),) for rules in RULES.values() for rule in rules],
+    right=_which,
+    hint=lambda case, name, said: f"a box with {name} in it was called {said}",
     wrong={
-        "p is a share of the largest one": lambda z, p: _forbid(z, z.softmax(-1) < p),
-        "take each row's largest": lambda z, p: _forbid(z, z < z.max() + math.log(p)),
-        "logits have no scale, so shares of the largest logit mean nothing: compare "
-        "probabilities, or add log p": lambda z, p: _forbid(z, z < p * z.amax(1, True)),
-        "a token that is exactly p times as probable stays: less than that is "
-        "forbidden": lambda z, p: _forbid(z, z <= z.amax(-1, True) + math.log(p)),
-        "0 forbids nothing, as exp(0) is 1: put -inf": lambda z, p: _min_p(z, p, 0),
-    },
-)
-
-
-def _pairs(texts):
-    return [pair for text in texts for pair in pairwise(text)]
-
-
-def _share(items, of=None):
-    return len(set(items)) / len(of or items)
-
-
-day06_distinct = exercise(
-    "distinct_2(texts): different word pairs, per pair of all texts.",
-    cases=[([list("abacabd"), list("abda"), list("cec")],)]  # words of one letter
-    + [([["a", "bc", "d"], ["ab", "c", "d"]],), ([["a"], ["a", "b", "c"], []],)],
-    each=True,
-    right=lambda texts: _share(_pairs(texts)),
-    wrong={
-        "no pair goes from text to text": lambda t: _share(_pairs([sum(t, [])])),
-        "divide by pairs, not words": lambda t: _share(_pairs(t), of=sum(t, [])),
-        "count pairs of words, not words": lambda texts: _share(sum(texts, [])),
-        "a + bc and ab + c are two pairs": lambda t: _share([*map("".join, _pairs(t))]),
-        "count over all texts together: a mean over texts does not see what two of "
-        "them share": lambda t: sum(_share(_pairs([x])) for x in t) / len(t),
+        "equal logits tie, and top-k keeps all that tie with the k-th: let them fall a "
+        "little": lambda box: _which(box, broad=0),
+        "one set of logits cannot show a number that is the same everywhere: top-k and "
+        "the shares look alike there": lambda box: _which(box, second=False),
+        "typical and top-p look alike until typical drops the favourite: make one that "
+        "is too likely": lambda box: _which(box).replace("typical", "top-p"),
     },
 )

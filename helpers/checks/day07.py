@@ -1,58 +1,52 @@
-"""Checks for day 7: attention by hand, a head's score, silencing it, cutting a line."""
+"""Checks for day 7: kinds of heads, silencing one, what may be said."""
 
 from functools import partial
 
 import torch
 
 from helpers.checks.common import exercise
-from helpers.checks.day03 import masked, share
-
-
-def _attend(q, k, make=masked, root=lambda q: q.shape[-1] ** 0.5):
-    return make(q @ k.T / root(q))
-
-
-def _making(make):
-    return partial(_attend, make=make)
-
+from helpers.checks.day03 import masked
 
 LUCK = torch.Generator().manual_seed(7)
-STEEP = torch.full((5, 4), 100.0), (1.5 * torch.arange(5) - 150).expand(4, 5).T
-day07_attention = exercise(
-    "attend(q, k): causal attention weights, two (seq, d) to (seq, seq).",
-    cases=[
-        tuple(torch.randn(2, seq, d, generator=LUCK)) for seq, d in ((5, 4), (3, 16))
-    ]
-    + [(torch.zeros(5, 4), torch.ones(5, 4)), STEEP],
-    right=_attend,
+
+
+def _texts(length: int):
+    """Yield a head of each kind, its weights (seq, seq), and the length of a copy."""
+    spread = masked(torch.zeros(2 * length + 1, 2 * length + 1))
+    for back in (1, length, length - 1, length - 2):
+        sharp = spread.clone()
+        queries = torch.arange(length + 1, len(sharp))
+        sharp[queries] *= 0.1
+        sharp[queries, queries - back] += 0.9
+        yield sharp, length
+    sink = 0.1 * spread
+    sink[:, 0] += 0.9
+    yield from ((sink, length), (spread, length), (masked(2 * spread.log()), length))
+
+
+def _kind(weights, length, shift=0, least=5, start=None):
+    queries = torch.arange(length + 1 if start is None else start, len(weights))
+    keys = {"previous": queries - 1, "first": 0 * queries}
+    keys |= {"duplicate": queries - length + shift, "induction": queries - length + 1}
+    keys["induction"] += shift
+    scores = {name: weights[queries, key].mean() for name, key in keys.items()}
+    best = max(scores, key=scores.get)
+    return best if scores[best] > least * (1 / (queries + 1)).mean() else "none"
+
+
+day07_kind = exercise(
+    "kind(weights, length): what a head does on a text written twice, or none.",
+    cases=[case for length in (10, 16) for case in _texts(length)],
+    right=_kind,
+    hint=lambda case, name, said: f"a head of the kind {name} was called {said}",
     wrong={
-        "divide by the root of d": partial(_attend, root=lambda q: 1),
-        "the root of d, not of seq": partial(_attend, root=lambda q: len(q) ** 0.5),
-        "the future is not masked": _making(lambda scores: scores.softmax(-1)),
-        "the future was zeroed after the softmax: rows must sum to 1, so mask the "
-        "scores before it": _making(lambda s: s.softmax(-1).tril()),
-        "zeroed after the softmax, then divided by what is left, which may be 0 / 0: "
-        "mask before it": _making(lambda s: share(s.softmax(-1).tril())),
-        "rows are queries, columns keys": _making(lambda s: masked(s.T)),
-        "the softmax goes over keys: -1": _making(partial(masked, dim=0)),
-    },
-)
-
-
-def _back(weights, offset=-1):
-    return weights.diagonal(offset, -2, -1)
-
-
-day07_previous = exercise(
-    "score(weights): mean weight on the token before, (…, seq, seq) to (…).",
-    cases=[(masked(2 * torch.randn(2, 3, n, n, generator=LUCK)),) for n in (6, 4)],
-    right=lambda weights: _back(weights).mean(-1),
-    wrong={
-        "the token before is to the left, offset -1": lambda w: _back(w, 1).mean(-1),
-        "that is the weight on the token itself": lambda w: _back(w, 0).mean(-1),
-        "the first token has none before it": lambda w: _back(w).sum(-1) / w.shape[-1],
-        "a mean is wanted, not a sum": lambda w: _back(w).sum(-1),
-        "diagonal needs dim1=-2, dim2=-1": lambda w: w.diagonal(-1).mean(-1),
+        "a head that looks everywhere alike has some kind, too: compare with chance": (
+            lambda w, length: _kind(w, length, least=0)
+        ),
+        "duplicate is length back, induction one to its right: length - 1 back": (
+            lambda w, length: _kind(w, length, shift=-1)
+        ),
+        "rows look, columns are looked at": lambda w, length: _kind(w.T, length),
     },
 )
 
@@ -88,23 +82,36 @@ day07_mean_ablated = exercise(
 )
 
 
-def _zeroed(matrix, *where):
-    matrix = matrix.clone()
-    matrix[where] = 0
-    return matrix
+WHY = {
+    "A": "silenced it costs no more than its control, patched it brings nothing",
+    "B": "patched it brings the word, silenced the word is lost; its control does not",
+    "C": "half the word comes by it alone, yet without it nothing is lost",
+    "D": "its control costs as much: 0.05 apart, and the errors are 0.09 each",
+    "E": "without it the forecast breaks, but it does not bring the word",
+}
+TRUE = ["only looks", "enough and needed", "redundant", "nothing special"]
+TRUE = dict(zip("ABCDE", [*TRUE, "needed, does not carry"], strict=True))
 
 
-WEIGHTS = masked(torch.randn(5, 5, generator=LUCK))
-VALUES = torch.randn(5, 3, generator=LUCK)
-day07_cut = exercise(
-    "without(weights, values, query, key): what is gathered with one line cut.",
-    cases=[(WEIGHTS, VALUES, *line) for line in ((3, 1), (4, 0), (2, 2))],
-    right=lambda weights, values, q, k: _zeroed(weights, q, k) @ values,
+def _first_wrong(case, true, said):
+    off = [name for name in true if said.get(name) != true[name]]
+    return f"{off[0]} is not {said.get(off[0])!r}: {WHY[off[0]]}"
+
+
+day07_verdicts = exercise(
+    "verdicts(): what each of five experiments, A to E, allows one to say.",
+    cases=[()],
+    right=lambda: dict(TRUE),
+    hint=_first_wrong,
     wrong={
-        "rows are queries, columns keys": lambda w, v, q, k: _zeroed(w, k, q) @ v,
-        "do not let it sum to 1 again": lambda w, v, q, k: share(_zeroed(w, q, k)) @ v,
-        "nobody gets anything from key now": lambda w, v, q, k: w @ _zeroed(v, k),
-        "only the query's row has the line": lambda w, v, q, k: w @ v - w[q, k] * v[k],
-        "return all rows, not the query's": lambda w, v, q, k: _zeroed(w, q, k)[q] @ v,
+        "a large weight is a place to look, no proof: see A": lambda: (
+            TRUE | {"A": "redundant"}
+        ),
+        "what costs something may cost what any heads cost: see D and its control": (
+            lambda: TRUE | {"D": "needed, does not carry"}
+        ),
+        "not needed is not the same as without a part in it: see C": lambda: (
+            TRUE | {"C": "only looks"}
+        ),
     },
 )

@@ -1,6 +1,5 @@
-"""Checks for day 8: the parts of a GPT-2, and a block mended."""
+"""Checks for day 8: the parts of a GPT-2, a block mended, places as angles."""
 
-import math
 from functools import partial
 
 import torch
@@ -24,7 +23,7 @@ def _reference(layers):
     return model, torch.randperm(20, generator=luck)[None, :5]
 
 
-def part(text, cases, wrong, layers=1):
+def part(text, cases, layers=1):
     """Return the check of a part: in a whole model, the debugger says what is wrong."""
     right = getattr(parts, text.partition("(")[0])
 
@@ -35,43 +34,12 @@ def part(text, cases, wrong, layers=1):
         if not report.equal:
             return f"{report.cause} (first difference: {report.operation})"
 
-    return exercise(text, cases=cases, right=right, wrong=wrong, judge=judge)
+    return exercise(text, cases=cases, right=right, wrong={}, judge=judge)
 
 
 def _random(*shapes):
     luck = torch.Generator().manual_seed(8)
     return [torch.randn(shape, generator=luck) for shape in shapes]
-
-
-def _same(x):
-    return x
-
-
-def _split(z, heads):
-    return z.unflatten(-1, (heads, -1)).transpose(1, 2)  # (batch, head, seq, d_head)
-
-
-def _normal(x, w, b, eps, n=0, mean=1, axis=-1):
-    centred = x - mean * x.mean(axis, keepdim=True)
-    variance = centred.square().sum(axis, keepdim=True) / (x.shape[axis] + n)
-    return centred / (variance + eps) ** 0.5 * w + b
-
-
-def _attend(q, k, v, seen=torch.tril, low=-math.inf):
-    ones = torch.ones(q.shape[-2], q.shape[-2])
-    scores = q @ k.mT / q.shape[-1] ** 0.5
-    return scores.masked_fill(seen(ones) == 0, low).softmax(-1) @ v
-
-
-def _heads(x, c_attn, attend, c_proj, heads, split=None, merge=None):
-    merge = merge or (lambda y: y.transpose(1, 2).flatten(2))
-    thirds = [(split or _split)(third, heads) for third in c_attn(x).chunk(3, -1)]
-    return c_proj(merge(attend(*thirds)))
-
-
-def _mixed(x, c_attn, attend, c_proj, heads):
-    thirds = _split(c_attn(x), heads).chunk(3, -1)
-    return c_proj(attend(*thirds).transpose(1, 2).flatten(2))
 
 
 ENDS = {"bos_token_id": 0, "eos_token_id": 0}
@@ -81,33 +49,14 @@ CALLS = [torch.tanh, torch.cos, torch.sin, torch.sigmoid]
 day08_embed = part(
     "embed(input_ids, wte, wpe): a row for each token, and for its place.",
     cases=[(IDS, TABLE, TABLE[1:].flip(0)), (IDS[:1, :3], TABLE, SQUARE)],
-    wrong={
-        "positions are counted from 1": lambda i, t, p: t[i] + p[1 : i.shape[1] + 1],
-        "the position embedding is not added": lambda i, t, p: t[i],
-        "the token embedding is multiplied by sqrt(d_model)": lambda i, t, p: (
-            t[i] * t.shape[1] ** 0.5 + p[: i.shape[1]]
-        ),
-    },
 )
 day08_layer_norm = part(
     "layer_norm(x, weight, bias, eps): over the last axis.",
     cases=[(X, W, B, 1e-5), (X[:1], W, B, 0.1)],
-    wrong={
-        "the variance is divided by n - 1": partial(_normal, n=-1),
-        "the mean is not subtracted (RMS)": partial(_normal, mean=0),
-        "the layer norm runs over the positions": partial(_normal, axis=1),
-    },
 )
 day08_attend = part(
     "attend(query, key, value): softmax(Q K^T / sqrt(d_head) + M) V.",
     cases=[tuple(_random(*3 * [(2, 3, 5, 4)])), tuple(_random(*3 * [(6, 3)]))],
-    wrong={
-        "there is no causal mask": partial(_attend, seen=torch.ones_like),
-        "the mask is off by one: a query sees the next": partial(
-            _attend, seen=lambda ones: ones.tril(1)
-        ),
-        "masked scores are set to 0": partial(_attend, low=0),
-    },
 )
 day08_attention = part(
     "attention(x, c_attn, attend, c_proj, heads): all heads at once.",
@@ -115,50 +64,21 @@ day08_attention = part(
         (X, lambda x: x @ WIDE, parts.attend, lambda x: x @ SQUARE, heads)
         for heads in (3, 4)
     ],
-    wrong={
-        "the thirds of c_attn are cut out within each head": _mixed,
-        "heads are cut without then transpose(1, 2)": partial(
-            _heads, split=lambda t, n: t.reshape(len(t), n, t.shape[1], -1)
-        ),
-        "heads are merged without transposing": partial(
-            _heads, merge=lambda y: y.reshape(len(y), y.shape[2], -1)
-        ),
-    },
 )
-day08_gelu = part(
-    "gelu(x): the tanh form.",
-    cases=[(X,), (torch.linspace(-4, 4, 9),)],
-    wrong={
-        "this is the exact GELU": F.gelu,
-        "this is ReLU": torch.relu,
-        "this is GELU with 0.44715": lambda x: (
-            x / 2 * (1 + ((2 / math.pi) ** 0.5 * (x + 0.44715 * x**3)).tanh())
-        ),
-    },
-)
+day08_gelu = part("gelu(x): the tanh form.", cases=[(X,), (torch.linspace(-4, 4, 9),)])
 day08_block = part(
     "block(x, ln_1, attn, ln_2, mlp): each half added to what came in.",
     cases=[(X, *CALLS), (X[:1], *CALLS[::-1])],
-    wrong={
-        "the stream is not added to attention's": lambda x, n, a, m, f: (
-            (y := a(n(x))) + f(m(y))
-        ),
-        "attention is added to the normed stream": lambda x, n, a, m, f: (
-            (y := n(x) + a(n(x))) + f(m(y))
-        ),
-        "both halves read the same stream": lambda x, n, a, m, f: x + a(n(x)) + f(m(x)),
-    },
 )
 day08_stack = part(
     "stack(x, blocks, ln_f, wte): the layers, the last norm, the head.",
     cases=[(X, CALLS, torch.sinh, TABLE), (X[:1], CALLS[1:], torch.cosh, TABLE)],
-    wrong={
-        "the layer norm is missing": lambda x, b, n, w: parts.stack(x, b, _same, w),
-        "probabilities are returned": lambda *g: parts.stack(*g).softmax(-1),
-        "the layers run backwards": lambda x, b, n, w: parts.stack(x, [*b][::-1], n, w),
-    },
     layers=2,
 )
+
+
+def _split(z, heads):
+    return z.unflatten(-1, (heads, -1)).transpose(1, 2)  # (batch, head, seq, d_head)
 
 
 def _thirds(z, heads):
@@ -219,5 +139,30 @@ day08_mend = exercise(
         ),
         "use heads, they need not be 8": lambda block, x, heads: _mend(block, x, 8),
         "it must be causal": partial(_mend, attend=F.scaled_dot_product_attention),
+    },
+)
+
+
+def _turn(x, base=10_000, first=0, speed=1.0, way=1, beside=False):
+    d = x.shape[-1]
+    places = torch.arange(x.shape[-2]) + first
+    angle = way * places[:, None] * base ** (-speed * torch.arange(d // 2) / (d // 2))
+    a, b = (x[..., ::2], x[..., 1::2]) if beside else x.chunk(2, dim=-1)
+    turned = a * angle.cos() - b * angle.sin(), a * angle.sin() + b * angle.cos()
+    return torch.stack(turned, -1).flatten(-2) if beside else torch.cat(turned, -1)
+
+
+day08_turn = exercise(
+    "turn(x, base): pair i, (x_i, x_(i + d/2)), turned by t * base ** (-2 i / d).",
+    cases=[(_random((2, 3, 5, 8))[0], 10_000), (_random((7, 4))[0], 100)],
+    same=partial(same, atol=1e-4),
+    right=_turn,
+    wrong={
+        "a pair is i and i + d/2, not two neighbours": partial(_turn, beside=True),
+        "the first place is 0: its vector does not turn": partial(_turn, first=1),
+        "every pair turns as fast; the angle falls with i": partial(_turn, speed=0),
+        "the exponent is -2 i / d, with d the length of x": partial(_turn, speed=0.5),
+        "it turns the other way: a cos - b sin, a sin + b cos": partial(_turn, way=-1),
+        "use base, it need not be 10,000": lambda x, base: _turn(x),
     },
 )

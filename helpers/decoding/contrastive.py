@@ -26,7 +26,8 @@ def contrastive_search(
     Source: Su et al. 2022.
     """
     options = dict(max_new_tokens=max_new_tokens, eos_token_id=eos_token_id)
-    check_prompt(model, input_ids, one=True, **options)
+    # The last token is read, too: what it is like decides whether it is chosen.
+    check_prompt(model, input_ids, one=True, unread=0, **options)
     vocab = model.config.vocab_size
     expect("k", k, whole(vocab), f"a whole number of candidates, 1 to {vocab}")
     expect("alpha", alpha, between(0, 1), "a weight from 0 to 1")

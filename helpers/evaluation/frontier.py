@@ -5,9 +5,11 @@ say of one another. Stories go on from the beginnings of fresh stories, so that 
 strategy, the searches too, has something different to say each time.
 """
 
+import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
@@ -17,6 +19,7 @@ from helpers.evaluation.samples import sample_texts
 from helpers.worlds import FRESH, Mean, World, mean, words
 
 MOST = 200  # new tokens of a story; the world's own seldom have more
+STORED = Path(__file__).parents[2] / "data" / "measurements" / "frontier.json"
 SPOKEN = 80  # words of each story, the beginning left out, that diversity is counted in
 
 
@@ -36,6 +39,27 @@ class Point(NamedTuple):
     right: Mean  # share of a story that is told before its first slip
     distinct: Mean  # different word pairs, per pair: high is diverse
     self_bleu: Mean  # likeness of the stories to one another: low is diverse
+
+
+class Stored(NamedTuple):
+    """What ``python -m helpers measure frontier`` has found, the same for everybody."""
+
+    stories: int  # of each strategy
+    families: dict[str, dict[str, Point]]  # of strategies; "truth" has the world's own
+    verdicts: dict[str, list[Verdict]]  # on the stories of each strategy
+
+
+def stored(path: Path = STORED) -> Stored:
+    """Return the measurement that the course keeps in ``data/measurements``."""
+    kept = json.loads(path.read_text("utf-8"))["frontier"]
+    rows = {k: row for family in kept["families"].values() for k, row in family.items()}
+    verdicts = {k: [Verdict(*v) for v in row["verdicts"]] for k, row in rows.items()}
+    points = {
+        k: Point(*_quality(verdicts[k]), Mean(*row["distinct"]), Mean(*row["alike"]))
+        for k, row in rows.items()
+    }
+    families = {f: {k: points[k] for k in row} for f, row in kept["families"].items()}
+    return Stored(kept["texts"], families, verdicts)
 
 
 def beginnings(world: World, n: int, *, given: int = 8, seed: int = FRESH) -> list[str]:
@@ -73,14 +97,12 @@ def measure(
     pairs = zip(texts, prompts, strict=True)
     news = [words(text)[len(words(prompt)) :][:SPOKEN] for text, prompt in pairs]
     groups = [news[i : i + group] for i in range(0, len(news) - group + 1, group)]
-    whole = mean(verdict.kind is None for verdict in verdicts)
-    told = mean(verdict.right / max(verdict.words, 1) for verdict in verdicts)
     distinct, alike = [], []
     for some in groups:  # without two words nothing is diverse; silence is like silence
         distinct.append(distinct_n(some) if max(map(len, some)) > 1 else 0.0)
         spoken = [text for text in some if text]
         alike.append(self_bleu(spoken) if len(spoken) > 1 else 1.0)
-    return Point(len(texts), whole, told, mean(distinct), mean(alike))
+    return Point(*_quality(verdicts), mean(distinct), mean(alike))
 
 
 def still_right(verdicts: Sequence[Verdict], most: int = 150) -> list[float]:
@@ -114,6 +136,12 @@ def table(points: Mapping[str, Point]) -> dict[str, dict[str, float]]:
         row |= {"told": told.value, "± told": told.error}
         rows[label] = row | {"distinct-2": distinct.value, "self-BLEU": alike.value}
     return rows
+
+
+def _quality(verdicts: Sequence[Verdict]) -> tuple[int, Mean, Mean]:
+    """Return the first three numbers of a point."""
+    told = mean(verdict.right / max(verdict.words, 1) for verdict in verdicts)
+    return len(verdicts), mean(v.kind is None for v in verdicts), told
 
 
 def _slipped(verdicts: Sequence[Verdict], given: int) -> tuple[list[Verdict], int]:

@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from helpers.plots.colours import BLUE, GREY, ORANGE, PALE
-from helpers.plots.style import CENTRE, SMALL, TINY, grid, label, new_axes, share_bars
+from helpers.plots.style import CENTRE, SMALL, TINY, label, new_axes, share_bars, spread
 
 
 def parameter_parts(counts: Mapping[str, Mapping[str, int]]):
     """Draw the shares of parameters: {model: {part: number}}, parts in one order."""
-    title = "Bigger GPT-2s grow in their blocks, not in their words"
+    title = "From gpt2 to gpt2-xl, the tokens' share shrinks"
     ax = share_bars(counts, title=title, size=(6, 0.55 * len(counts) + 1.4), columns=5)
     for row, parts in enumerate(counts.values()):
         ax.text(102, row, short_number(sum(parts.values())), va="center")
@@ -21,62 +19,57 @@ def parameter_parts(counts: Mapping[str, Mapping[str, int]]):
 def gpt2_drawing(tokens: Sequence[str], ids, likely: Mapping[str, float], config):
     """Draw a GPT-2 from bottom to top: a text goes in, a distribution comes out.
 
-    ``likely``: {token: its probability of coming next}, about as many as ``tokens``.
+    ``likely``: {token: its probability of coming next}, a list at the right.
     """
-    ax = new_axes(title="A whole GPT-2, from a text to a guess", size=(6.6, 4.6))
+    ax = new_axes(title="A whole GPT-2, from a text to a guess", size=(8, 4.6))
     n = len(tokens)
-    steps = ["text, cut into tokens", "their ids", f"a row of {config.n_embd} numbers"]
-    steps += [
-        "block 1",
-        "…",
-        f"block {config.n_layer}",
-        "head and softmax",
-        "what next?",
-    ]
+    steps = ["text, cut into tokens", "id and place", f"{config.n_embd} numbers"]
+    steps += ["block 0", "…", f"block {config.n_layer - 1}", "norm, head, softmax"]
     for y, step in enumerate(steps):
-        ax.text(n - 0.3, y, step, va="center", color=GREY, **SMALL)
+        ax.text(-0.65, y, step, va="center", ha="right", color=GREY, **SMALL)
     for x, (token, number) in enumerate(zip(tokens, ids, strict=True)):
         ax.barh(0, 0.94, 0.62, left=x - 0.47, color=PALE)
-        ax.text(x, 0, label(token, 13), **CENTRE, **TINY)
-        ax.text(x, 1, str(number), **CENTRE, **SMALL)
+        shown = label(token, 16)
+        if len(shown) > 8:  # in two lines
+            half = -(-len(shown) // 2)
+            shown = f"{shown[:half]}\n{shown[half:]}"
+        ax.text(x, 0, shown, **CENTRE, **TINY)
+        ax.text(x, 1, f"id {number}\nplace {x}", **CENTRE, **TINY)
         ax.text(x, 2, "▪" * 7, color=BLUE, **CENTRE, **SMALL)
         ax.plot([x, x], [2.2, 5.5], color=GREY, zorder=0)
     for y, text in ((3, BLOCK), (4, "…"), (5, BLOCK)):
         ax.barh(y, n, 0.62, left=-0.5, color="white", edgecolor=GREY)
         ax.text((n - 1) / 2, y, text, **CENTRE, **SMALL)
-    ax.barh(6, 2.9, 0.55, left=n - 3.4, color="white", edgecolor=GREY)
-    ax.text(n - 1.95, 6, f"{config.vocab_size:,} scores", **CENTRE, **SMALL)
-    for x, (token, prob) in enumerate(likely.items()):
-        ax.text(x, 7, f"{label(token, 9)}\n{prob:.0%}", **CENTRE, **SMALL)
-        ax.bar(x, 0.9 * prob, width=0.5, bottom=7.4, color=ORANGE)
-    ax.set(xlim=(-0.6, n + 1.1), ylim=(-0.4, 8.4))
+    ax.plot([n - 1, n - 1, n + 0.2], [5.4, 6, 6], color=GREY, zorder=0)  # the last row
+    ax.barh(6, 1.5, 0.62, left=n - 1.75, color="white", edgecolor=GREY)
+    ax.text(n - 1, 6, f"{config.vocab_size:,} scores", **CENTRE, **SMALL)
+    ax.text(n + 0.3, 6.5, "what next?", color=GREY, **SMALL)
+    for i, (token, prob) in enumerate(likely.items()):
+        ax.text(n + 0.3, 6 - 0.6 * i, label(token, 13), va="center", **SMALL)
+        ax.text(n + 2.2, 6 - 0.6 * i, f"{prob:.0%}", va="center", ha="right", **SMALL)
+        ax.barh(6 - 0.6 * i, prob, 0.4, left=n + 2.3, color=ORANGE)
+    ax.set(xlim=(-2.3, n + 3.1), ylim=(-0.4, 6.8))
     ax.axis("off")
     return ax
 
 
-BLOCK = "attention: look back   then   MLP: each token alone"
+BLOCK = "attention: look back, then MLP: each alone"
 
 
-def weight_histogram(weights: Mapping[str, object], *, bins: int = 80):
-    """Draw how the numbers of some weights are distributed, a panel for each.
-
-    ``weights``: {label: tensor of any shape, on the CPU}. A panel's range holds all but
-    1 in 1,000 of its numbers; the dashed line is the bell curve of the same spread.
-    """
-    size, title = (6.6, 3), "Same shape, same count, different numbers"
-    axes = grid(1, len(weights), size=size, title=title, names=weights)
-    for ax, weight in zip(axes.flat, weights.values(), strict=True):
-        numbers = np.asarray(weight).ravel()
-        limit, spread = np.quantile(np.abs(numbers), 0.999), numbers.std()
-        edges = np.linspace(-limit, limit, bins + 1)
-        share = 100 * np.histogram(numbers, edges)[0] / len(numbers)
-        ax.step(edges[:-1], share, where="post")
-        bell = np.exp(-((edges / spread) ** 2) / 2) / (spread * np.sqrt(2 * np.pi))
-        ax.plot(edges, 100 * bell * (edges[1] - edges[0]), "--", color=GREY)
-        ax.set(xlabel="value of a parameter", ylim=(0, None))
-        ax.locator_params(axis="x", nbins=5)
-    axes[0, 0].set_ylabel("share of the parameters in %")
-    return axes
+def likeness_curves(curves: Mapping[str, Mapping[int, float]], *, ax=None):
+    """Draw the mean cosine of rows against how far apart they lie, a line per name."""
+    title = "Rows of near places are more alike, if they stay in order"
+    ax = new_axes(ax, title=title)
+    ends = [list(curve.values())[-1] for curve in curves.values()]
+    heights = spread(ends, gap=0.08)
+    for (name, curve), height in zip(curves.items(), heights, strict=True):
+        (line,) = ax.plot(list(curve), list(curve.values()), "o-", markersize=4)
+        ax.text(1.1 * max(curve), height, name, color=line.get_color(), va="center")
+    gaps = list(next(iter(curves.values())))
+    ax.set_xscale("log", base=2)
+    ax.set(xlabel="places apart", ylabel="mean cosine of their rows", ylim=(-0.15, 1))
+    ax.set(xlim=(0.9, 4 * max(gaps)), xticks=gaps, xticklabels=gaps)
+    return ax
 
 
 def short_number(number: float) -> str:

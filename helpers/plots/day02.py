@@ -10,7 +10,7 @@ BLANK = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}  # behind a labe
 
 def merge_tree(word: str, merges: Sequence[tuple[str, str]], *, ax=None):
     """Draw the symbols of a word and the merges that join them, first merge lowest."""
-    ax = new_axes(ax, title=f"The merges that make {label(word)}", size=(6, 3))
+    ax = new_axes(ax, title=f"The merges that make “{label(word)}”", size=(6, 3))
     tops = [(symbol, x, 0.0) for x, symbol in enumerate(word)]  # symbol, place, height
     for symbol, x, _ in tops:
         ax.text(x, -0.3, label(symbol), **CENTRE)
@@ -35,7 +35,7 @@ def compression_curves(curves: Mapping[str, Mapping[int, float]], *, ax=None):
 
     ``curves``: {name of the text: {number of merges: bytes per token}}.
     """
-    ax = new_axes(ax, title="Merges help the text they were learned from")
+    ax = new_axes(ax, title="Merges help most the text they were learned from")
     for name, curve in curves.items():
         (line,) = ax.plot(list(curve), list(curve.values()), marker="o", markersize=3)
         style = {"color": line.get_color(), "va": "center", "annotation_clip": False}
@@ -54,13 +54,14 @@ def language_prices(prices: Mapping[str, Mapping[str, int]], *, ax=None):
     """
     ceiling, (first, *others) = prices["bytes"], [n for n in prices if n != "bytes"]
     languages = sorted(ceiling, key=prices[first].get, reverse=True)
-    ax = new_axes(ax, title="One sentence, twelve languages", size=(6, 4))
+    ax = new_axes(ax, title="Where no merge helps, a token is a byte", size=(6, 4))
     counts = [ceiling[language] for language in languages]
     ax.barh(languages, counts, color=PALE, height=0.6, label="bytes")
-    for name, colour in zip([first, *others], (BLUE, ORANGE), strict=False):
+    ring = {"color": BLUE, "markersize": 10, "fillstyle": "none"}  # around a dot
+    for name, style in zip([first, *others], (ring, {"color": ORANGE}), strict=False):
         tokens = [prices[name][language] for language in languages]
-        ax.plot(tokens, languages, "o", color=colour, label=name)
+        ax.plot(tokens, languages, "o", **style, label=name)
     ax.legend(loc="upper right")
     ax.grid(axis="y", visible=False)
-    ax.set(xlabel="tokens", xlim=(0, None))
+    ax.set(xlabel="tokens (dots), bytes (bars)", xlim=(0, None))
     return ax

@@ -13,14 +13,15 @@ REST = "(others)"  # all other words together; always the last bar
 def next_word_bars(truth, model, *, title="", top=6, ax=None):
     """Draw two distributions over the next word as pairs of bars.
 
-    The words shown are the likeliest by either of the two, ``"(others)"`` last if it
-    is among them.
+    The words shown are the likeliest by either of the two, and ``"(others)"``, last,
+    if it is given; below the axis stands what the words not shown have together.
     """
     ax = new_axes(ax, title=title, size=(6, 0.9 + 0.42 * top))
     likely = {*truth, *model}
     both = {word: (truth.get(word, 0.0), model.get(word, 0.0)) for word in likely}
-    words = sorted(both, key=lambda word: (-max(both[word]), word))[:top]
-    words = [w for w in words if w != REST] + [w for w in words if w == REST]
+    words = sorted(both, key=lambda word: (word != REST, -max(both[word]), word))[:top]
+    words.sort(key=lambda word: word == REST)
+    hidden = [odds for word, odds in both.items() if word not in words]
     kinds = (("truth", -0.2, BLUE), ("model", 0.2, ORANGE))
     for which, (name, offset, colour) in enumerate(kinds):
         places = [place + offset for place in range(len(words))]
@@ -33,7 +34,11 @@ def next_word_bars(truth, model, *, title="", top=6, ax=None):
     names = [word if word == REST else label(word) for word in words]
     ax.set_yticks(range(len(words)), names)
     limit = 1.3 * max(max(both[word]) for word in words)
-    ax.set(xlabel="probability of the next word", xlim=(0, limit))
+    name = "probability of the next word"
+    if hidden:
+        truths, beliefs = map(sum, zip(*hidden, strict=True))
+        name += f"\n{len(hidden)} more: truth {truths:.2f}, model {beliefs:.2f}"
+    ax.set(xlabel=name, xlim=(0, limit))
     ax.set_xticks([tick for tick in ax.get_xticks() if 0 <= tick <= min(1, limit)])
     ax.invert_yaxis()
     ax.grid(axis="y", visible=False)
@@ -83,6 +88,22 @@ def ngram_curves(curves, levels, *, title="", ax=None):
         ax.text(1, height + 0.05, name, color=GREY, va="bottom", **SMALL)
     ax.set(xlabel="order n: reads n − 1 tokens", ylabel="loss, nats per token")
     ax.set(xticks=orders, xlim=(0.8, len(orders) + 1.3), ylim=(0, None))
+    return ax
+
+
+def belief_scatter(truth, belief, *, far=None, title="", ax=None):
+    """Draw words as points: true probability to the right, the model's upwards.
+
+    Points that the mask ``far`` marks are blue, and counted beside their median.
+    """
+    ax = new_axes(ax, title=title, size=(4.8, 4.6))
+    ax.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--")
+    ax.plot(truth, belief, "o", color=ORANGE, markersize=5, alpha=0.4)
+    if far is not None and far.any():
+        ax.plot(truth[far], belief[far], "o", color=BLUE, markersize=5, alpha=0.4)
+        place = truth[far].median() + 0.04, belief[far].median()
+        ax.text(*place, f"{far.sum()} words", color=BLUE, va="center")
+    ax.set(xlabel="true probability", ylabel="the model's", aspect="equal")
     return ax
 
 

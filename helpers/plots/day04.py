@@ -31,15 +31,21 @@ def work_maps(reads: Mapping[str, Sequence[int]], *, title: str = ""):
 
 
 def cost_curves(lengths, costs, *, title="", ax=None):
-    """Draw the milliseconds for one more token against the tokens before it."""
+    """Draw the milliseconds for one more token against the tokens before it.
+
+    The axis of the costs is logarithmic, so that a line at the bottom is flat only if
+    its cost does not grow by a factor.
+    """
     ax = new_axes(ax, title=title)
-    top = max(map(max, costs.values()))
+    ax.set_yscale("log")
     for (name, values), colour in zip(costs.items(), (ORANGE, BLUE), strict=False):
         ax.plot(lengths, values, color=colour, marker="o", markersize=4)
-        place = (lengths[-1], values[-1] + 0.04 * top)
-        ax.text(*place, f"{name}: {values[-1]:.1f} ms", color=colour, ha="right")
+        text = f"{name}: {values[0]:.3g} to {values[-1]:.3g} ms"
+        ax.text(lengths[-1], 1.25 * max(values), text, color=colour, ha="right")
     ax.set(xlabel="tokens in the text so far", ylabel="ms for one more token")
-    ax.set_ylim(0, 1.15 * top)
+    every = [value for values in costs.values() for value in values]
+    ax.set_ylim(min(every) / 3, max(every) * 3)
+    ax.yaxis.set_major_formatter("{x:g}")
     return ax
 
 

@@ -1,9 +1,9 @@
-"""Figures of day 5: the tree of beginnings, texts with their verdicts, loops."""
+"""Figures of day 5: the tree of beginnings, texts with their verdicts."""
 
 from collections.abc import Mapping
 
 from helpers.plots.colours import BLUE, GREY, ORANGE, PALE
-from helpers.plots.style import CENTRE, SMALL, TINY, label, new_axes, spread
+from helpers.plots.style import CENTRE, SMALL, TINY, label, new_axes
 
 Path = tuple[str, ...]
 # How the branches of the tree are drawn, and the letters of their nodes.
@@ -78,7 +78,7 @@ def verdict_strip(rows, *, title="", ax=None):
     """Draw texts as marks, a row per way of writing: how probable, and right or wrong.
 
     A text is (log-probability per token, whether it is right): a dot above the row's
-    line, or a cross below it. A bar is the mean of all.
+    line, or a cross below it. Two bars are the means of the right and of the wrong.
     """
     ax = new_axes(ax, title=title, size=(6.4, 0.9 + 0.8 * len(rows)))
     names = []
@@ -89,8 +89,10 @@ def verdict_strip(rows, *, title="", ax=None):
         style = {"alpha": 0.7, "s": 34}
         ax.scatter(right, [row - 0.14] * len(right), color=BLUE, marker="o", **style)
         ax.scatter(wrong, [row + 0.14] * len(wrong), color=ORANGE, marker="x", **style)
-        mean = sum(right + wrong) / len(texts)
-        ax.plot([mean, mean], [row - 0.32, row + 0.32], color="black", linewidth=1.6)
+        for values, end, colour in ((right, -0.42, BLUE), (wrong, 0.42, ORANGE)):
+            if values:
+                mean = sum(values) / len(values)
+                ax.plot([mean, mean], [row, row + end], color=colour, linewidth=2.6)
         names.append(f"{name}\n{len(right) / len(texts):.0%} right")
     ax.set_yticks(range(len(rows)), names)
     ax.set_ylim(len(rows) - 0.5, -0.5)
@@ -99,15 +101,13 @@ def verdict_strip(rows, *, title="", ax=None):
     return ax
 
 
-def repetition_lines(lines, *, window, title="", ax=None):
-    """Draw the share of repeated 4-grams in each window of ``window`` tokens."""
+def copy_climb(probs, *, title="", ax=None):
+    """Draw probabilities along a loop, a line for each name, a point for each round."""
     ax = new_axes(ax, title=title)
-    last = [shares[-1] for shares in lines.values()]
-    heights = spread(last, gap=0.06 * max(*last, 0.01))
-    for (name, shares), height in zip(lines.items(), heights, strict=True):
-        ends = [window * (i + 1) for i in range(len(shares))]
-        line = ax.plot(ends, shares, marker="o", markersize=4)[0]
-        ax.text(ends[-1] + 6, height, name, color=line.get_color(), va="center")
-    ax.set(xlabel="tokens written", ylabel="share of 4-grams said before")
-    ax.set(xlim=(0, ends[-1] * 1.2), ylim=(-0.02, None), xticks=ends)
+    for (name, values), colour in zip(probs.items(), (ORANGE, BLUE), strict=False):
+        rounds = range(1, len(values) + 1)
+        ax.plot(rounds, values, marker="o", color=colour)
+        ax.text(len(values) + 0.2, values[-1], name, color=colour, va="center", **SMALL)
+    ax.set(ylim=(0, 1), xlabel="the pair comes for the … time", ylabel="probability")
+    ax.set_xlim(right=1.35 * len(values))
     return ax

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from matplotlib.text import Text
 
-from helpers.plots.colours import BLUE, GREY, OCHRE, ORANGE, PALE, PALETTE, SKY
+from helpers.plots.colours import BLUE, GREEN, GREY, OCHRE, ORANGE, PALE, PALETTE
 from helpers.plots.style import CENTRE, SMALL, grid, label, new_axes, spread
 
-HEAT = (BLUE, SKY, OCHRE, ORANGE)  # from cold to hot
+HEAT = (BLUE, GREEN, OCHRE, ORANGE)  # from cold to hot
 JOINED = ("temperature", "top-k", "top-p")  # families whose points a line joins
 SIDES = [(1, 1), (-1, 1), (1, -1), (-1, -1), (1, 0), (-1, 0), (0, 1), (0, -1)]
 
@@ -90,7 +90,7 @@ def frontier(families, *, truth, title="", ax=None):
     """Draw the points of ``evaluation.frontier``, a colour and a line for each family.
 
     ``families``: family to label to ``Point``, as {"top-p": {"p = 0.9": point}};
-    ``truth``: the point of the world's own stories. Diversity grows to the right.
+    ``truth``: the point of the world's own stories. Likeness grows to the right.
     """
     ax = new_axes(ax, title=title, size=(7.5, 5))
     spots = []  # (place, name, colour)
@@ -107,12 +107,11 @@ def frontier(families, *, truth, title="", ax=None):
     place = (truth.self_bleu.value, truth.right.value)
     ax.plot(*place, "*", color="black", markersize=14)
     spots.append((place, "the world's own", "black"))
-    ax.set(xlabel="self-BLEU, likeness of the stories (log scale): less to the right")
+    ax.set(xlabel="self-BLEU, likeness of the stories to one another (log scale)")
     ax.set(ylabel="told before the first slip, share", xscale="log")
     ax.set_xticks([0.05, 0.1, 0.2, 0.5], ["0.05", "0.1", "0.2", "0.5"])
     ax.xaxis.set_minor_formatter("")
     ax.margins(0.1)
-    ax.invert_xaxis()
     _label(ax, spots)
     return ax
 

@@ -1,57 +1,34 @@
-"""Figures of day 7: attention weights, head scores, costs of silencing, cut lines."""
+"""Figures of day 7: attention weights, head scores, what is left when silenced."""
 
 from textwrap import fill
 
 import torch
 
-from helpers.plots.colours import BLUE, GREEN, GREY, ORANGE, PALE, PALETTE, PURPLE
-from helpers.plots.style import SMALL, TINY, grid, heatmap, label, new_axes, spread
+from helpers.plots.colours import BLUE, GREEN, GREY, ORANGE, PURPLE
+from helpers.plots.style import (
+    CENTRE,
+    SMALL,
+    TINY,
+    grid,
+    heatmap,
+    label,
+    new_axes,
+    spread,
+)
 
-HEADS = (*PALETTE[2:], GREY)  # blue and orange are for roles
 ROLES = {"lookup heads": ORANGE, "previous-token heads": BLUE}  # all others grey
 
 
-def weight_map(
-    weights, tokens, *, rows=None, scale="attention weight", title="", ax=None
-):
-    """Draw (rows, tokens) as colours; without ``rows``, which token looks at which."""
-    height = 0.9 + (0.21 if rows is None else 0.4) * len(weights)
-    ax = new_axes(ax, title=title, size=(max(4.2, 1.8 + 0.21 * len(tokens)), height))
+def weight_map(weights, tokens, *, title="", ax=None):
+    """Draw (seq, seq) as colours: which token looks at which."""
+    size = (max(4.2, 1.8 + 0.21 * len(tokens)), 0.9 + 0.21 * len(weights))
+    ax = new_axes(ax, title=title, size=size)
     image = heatmap(ax, weights, aspect="auto")
-    ax.figure.colorbar(image, ax=ax, shrink=0.8, label=scale)
+    ax.figure.colorbar(image, ax=ax, shrink=0.8, label="attention weight")
     names = [label(token) for token in tokens]
     ax.set_xticks(range(len(names)), names, rotation=90, **TINY)
-    ax.set_yticks(range(len(weights)), names if rows is None else rows, **TINY)
-    if rows is None:
-        ax.set(xlabel="token looked at", ylabel="token that looks")
-    return ax
-
-
-def head_lines(weights, tokens, *, names, title="", ax=None):
-    """Draw attention as lines from the looking tokens, left, to those looked at.
-
-    ``weights``: (head, seq, seq); a line is as solid as its weight, and weights below
-    0.2 are left out. ``names``: one for each head, in its colour above the lines.
-    """
-    ax = new_axes(ax, title=title, size=(6, 1 + 0.24 * len(tokens)))
-    sides = {-0.02: ("right", "looks"), 1.02: ("left", "is looked at")}
-    for x, (side, heading) in sides.items():
-        style = {"ha": side, "va": "center", **TINY}
-        ax.text(x, -1.1, heading, color=GREY, **style)
-        for y, token in enumerate(tokens):
-            ax.text(x, y, label(token), **style)
-    for number, (name, square) in enumerate(zip(names, weights, strict=True)):
-        colour = HEADS[number % len(HEADS)]
-        aside = 0.15 * (number - (len(names) - 1) / 2)  # equal lines stay apart
-        for query, key in (square > 0.2).nonzero().tolist():
-            shade = min(1.0, square[query, key].item())
-            ends = [query + aside, key + aside]
-            ax.plot([0, 1], ends, color=colour, alpha=shade, linewidth=1)
-        middle = (number + 0.5) / len(names)
-        style = {"color": colour, "ha": "center", "va": "center", **SMALL}
-        ax.text(middle, -1.1, name, **style)
-    ax.set(xlim=(-0.35, 1.35), ylim=(len(tokens) - 0.5, -1.8))
-    ax.axis("off")
+    ax.set_yticks(range(len(names)), names, **TINY)
+    ax.set(xlabel="token looked at", ylabel="token that looks")
     return ax
 
 
@@ -84,7 +61,7 @@ def neuron_bars(query, keys, weights, *, title=""):
         colours = [GREEN if product > 0 else PURPLE for product in products]
         ax.bar(range(len(products)), products, color=colours)
         ax.axhline(0, color=GREY, linewidth=0.8)
-        text = f"{name}\nscore {sum(products):.1f}\nweight {weights[name]:.2f}"
+        text = f"{name}\nsum {sum(products):.1f}\nweight {weights[name]:.2f}"
         ax.text(1.02, 0.5, text, transform=ax.transAxes, va="center", **SMALL)
         ax.grid(axis="x", visible=False)
     axes[-1].set_xlabel("dimension of query and key")
@@ -104,6 +81,9 @@ def score_maps(scores, *, title=""):
             image = heatmap(ax, maps[kind])
             ax.set(xticks=range(0, heads, 2), yticks=range(0, layers, 2))
             ax.tick_params(labelsize=7)
+            for layer, head in (maps[kind] > 0.5).nonzero().tolist():
+                name = f"{layer}.{head}"
+                ax.text(head, layer, name, **CENTRE, fontsize=6)
         line[0].set_ylabel(f"{text}\nlayer", **SMALL)
     for ax in axes[-1]:
         ax.set_xlabel("head", **SMALL)
@@ -129,77 +109,26 @@ def dose_lines(curves, *, measure="", title="", ax=None):
 def choice_points(named, others, *, groups, measure="", title="", ax=None):
     """Draw a measure for choices of heads to be silenced, each choice a point.
 
-    ``named``: name of a choice to (heads silenced, what is left of the measure).
+    ``named``: name of a choice to (heads silenced, what is left, its standard error).
     ``others``: such points of the control. ``groups``: names of the two kinds.
     """
     ax = new_axes(ax, title=title)
-    points = [*named.values()], [(n + 0.1, left) for n, left in others]  # none hidden
+    aside = [n + 0.1 + 0.05 * (i % 3) for i, (n, _, _) in enumerate(others)]
+    moved = [(x, *point[1:]) for x, point in zip(aside, others, strict=True)]
+    points = [*named.values()], moved
     for place, group, kind in zip((0.16, 0.08), groups, points, strict=True):
         colour = ROLES.get(group, GREY)
-        ax.plot(*zip(*kind, strict=True), "o", color=colour, alpha=0.8)
+        x, left, error = zip(*kind, strict=True)
+        ax.errorbar(x, left, error, fmt="o", color=colour, elinewidth=1)
         ax.text(0.02, place, group, transform=ax.transAxes, color=colour)
     style = {"color": ROLES.get(groups[0], GREY), "ha": "right", "va": "center"}
-    for count in {n for n, _ in named.values()}:
-        column = {name: left for name, (n, left) in named.items() if n == count}
+    for count in {n for n, _, _ in named.values()}:
+        column = {name: left for name, (n, left, _) in named.items() if n == count}
         # Spread downwards: what is left is often everything, at the top of the axes.
         heights = [-h for h in spread([-left for left in column.values()], gap=0.06)]
         for name, height in zip(column, heights, strict=True):
             ax.text(count - 0.06, height, name, **style, **TINY)
-    most = max(n for n, _ in [*named.values(), *others])
+    most = max(n for n, _, _ in [*named.values(), *others])
     ax.set(xlabel="heads silenced", ylabel=measure, xticks=range(1, most + 1))
     ax.set(xlim=(0.5, most + 0.4), ylim=(-0.05, 1.05))
-    return ax
-
-
-def ranked_costs(costs, *, groups, title=""):
-    """Draw what each head costs, the costliest first, a panel for each measure.
-
-    ``costs``: name of the measure, with its unit, to {head: (mean, error)}; bars are
-    two standard errors long on each side, and the two costliest heads are named.
-    ``groups``: name of a group to its heads; they are drawn in its colour.
-    """
-    axes = grid(1, len(costs), size=(8.5, 3.4), title=title, names=costs)[0]
-    colours = {}
-    for number, (name, heads) in enumerate(groups.items()):
-        colour = ROLES.get(name, GREY)
-        colours |= dict.fromkeys(heads, colour)
-        style = {"transform": axes[0].transAxes, "color": colour, "ha": "right"}
-        axes[0].text(0.98, 0.93 - 0.08 * number, name, **style, **SMALL)
-    for ax, of_head in zip(axes, costs.values(), strict=True):
-        for rank, head in enumerate(sorted(of_head, key=lambda h: -of_head[h][0])):
-            mean, error = of_head[head]
-            style = {"fmt": "o", "markersize": 3, "elinewidth": 1}
-            style["color"] = colours.get(head, PALE)
-            ax.errorbar(rank, mean, yerr=2 * error, **style)
-            if rank < 2:
-                dark = {"color": colours.get(head, GREY), "va": "bottom", **TINY}
-                ax.text(rank, mean + 2 * error, f" {head[0]}.{head[1]}", **dark)
-        ax.axhline(0, color=GREY, linewidth=0.8)
-        ax.set(xlabel="heads, the costliest first", xticks=[])
-        ax.grid(axis="x", visible=False)
-    axes[0].set_ylabel("what silencing costs")
-    return axes
-
-
-def effect_scatter(weights, effects, *, marks, floor=1e-05, title="", ax=None):
-    """Draw the effect of cutting each line against its weight, both on log axes.
-
-    ``weights`` and ``effects`` are of the same lines, in any shape, drawn no lower than
-    ``floor``. ``marks``: name to (weight, effect) of lines to be pointed at.
-    """
-    ax = new_axes(ax, title=title, size=(6, 4))
-    x, y = (numbers.flatten().clamp(min=floor) for numbers in (weights, effects))
-    ax.scatter(x, y, s=9, color=PALE, linewidths=0)
-    highest = max(effect for _, effect in marks.values())
-    for (name, point), shape in zip(marks.items(), "soD^", strict=False):
-        ax.plot(*point, shape, color="black", markersize=7)
-        box = {"facecolor": "white", "alpha": 0.85, "pad": 0.6, "linewidth": 0}
-        aside = (0, 14 if point[1] >= highest else -14)
-        style = {"textcoords": "offset points", "bbox": box, "ha": "center"}
-        ax.annotate(name, point, aside, va="center", **style, **SMALL)
-    ax.set(xscale="log", yscale="log", ylim=(floor / 2, 2))
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter("{x:g}")
-    ax.set_xlabel("attention weight of the line")
-    ax.set_ylabel("share of the forecast that moves\nwhen it is cut")
     return ax

@@ -1,9 +1,9 @@
-"""Figures of day 8: the architecture, and losses that fall."""
+"""Figures of day 8: the architecture, the lens, and losses that fall."""
 
 import matplotlib.pyplot as plt
 
-from helpers.plots.colours import BLUE, GREEN, GREY, ORANGE, PALE, PURPLE, SKY
-from helpers.plots.style import CENTRE, SMALL, new_axes
+from helpers.plots.colours import BLUE, GREEN, GREY, ORANGE, PALE, PURPLE, SKY, ink
+from helpers.plots.style import CENTRE, SMALL, heatmap, label, new_axes, spread
 
 PLUS = {"boxstyle": "circle,pad=0.15", "fc": SKY, "ec": "white"}
 
@@ -46,17 +46,42 @@ def architecture(config):
     return ax
 
 
+def lens_map(favourites, probs, depths, came, *, title, ax=None):
+    """Draw the favourite token at each depth and place, (depth, seq), lowest first.
+
+    ``probs`` of the same shape: the probability of ``came``, the token that came.
+    """
+    ax = new_axes(ax, title=title, size=(7.5, 3.4))
+    image = heatmap(ax, probs, aspect="auto")
+    for y, row in enumerate(favourites):
+        for x, token in enumerate(row):
+            colour = ink(float(probs[y][x]))
+            ax.text(x, y, label(token, 11), color=colour, **CENTRE, **SMALL)
+    ax.set_xticks(range(len(came)), [label(token, 11) for token in came])
+    ax.set_yticks(range(len(depths)), depths)
+    ax.set_xlabel("the token that came")
+    ax.invert_yaxis()
+    ax.figure.colorbar(image, label="its probability")
+    return ax
+
+
 def loss_curves(curves, marks, *, title, ax=None):
     """Draw training losses by step, {name: losses}, and heights, {label: loss}."""
-    ax = new_axes(ax, title=title, size=(7, 3.6))
+    ax = new_axes(ax, title=title, size=(7.5, 3.6))
     longest = max(map(len, curves.values()))
+    names = []  # each with the height that it belongs to
     for name, losses in curves.items():
         (line,) = ax.plot(losses)
-        place = (len(losses) + 1, losses[-1])
-        ax.text(*place, name, va="bottom", color=line.get_color(), weight="bold")
-    for mark, height in marks.items():
+        style = {"color": line.get_color(), "weight": "bold"}
+        names.append((losses[-1], name, style))
+    for name, height in marks.items():
         ax.hlines(height, 0, longest, color=GREY, linestyle="--", linewidth=1)
-        ax.text(longest / 2, height + 0.07, mark, color=GREY, **SMALL)
+        names.append((height, name, {"color": GREY, **SMALL}))
+    gap = 0.07 * max(height for height, _, _ in names)
+    heights = spread([height for height, _, _ in names], gap=gap)
+    for (_, name, style), height in zip(names, heights, strict=True):
+        ax.text(1.02 * longest, height, name, va="center", **style)
     ax.set(xlabel="training step", ylabel="loss (nats per byte)", ylim=(0, None))
-    ax.set_xlim(0, 1.25 * longest)
+    ax.set_xlim(0, 1.6 * longest)
+    ax.set_xticks([step for step in ax.get_xticks() if step <= longest])
     return ax

@@ -2,14 +2,23 @@
 
 Every figure comes from texts with seeds never trained on. ``--write`` keeps the card
 as the model's README.md and the figures, for machines, in measurements.json.
+``measure frontier > data/measurements/frontier.json`` makes what day 6 draws.
 """
 
 import json
 import math
 from collections import Counter
 
-from helpers.decoding import sample, temperature, top_p
-from helpers.evaluation import gap_to_floor, sample_texts
+from helpers.decoding import (
+    generate_text,
+    min_p,
+    sample,
+    temperature,
+    top_k,
+    top_p,
+    typical_p,
+)
+from helpers.evaluation import frontier, gap_to_floor, sample_texts
 from helpers.gpt2 import GPT2, pack
 from helpers.models import find_folder, load_model
 from helpers.options import Parser, UsageError
@@ -22,6 +31,19 @@ from helpers.worlds import FRESH, RECALL, TASKS, check_many, list_prompt, load_w
 
 ENOUGH = 500  # texts, for a card
 STRATEGIES = {"pure sampling": (), "top-p 0.9": (top_p(0.9),), "greedy": None}
+FRONTIER = {  # family: strategy: its rules, or what it is called where it searches
+    "temperature": {f"T = {t}": [temperature(t)] for t in (0.1, 0.7, 1.0, 1.5)},
+    "top-k": {f"k = {k}": [top_k(k)] for k in (10, 40, 100)},
+    "top-p": {f"p = {p}": [top_p(p)] for p in (0.8, 0.9, 0.95)},
+    "min-p, typical": {"min-p 0.1": [min_p(0.1)], "typical 0.9": [typical_p(0.9)]},
+    "two knobs": {
+        "T = 0.7, p = 0.9": [temperature(0.7), top_p(0.9)],
+        "T = 0.8, p = 0.9": [temperature(0.8), top_p(0.9)],
+        "T = 1.5, p = 0.9": [temperature(1.5), top_p(0.9)],
+        "T = 1.5, min-p 0.1": [temperature(1.5), min_p(0.1)],
+    },
+    "search": {"greedy": [top_k(1)], "4 beams": "beam", "contrastive": "contrastive"},
+}
 
 
 def measure_floor(model, tokenizer, n: int) -> dict:
@@ -87,26 +109,57 @@ def measured(model, tokenizer, parts: list[str], texts: int) -> dict:
     writer, figures = pack(GPT2.from_hf(model)), {}
     for part in parts:
         reads = model if part == "floor" else writer
-        figures[part] = MEASURES[part](reads, tokenizer, texts)
+        figures[part] = (MEASURES | APART)[part](reads, tokenizer, texts)
     return figures
+
+
+def measure_frontier(model, tokenizer, n: int) -> dict:
+    """Return what the world says of each strategy's ends to ``n`` fresh beginnings."""
+    world = load_world("stories")
+    prompts = frontier.beginnings(world, n)
+
+    def ends(how) -> list[str]:
+        options = {"max_new_tokens": frontier.MOST}
+        if isinstance(how, str):
+            options |= {"strategy": how, "model": (model, tokenizer)}
+            return [generate_text(prompt, **options) for prompt in prompts]
+        options |= {"pick": sample(0), "prompts": prompts, "rules": how}
+        return sample_texts(model, tokenizer, n, **options)
+
+    def row(texts: list[str]) -> dict:
+        verdicts = [frontier.judge(world, text) for text in texts]
+        *_, distinct, alike = frontier.measure(texts, verdicts, prompts)
+        return {"verdicts": verdicts, "distinct": distinct, "alike": alike}
+
+    families = {
+        family: {label: row(ends(how)) for label, how in strategies.items()}
+        for family, strategies in FRONTIER.items()
+    }
+    own = [world.sample(FRESH + i) for i in range(n)]
+    families["truth"] = {"the world's own": row(own)}
+    return {"texts": n, "families": families}
 
 
 MEASURES = {"floor": measure_floor, "stories": measure_stories}
 MEASURES |= {"code": measure_code, "lists": measure_lists}
 BESIDE = ["floor", "stories"]  # of a model that the card compares with
+APART = {"frontier": measure_frontier}  # no part of the card
 
 
 def main(arguments: list[str]) -> int:
     """Run ``python -m helpers measure``."""
     parser = Parser(prog="python -m helpers measure")
-    parser.add_argument("part", nargs="?", choices=[*MEASURES], help="one part only")
+    parser.add_argument(
+        "part", nargs="?", choices=[*MEASURES, *APART], help="one part only"
+    )
     parser.add_argument("--model", default="pocket", help="name or folder")
     parser.add_argument("--texts", type=int, default=ENOUGH, help="texts per figure")
     parser.add_argument("--beside", help="folder of one trained with other targets")
     parser.add_argument("--write", action="store_true", help="keep the card")
     options = parser.parse_args(arguments)
-    if options.texts < 1:
-        parser.error(f"--texts must be at least 1, not {options.texts}")
+    least = 8 if options.part in APART else 1  # a group of stories
+    if options.texts < least:
+        parser.error(f"--texts must be at least {least}, not {options.texts}")
     if options.write and (options.part or options.texts < ENOUGH):
         parser.error(f"--write needs all parts, and at least {ENOUGH} texts")
     if options.write and not options.beside:
@@ -122,7 +175,7 @@ def main(arguments: list[str]) -> int:
     parts = [options.part] if options.part else [*MEASURES]
     figures = measured(model, tokenizer, parts, options.texts)
     if options.part:
-        print(json.dumps(figures, indent=2))
+        print(json.dumps(figures, indent=None if part in APART else 2))
         return 0
     if options.beside:
         both = measured(*load_model(options.beside), BESIDE, options.texts)

@@ -20,7 +20,10 @@ SHOW = """([panel, number]) => {
         return cell.getBoundingClientRect().height > 0;
     }
     const down = here.length === 0 || at(here[here.length - 1]) < number;
-    notebook.scrollBy(0, (down ? 1 : -1) * 0.8 * notebook.clientHeight);
+    const before = notebook.scrollTop, step = 0.8 * notebook.clientHeight;
+    notebook.scrollBy(0, down ? step : -step);
+    if (notebook.scrollTop === before)  // at an end, where it may wait to be stirred
+        notebook.scrollBy(0, down ? -step : step);
     return false;
 }"""
 PROMPT = """([cell, pattern]) => {

@@ -100,11 +100,23 @@ def test_mask_of_ones_and_smaller_integers_change_nothing():
     assert torch.equal(small, generate(model, ids, rules=penalty, max_new_tokens=6))
 
 
-def test_text_may_fill_the_context_to_its_last_position():
+def test_text_may_have_one_token_more_than_the_context_since_nobody_reads_it():
     model, ids = random_model(), random_ids(seq=1)
-    whole = by_the_library(model, ids, max_new_tokens=CONTEXT - 1)
+    options = {"max_new_tokens": CONTEXT}
+    whole = by_the_library(model, ids, **options)
+    mask = torch.ones_like(ids)
     for ours in (model, GPT2.from_hf(model)):
-        assert torch.equal(generate(ours, ids, max_new_tokens=CONTEXT - 1), whole)
+        assert torch.equal(generate(ours, ids, **options), whole)
+        assert torch.equal(generate(ours, ids, attention_mask=mask, **options), whole)
+        for beams in (1, 3):
+            best = beam_search(ours, ids, num_beams=beams, **options)[0]
+            assert torch.equal(
+                best.ids, by_the_library(model, ids, num_beams=beams, **options)[0]
+            )
+        with pytest.raises(ValueError, match="for a text of 40 tokens at most"):
+            contrastive_search(ours, ids, k=2, alpha=0.5, **options)
+    with pytest.raises(IndexError):
+        by_the_library(model, ids, max_new_tokens=CONTEXT + 1)
 
 
 def test_row_that_ended_is_filled_up_with_the_end():
@@ -287,7 +299,7 @@ PROMPTS = [
     bad("token id 24 is outside the vocabulary, 0 … 23", 24 * ONES),
     bad("input_ids are on meta, the model is on cpu: use input_", ONES.to("meta")),
     bad("41 tokens, but the model reads at most 40", ONES[:, :1].expand(1, 41)),
-    bad("5 tokens of prompt and 36 new ones, but the model", max_new_tokens=36),
+    bad("5 tokens of prompt and 37 new ones, but the model", max_new_tokens=37),
     bad("max_new_tokens is 0, expected", max_new_tokens=0),
     bad("eos_token_id is 24, expected", eos_token_id=24),
     bad("the model is in train mode, with dropout", model=random_model().train()),

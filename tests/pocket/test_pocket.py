@@ -316,6 +316,7 @@ WRONG = [
     (pocket, ["--tokens", "0"], "--tokens must be at least 1, not 0"),
     (pocket, ["--seed", "100"], "--seed must lie in 0 … 99, not 100"),
     (measure, ["--texts", "0", "floor"], "--texts must be at least 1, not 0"),
+    (measure, ["--texts", "7", "frontier"], "--texts must be at least 8, not 7"),
     (measure, ["floor", "--write"], "--write needs all parts, and at least 500"),
     (measure, ["all"], "argument part: invalid choice: 'all'"),
     (measure, ["--model", "/nope"], "there is no folder and no model on the hub named"),
@@ -347,3 +348,16 @@ def test_a_card_needs_the_log_of_a_training(tmp_path):
 def test_one_part_is_measured_by_itself(capsys):
     assert measure.main(["lists", "--texts", "1"]) == 0
     assert list(json.loads(capsys.readouterr().out)) == ["lists"]
+
+
+def test_the_frontier_is_printed_as_it_is_stored(capsys, monkeypatch, tmp_path):
+    some = {"some": {"T = 1.0": [], "beams": "beam"}}
+    monkeypatch.setattr(measure, "FRONTIER", some)
+    monkeypatch.setattr(measure.frontier, "MOST", 4)
+    assert measure.main(["frontier", "--texts", "8"]) == 0
+    path = tmp_path / "frontier.json"
+    path.write_text(capsys.readouterr().out)
+    stored = measure.frontier.stored(path)
+    assert stored.stories == 8 and {*map(len, stored.verdicts.values())} == {8}
+    assert stored.families["truth"]["the world's own"].accepted.value == 1
+    assert stored.families["some"].keys() == some["some"].keys()

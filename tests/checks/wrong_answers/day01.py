@@ -1,5 +1,8 @@
 """Wrong answers to the exercises of day 1, and right ones in several styles."""
 
+from collections import Counter
+from functools import partial
+
 import numpy as np
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
@@ -41,14 +44,39 @@ def count_from_model(config):
 
 def diagnose(suspect, sound):
     mine, theirs = suspect.state_dict(), sound.state_dict()
-    if suspect.training or suspect.config.n_head != sound.config.n_head:
+    heads = [model.transformer.h[0].attn.num_heads for model in (suspect, sound)]
+    if suspect.training or len(set(heads)) > 1:
         return "train mode" if suspect.training else "other heads"
     if suspect.lm_head.weight.data_ptr() != suspect.transformer.wte.weight.data_ptr():
         return "untied head"
     if all(torch.equal(mine[name], theirs[name]) for name in mine):
         return "sound"
-    sums = [(mine[name].sum() - theirs[name].sum()).abs() for name in mine]
-    return "shuffled weights" if max(sums) < 1e-2 else "random weights"
+    if all(Counter(numbers(mine[n])) == Counter(numbers(theirs[n])) for n in mine):
+        return "shuffled weights"
+    return "random weights"
+
+
+def numbers(weight):
+    return weight.flatten().tolist()
+
+
+def diagnose_by_columns(suspect, sound):
+    weights = [model.transformer.h[1].mlp.c_fc.weight for model in (suspect, sound)]
+    said, same = diagnose(suspect, sound), torch.equal(*[w.sort(0)[0] for w in weights])
+    return "random weights" if said == "shuffled weights" and not same else said
+
+
+def diagnose_by_embedding(suspect, sound):
+    weights = [model.transformer.wte.weight for model in (suspect, sound)]
+    said = diagnose(suspect, sound)
+    return "sound" if said.endswith(" weights") and torch.equal(*weights) else said
+
+
+def diagnose_by_spread(suspect, sound):
+    pairs = zip(suspect.parameters(), sound.parameters(), strict=False)
+    said, near = diagnose(suspect, sound), partial(torch.allclose, atol=1e-4)
+    alike = all(near(mine.std(), theirs.std()) for mine, theirs in pairs)
+    return "shuffled weights" if said == "random weights" and alike else said
 
 
 def shape_without_long_numbers(name, config):
@@ -68,7 +96,10 @@ RIGHT = {
 }
 
 WRONG = {
-    "day01_copies": {"expected a whole number, got a string, '17'": lambda *case: "17"},
+    "day01_copies": {
+        "expected a whole number, got a string, '17'": lambda *case: "17",
+        "half a GiB is memory, too": lambda n, gib, t: copies_by_loop(n, int(gib), t),
+    },
     "day01_shape": {
         "expected a tuple, got a list": lambda n, c: list(shape(n, c)),
         "a block may have two digits": shape_without_long_numbers,
@@ -85,5 +116,8 @@ WRONG = {
     "day01_diagnose": {
         "expected a string, got True or False": lambda suspect, sound: True,
         "here it is 'sound', you said 'fine'": lambda suspect, sound: "fine",
+        "sort all of a weight, flattened": diagnose_by_columns,
+        "of every weight": diagnose_by_embedding,
+        "the same sum and the same spread": diagnose_by_spread,
     },
 }

@@ -57,12 +57,15 @@ def _by_rank(word, merges):
 
 
 def _learn(words, n_merges):
-    merges, words = [], dict(words)
+    merges, words, old = [], dict(words), sorted({s for word in words for s in word})
     for _ in range(n_merges):
         counts = _pairs(words)
         if not counts:
             break
-        merges.append(sorted(counts, key=counts.get)[-1])
+        most = max(counts.values())
+        level = [pair for pair in counts if counts[pair] == most]
+        merges.append(sorted(level, key=lambda pair: [*map(old.index, pair)])[0])
+        old.append("".join(merges[-1]))
         joined = defaultdict(int)
         for symbols, n in words.items():
             joined[tuple(_merge(symbols, merges[-1]))] += n

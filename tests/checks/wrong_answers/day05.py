@@ -1,16 +1,8 @@
 """Right answers in other styles to the exercises of day 5, and other mistakes."""
 
 import math
-
-import torch
-
-
-def _looped(x, z, r):
-    z = z.clone()
-    for row in range(len(x)):
-        for token in x[row].unique():
-            z[row, token] *= r if z[row, token] < 0 else 1 / r
-    return z
+from functools import partial
+from heapq import nlargest
 
 
 def _texts(next_probs, text, steps):
@@ -31,12 +23,31 @@ def _best(view=lambda text: text, show=lambda text, p: (text, p)):
     return best_text
 
 
-def _search(stops=lambda step, max_steps: step < max_steps, view=lambda text: text):
+def _by_sets(next_probs, texts, view=lambda text: text, least=1e-9):
+    """Tell by the words that greedy and top-k would have left."""
+    probs = {
+        (t[:i], t[i]): next_probs(view(t[:i])) for t in texts for i in range(1, len(t))
+    }
+    if any(p.get(word, -1) < least for (_, word), p in probs.items()):
+        return "foreign"
+    if len(set(texts)) == 1:
+        likeliest = all(w == max(p, key=p.get) for (_, w), p in probs.items())
+        return "greedy" if likeliest else "search"
+    two = all(w in nlargest(2, p, p.get) for (_, w), p in probs.items())
+    return "top-k 2" if two else "drawn"
+
+
+def _search(
+    stops=lambda step, max_steps: step < max_steps,
+    view=lambda text: text,
+    enough=math.inf,
+    score=lambda total, n, penalty: total / n**penalty,
+):
     """A search with probabilities in one sorted list."""
 
     def search(next_probs, start, num_beams, max_steps, penalty):
         running, done, step = [(1.0, [start])], [], 0
-        while running and stops(step, max_steps):
+        while running and stops(step, max_steps) and len(done) < enough * num_beams:
             grown = [
                 (p * q, [*text, word])
                 for p, text in running
@@ -46,31 +57,35 @@ def _search(stops=lambda step, max_steps: step < max_steps, view=lambda text: te
             done += [pair for pair in best if pair[1][-1] == "."]
             running = [pair for pair in best if pair[1][-1] != "."]
             step += 1
-        scored = [(math.log(p) / (len(t) - 1) ** penalty, t) for p, t in done + running]
-        score, text = max(scored)
-        return tuple(text), score
+        scored = [
+            (score(math.log(p), len(t) - 1, penalty), t) for p, t in done + running
+        ]
+        best, text = max(scored)
+        return tuple(text), best
 
     return search
 
 
 WRONG = {
-    "day05_score": {
-        "n * penalty": lambda x, a: sum(x) / (len(x) * a or 1),
-        "expected a number": lambda x, a: [p / len(x) ** a for p in x],
-    },
     "day05_best_text": {
         "takes a whole text": _best(lambda text: text[-1:]),
         "0.003206), got": _best(show=lambda t, p: (t, round(p, 4))),
     },
+    "day05_how_chosen": {
+        "takes a whole text": partial(_by_sets, view=lambda text: text[-1:]),
+        "with probability 0": partial(_by_sets, least=0),
+    },
     "day05_beam_search": {
+        "stop when nothing runs": _search(enough=1),
+        "do not multiply": _search(score=lambda total, n, penalty: total * n**penalty),
         "a longer text was grown": _search(lambda step, most: True),
         "ended was grown": lambda f, s, *_: f((s, ".")),
+        "nothing had ended": lambda *_: max([]),
     },
 }
 
 RIGHT = {
-    "day05_score": [lambda x, a: torch.tensor(x).sum() * len(x) ** -a],
-    "day05_repetition_penalty": [_looped],
+    "day05_how_chosen": [_by_sets],
     "day05_best_text": [_best(), _best(show=lambda text, p: [text, p])],
     "day05_beam_search": [_search()],
 }

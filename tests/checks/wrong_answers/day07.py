@@ -1,20 +1,21 @@
 """Right answers in other styles to the exercises of day 7, and other mistakes."""
 
-import math
-
-import numpy as np
 import torch
 
-
-def _looped(q, k):
-    weights = torch.zeros(len(q), len(q))
-    for i, query in enumerate(q):
-        weights[i, : i + 1] = (k[: i + 1] @ query / len(query) ** 0.5).softmax(0)
-    return weights
+from helpers.checks import day07
 
 
-def _previous(weights):
-    return np.diagonal(weights.numpy(), -1, 2, 3).mean(-1)
+def _kind(weights, length):
+    rows = range(length + 1, 2 * length + 1)
+    back = {"previous": 1, "duplicate": length, "induction": length - 1}
+    scores = {k: sum(float(weights[q, q - n]) for q in rows) for k, n in back.items()}
+    scores["first"] = sum(float(weights[q, 0]) for q in rows)
+    scores["none"] = 5 * sum(1 / (q + 1) for q in rows)
+    return max(scores, key=scores.get)
+
+
+def _verdicts():
+    return dict(day07.TRUE)
 
 
 def _by_heads(merged, n_head, head):
@@ -23,26 +24,16 @@ def _by_heads(merged, n_head, head):
     return torch.cat(split, dim=-1)
 
 
-def _subtracted(weights, values, query, key):
-    gathered = weights @ values
-    gathered[query] -= weights[query, key] * values[key]
-    return gathered
-
-
-def _cut_scores(weights, values, query, key):
-    scores = weights.log()
-    scores[query, key] = -math.inf
-    return scores.softmax(-1) @ values
-
-
 WRONG = {
-    "day07_previous": {"of shape (2, 3), got": lambda w: _previous(w).mean(1)},
-    "day07_cut": {"sum to 1 again": _cut_scores},
+    "day07_kind": {"was called sink": lambda weights, length: "sink"},
+    "day07_verdicts": {
+        "E is not 'redundant'": lambda: _verdicts() | {"E": "redundant"},
+        "A is not None": lambda: {"B": "redundant"},
+    },
 }
 
 RIGHT = {
-    "day07_attention": [_looped],
-    "day07_previous": [_previous],
+    "day07_kind": [_kind],
+    "day07_verdicts": [_verdicts],
     "day07_mean_ablated": [_by_heads],
-    "day07_cut": [_subtracted],
 }
