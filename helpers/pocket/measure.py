@@ -175,7 +175,7 @@ def main(arguments: list[str]) -> int:
     parts = [options.part] if options.part else [*MEASURES]
     figures = measured(model, tokenizer, parts, options.texts)
     if options.part:
-        print(json.dumps(figures, indent=None if part in APART else 2))
+        print(json.dumps(figures, indent=None if options.part in APART else 2))
         return 0
     if options.beside:
         both = measured(*load_model(options.beside), BESIDE, options.texts)

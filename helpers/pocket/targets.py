@@ -18,6 +18,8 @@ from helpers.tokens import END
 from helpers.tokens import pretokenise as words
 from helpers.worlds import Live, forecast, load_world, step
 
+AT_ONCE = 512  # places whose logits are made at a time
+
 
 class Document(NamedTuple):
     """Ids, and for each but the last the tokens that may come next, one after other."""
@@ -147,15 +149,27 @@ def collate(rows: list[Document], end: int) -> Batch:
     return Batch(*map(torch.from_numpy, arrays))
 
 
-def losses(logits: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the cross-entropy with the targets, and how much of it must remain.
+def backward(hidden: torch.Tensor, head, batch: Batch) -> tuple[float, float]:
+    """Send the gradient of the cross-entropy back, from ``hidden`` (batch, seq, width).
 
-    Both are means over the places, in nats; ``logits`` are (batch, seq, vocab). What
-    must remain is the targets' own entropy; the difference is the divergence (KL).
+    Return the cross-entropy with the targets and how much of it must remain, which is
+    the targets' own entropy; the difference is the divergence (KL). Both are means over
+    the places, in nats. ``head`` makes logits of a few places at a time: those of a
+    whole batch and their softmax would be written to fresh memory at each step, which
+    takes a third of its time.
     """
-    logits = logits.float().flatten(0, 1)  # (batch * seq, vocab)
-    logs = logits.log_softmax(-1).flatten()
-    said = logs[batch.places * logits.shape[1] + batch.tokens]  # (entries,)
-    entropy = -(batch.probs * batch.probs.log()).sum()
-    places = batch.used.sum()
-    return -(batch.probs * said).sum() / places, entropy / places
+    flat = hidden.flatten(0, 1)  # (batch * seq, width)
+    leaf, places, total = flat.detach().requires_grad_(), batch.used.sum(), 0.0
+    starts = torch.arange(0, len(leaf) + AT_ONCE, AT_ONCE, device=leaf.device)
+    edges = torch.searchsorted(batch.places, starts).tolist()
+    for part, start, entries in zip(
+        leaf.split(AT_ONCE), starts, map(slice, edges, edges[1:]), strict=False
+    ):
+        logs = head(part).float().log_softmax(-1)  # (places, vocab)
+        said = logs[batch.places[entries] - start, batch.tokens[entries]]
+        loss = -(batch.probs[entries] * said).sum() / places
+        loss.backward()
+        total += loss.item()
+    flat.backward(leaf.grad)
+    entropy = -(batch.probs * batch.probs.log()).sum() / places
+    return total, entropy.item()

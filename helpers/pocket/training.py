@@ -22,7 +22,7 @@ from helpers.pocket.batches import CHUNK, CONTEXT, SHARES, batches, chunks
 from helpers.pocket.optimizers import learning_rate, optimizers
 from helpers.pocket.precision import choose_precision
 from helpers.pocket.saves import open_log, save
-from helpers.pocket.targets import TARGETS, collate, losses
+from helpers.pocket.targets import TARGETS, backward, collate
 from helpers.tokens import pretokenise as words
 from helpers.worlds import END, FRESH, load_world
 
@@ -82,7 +82,10 @@ def pretrain(
     log |= {"recipe": asdict(recipe), "torch": torch.__version__, "device": device}
     model.to(device).train()
     model.set_attn_implementation("eager")  # on short rows faster than the fused one
-    forward = torch.compile(model, dynamic=True) if compiled else model
+    for block in model.transformer.h:  # gelu_new in one step: a fifth faster
+        block.mlp.act = torch.nn.GELU(approximate="tanh")
+    body = model.transformer
+    forward = torch.compile(body, dynamic=True) if compiled else body
     rates = {"muon": recipe.muon, "adamw": recipe.adamw}
     stepping = optimizers(model, **rates, precision=precision)
 
@@ -106,14 +109,13 @@ def pretrain(
             for group in optimizer.param_groups:
                 group["lr"] = rate * max(scale, 1e-4)
         with torch.autocast(device, torch.bfloat16, precision == torch.bfloat16):
-            logits = forward(batch.input_ids).logits
-        loss, entropy = losses(logits, batch)
-        loss.backward()
+            hidden = forward(batch.input_ids).last_hidden_state
+            loss, entropy = backward(hidden, model.lm_head, batch)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in stepping:
             optimizer.step()
         model.zero_grad()
-        recent.append((loss.item(), (loss - entropy).item()))
+        recent.append((loss, loss - entropy))
         log["steps"] = step
         log["tokens"] += int(batch.used.sum())
         log["seconds"] = round(time.time() - start)
