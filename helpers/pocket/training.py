@@ -86,6 +86,7 @@ def pretrain(
         block.mlp.act = torch.nn.GELU(approximate="tanh")
     body = model.transformer
     forward = torch.compile(body, dynamic=True) if compiled else body
+    casting = torch.autocast(device, torch.bfloat16, precision == torch.bfloat16)
     rates = {"muon": recipe.muon, "adamw": recipe.adamw}
     stepping = optimizers(model, **rates, precision=precision)
 
@@ -108,9 +109,9 @@ def pretrain(
         for optimizer, rate in zip(stepping, rates.values(), strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = rate * max(scale, 1e-4)
-        with torch.autocast(device, torch.bfloat16, precision == torch.bfloat16):
+        with casting:
             hidden = forward(batch.input_ids).last_hidden_state
-            loss, entropy = backward(hidden, model.lm_head, batch)
+        loss, entropy = backward(hidden, casting(model.lm_head), batch)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in stepping:
             optimizer.step()
