@@ -13,25 +13,36 @@ LUCK = torch.Generator().manual_seed(7)
 def _texts(length: int):
     """Yield a head of each kind, its weights (seq, seq), and the length of a copy."""
     spread = masked(torch.zeros(2 * length + 1, 2 * length + 1))
-    for back in (1, length, length - 1, length - 2):
+    copies = torch.arange(1, length + 1), torch.arange(length + 1, len(spread))
+
+    def head(looks, queries=copies[1]):  # {how far back: its share}, the rest spread
         sharp = spread.clone()
-        queries = torch.arange(length + 1, len(sharp))
-        sharp[queries] *= 0.1
-        sharp[queries, queries - back] += 0.9
-        yield sharp, length
+        sharp[queries] *= 1 - sum(looks.values())
+        for back, share in looks.items():
+            sharp[queries, queries - back] += share
+        return sharp
+
+    for back in (1, length, length - 1, length - 2):
+        yield head({back: 0.9}), length
     sink = 0.1 * spread
     sink[:, 0] += 0.9
     yield from ((sink, length), (spread, length), (masked(2 * spread.log()), length))
+    yield head({1: 0.35, length - 1: 0.6}), length  # two kinds, one stronger
+    yield head({1: 2.4 / length}), length  # four times chance
+    yield head({1: 0.9}, copies[0]), length  # not in the second copy
 
 
-def _kind(weights, length, shift=0, least=5, start=None):
-    queries = torch.arange(length + 1 if start is None else start, len(weights))
+def _kind(weights, length, shift=0, least=5, whole=False, pick=max):
+    queries = torch.arange(length + 1, len(weights))
     keys = {"previous": queries - 1, "first": 0 * queries}
     keys |= {"duplicate": queries - length + shift, "induction": queries - length + 1}
     keys["induction"] += shift
     scores = {name: weights[queries, key].mean() for name, key in keys.items()}
-    best = max(scores, key=scores.get)
-    return best if scores[best] > least * (1 / (queries + 1)).mean() else "none"
+    if whole:
+        scores["previous"] = weights.diagonal(-1).mean()
+    threshold = least * (1 / (queries + 1)).mean()
+    kinds = [name for name in scores if scores[name] > threshold]
+    return pick(kinds, key=scores.get) if kinds else "none"
 
 
 day07_kind = exercise(
@@ -45,6 +56,15 @@ day07_kind = exercise(
         ),
         "duplicate is length back, induction one to its right: length - 1 back": (
             lambda w, length: _kind(w, length, shift=-1)
+        ),
+        "several kinds may lie above the threshold: take the largest": partial(
+            _kind, pick=lambda kinds, key: kinds[0]
+        ),
+        "take the mean over the second copy only, from query length + 1": partial(
+            _kind, whole=True
+        ),
+        "five times chance, and chance at query q is 1 / (q + 1)": partial(
+            _kind, least=2
         ),
         "rows look, columns are looked at": lambda w, length: _kind(w.T, length),
     },
@@ -102,6 +122,7 @@ day07_verdicts = exercise(
     "verdicts(): what each of five experiments, A to E, allows one to say.",
     cases=[()],
     right=lambda: dict(TRUE),
+    call=lambda answer: answer(),  # so that no message prints what is expected
     hint=_first_wrong,
     wrong={
         "a large weight is a place to look, no proof: see A": lambda: (

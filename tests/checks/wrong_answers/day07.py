@@ -1,5 +1,7 @@
 """Right answers in other styles to the exercises of day 7, and other mistakes."""
 
+from functools import partial
+
 import torch
 
 from helpers.checks import day07
@@ -24,8 +26,23 @@ def _by_heads(merged, n_head, head):
     return torch.cat(split, dim=-1)
 
 
+def _above(weights, length, least):
+    rows = range(length + 1, 2 * length + 1)
+    back = {"previous": 1, "duplicate": length, "induction": length - 1}
+    scores = {k: sum(float(weights[q, q - n]) for q in rows) for k, n in back.items()}
+    scores["first"] = sum(float(weights[q, 0]) for q in rows)
+    best = max(scores, key=scores.get)
+    return best if scores[best] / length > least else "none"
+
+
 WRONG = {
-    "day07_kind": {"was called sink": lambda weights, length: "sink"},
+    "day07_kind": {
+        "was called sink": lambda weights, length: "sink",
+        "a head of the kind none was called previous": partial(_above, least=0.2),
+        "chance at query q is 1 / (q + 1)": lambda weights, length: _above(
+            weights, length, least=5 / (2 * length + 1)
+        ),
+    },
     "day07_verdicts": {
         "E is not 'redundant'": lambda: _verdicts() | {"E": "redundant"},
         "A is not None": lambda: {"B": "redundant"},
