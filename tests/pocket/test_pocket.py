@@ -174,33 +174,42 @@ def test_true_targets_are_the_worlds_next_words(tokenizer, chunk):
         assert sum(map(math.log, own)) == pytest.approx(known, abs=1e-3)
 
 
-def test_losses_are_the_cross_entropy_of_words_and_of_distributions(tokenizer, chunk):
+def test_the_loss_is_the_cross_entropy_with_distributions(
+    tokenizer, chunk, monkeypatch
+):
+    monkeypatch.setattr(targets, "AT_ONCE", 100)
     torch.manual_seed(0)
+    head = torch.nn.Linear(8, len(tokenizer))
     for rows in (chunk[:3], batches.pack(chunk)[:2]):
         batch = targets.collate(rows, tokenizer.eos_token_id)
-        logits = torch.randn(*batch.input_ids.shape, len(tokenizer))
-        loss, entropy = targets.losses(logits, batch)
-        dense = torch.zeros(logits.shape).flatten(0, 1)  # (batch * seq, vocab)
+        hidden = torch.randn(*batch.input_ids.shape, 8, requires_grad=True)
+        dense = torch.zeros(batch.input_ids.numel(), len(tokenizer))
         dense[batch.places, batch.tokens] = batch.probs
         assert torch.allclose(dense.sum(-1), batch.used, atol=1e-4)
-        log_probs, n = logits.flatten(0, 1).log_softmax(-1), batch.used.sum().item()
-        assert loss.item() == pytest.approx(
-            -(dense * log_probs).sum().item() / n, rel=1e-5
-        )
-        certain = torch.special.entr(dense).sum().item() / n
-        assert entropy.item() == pytest.approx(certain, rel=1e-4)
+        n, logits = batch.used.sum(), head(hidden).flatten(0, 1)
+        loss = -(dense * logits.log_softmax(-1)).sum() / n
+        wanted = torch.autograd.grad(loss, [hidden, head.weight])
+        head.zero_grad()
+        said, entropy = targets.backward(hidden, head, batch)
+        assert said == pytest.approx(loss.item(), rel=1e-5)
+        certain = torch.special.entr(dense).sum() / n
+        assert entropy == pytest.approx(certain.item(), rel=1e-4)
+        for true, own in zip(wanted, (hidden, head.weight), strict=True):
+            assert torch.allclose(true, own.grad, atol=1e-6)
+
+
+def test_the_loss_of_words_is_the_one_gpt2_had(tokenizer):
     reader = targets.WordTargets(tokenizer, batches.SHARES)
     batch = targets.collate([reader.read("a kite"), reader.read("b")], 0)
-    logits = torch.randn(*batch.input_ids.shape, len(tokenizer))
-    labels = batch.input_ids[:, 1:].masked_fill(
-        batch.used.view(2, -1)[:, :-1] == 0, -100
-    )
+    hidden = torch.randn(*batch.input_ids.shape, 8, requires_grad=True)
+    head = torch.nn.Linear(8, len(tokenizer))
+    unused = batch.used.view(2, -1)[:, :-1] == 0
+    labels = batch.input_ids[:, 1:].long().masked_fill(unused, -100)
     named = torch.nn.functional.cross_entropy(
-        logits[:, :-1].transpose(1, 2), labels.long()
+        head(hidden)[:, :-1].transpose(1, 2), labels
     )
-    assert [x.item() for x in targets.losses(logits, batch)] == pytest.approx(
-        [named.item(), 0]
-    )
+    said = targets.backward(hidden, head, batch)
+    assert said == pytest.approx((named.item(), 0), rel=1e-5)
 
 
 @pytest.mark.parametrize("seed", [0, 99])

@@ -36,9 +36,9 @@ def test_a_story_is_80_to_200_tokens(texts, tokenizer):
     assert 80 <= min(lengths) and max(lengths) <= 200
 
 
-def test_the_floor_lies_between_1_7_and_5(tokenizer):
+def test_the_floor_lies_between_1_6_and_5(tokenizer):
     floor, error = load_world("stories").entropy_floor(tokenizer, 1000)
-    assert math.log(1.7) <= floor - 2 * error and floor + 2 * error <= math.log(5)
+    assert math.log(1.6) <= floor - 2 * error and floor + 2 * error <= math.log(5)
 
 
 def test_most_story_words_are_one_token(texts, tokenizer):
