@@ -9,6 +9,8 @@ import json
 import math
 from collections import Counter
 
+import torch
+
 from helpers.decoding import (
     generate_text,
     min_p,
@@ -18,7 +20,7 @@ from helpers.decoding import (
     top_p,
     typical_p,
 )
-from helpers.evaluation import frontier, gap_to_floor, sample_texts
+from helpers.evaluation import beside_truth, frontier, gap_to_floor, sample_texts
 from helpers.gpt2 import GPT2, pack
 from helpers.models import find_folder, load_model
 from helpers.options import Parser, UsageError
@@ -104,6 +106,25 @@ def measure_lists(model, tokenizer, n: int) -> dict:
     return {"prompts": n, "accuracy": rows}
 
 
+def measure_places(model, tokenizer, n: int) -> dict:
+    """Return the divergence (nats) over the places of stories, and the worst places."""
+    world, total, rows = load_world("stories"), 0.0, []
+    for seed in range(FRESH, FRESH + n):
+        story = words(world.sample(seed))
+        logits, truth, _ = beside_truth(model, tokenizer, world, ["".join(story)])
+        said = logits.log_softmax(-1)
+        gaps = (truth.xlogy(truth) - truth * said).sum(-1)  # (places,)
+        total += gaps.sum().item()
+        for gap, at in zip(*map(torch.Tensor.tolist, gaps.topk(5)), strict=True):
+            row = {"nats": round(gap, 3), "after": "".join(story[: at + 1])[-80:]}
+            for name, probs in (("truth", truth[at]), ("model", said[at].exp())):
+                best = zip(*map(torch.Tensor.tolist, probs.topk(3)), strict=True)
+                row[name] = {tokenizer.decode([i]): round(p, 3) for p, i in best}
+            rows.append(row)
+    rows.sort(key=lambda row: -row["nats"])
+    return {"texts": n, "nats_per_story": total / n, "worst": rows[:100]}
+
+
 def measured(model, tokenizer, parts: list[str], texts: int) -> dict:
     """Return the figures of some parts of the card."""
     writer, figures = pack(GPT2.from_hf(model)), {}
@@ -143,7 +164,7 @@ def measure_frontier(model, tokenizer, n: int) -> dict:
 MEASURES = {"floor": measure_floor, "stories": measure_stories}
 MEASURES |= {"code": measure_code, "lists": measure_lists}
 BESIDE = ["floor", "stories"]  # of a model that the card compares with
-APART = {"frontier": measure_frontier}  # no part of the card
+APART = {"frontier": measure_frontier, "places": measure_places}  # not of the card
 
 
 def main(arguments: list[str]) -> int:
