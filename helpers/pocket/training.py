@@ -35,7 +35,7 @@ CHUNKS = FRESH // CHUNK // SEEDS  # of a seed
 class Recipe:
     """Everything that decides the outcome of a run."""
 
-    tokens: int = 30_000_000
+    tokens: int = 16_000_000
     targets: str = "truth"  # or "words", as GPT-2 was trained
     batch: int = 2_000  # tokens, about: small batches make many steps,
     last_batch: int = 8_000  # large ones, to which they grow, steady ones
@@ -46,8 +46,8 @@ class Recipe:
     width: int = 256
     vocab: int = 10_000  # at most: what it takes that each word is one token
     embedding: float = 0.5  # spread of the embeddings at the start
-    muon: float = 1.5e-3
-    adamw: float = 2e-3
+    muon: float = 3e-3
+    adamw: float = 1e-2
     warmup: float = 0.02
     seed: int = 0
 
