@@ -2,7 +2,7 @@
 
 import json
 from functools import cache, partial
-from math import floor, prod
+from math import floor
 
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
@@ -81,40 +81,6 @@ day01_shape = exercise(
         "(in, out), unlike torch's nn.Linear": lambda x, c: _shape(x, c)[::-1],
         "n_inner is given: 4 * n_embd holds for None": lambda x, c: _shape(x, DEEP),
         "(3) is a number, a tuple of one is (3,)": lambda x, c: _shape(x, c)[0],
-    },
-)
-
-
-def _count(config, excess=lambda config: 0):
-    shapes = _built(config.to_json_string()).values()
-    return sum(map(prod, shapes)) + excess(config) * config.n_embd
-
-
-def _plus(excess):
-    return partial(_count, excess=excess)
-
-
-def _count_hint(case, right, answer):
-    off, rest = divmod(answer - right, case[0].n_layer * case[0].n_embd)
-    hint = "there are two norms and four matrices, each with a bias"
-    return None if rest else f"each block is off by {off:+} * n_embd: {hint}"
-
-
-day01_count = exercise(
-    "count_by_hand(config): the number of parameters of a GPT-2, a whole number.",
-    cases=[(_config(),), (_config(n_layer=5, n_head=6),), (_config(n_positions=33),)],
-    hint=_count_hint,
-    right=_count,
-    wrong={
-        "the head is the embedding again: count once": _plus(lambda c: c.vocab_size),
-        "the position embedding is missing": _plus(lambda c: -c.n_positions),
-        "50257 and 1024 are gpt2's own: vocab_size and n_positions vary": _plus(
-            lambda c: 51281 - c.vocab_size - c.n_positions
-        ),
-        "one more norm, ln_f, comes after the last block": _plus(lambda config: -2),
-        "every matrix of a block has a bias": _plus(lambda c: -9 * c.n_layer),
-        "norms have a bias each, c_attn 3 * n_embd": _plus(lambda c: -2 * c.n_layer),
-        "12 * d**2 leaves out biases and norms": _plus(lambda c: -13 * c.n_layer),
     },
 )
 

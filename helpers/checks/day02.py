@@ -1,4 +1,4 @@
-"""Checks for day 2: pairs counted and merged, merges learned, a batch repaired."""
+"""Checks for day 2: a word encoded, merges learned, a batch repaired."""
 
 from collections import Counter
 from functools import partial
@@ -10,73 +10,24 @@ from helpers.checks.common import exercise
 from helpers.tokens import BPE, END
 
 
-def _pairs(words, pairs=pairwise, before=1):
+def _pairs(words):
     counts = {}
     for symbols, n in words.items():
-        for pair in pairs(symbols):
-            counts[pair] = n + before * counts.get(pair, 0)
+        for pair in pairwise(symbols):
+            counts[pair] = n + counts.get(pair, 0)
     return counts
 
 
-def _counting(pairs):
-    return partial(_pairs, pairs=pairs)
-
-
-day02_count_pairs = exercise(
-    "my_count_pairs(words): {pair: count} of {tuple of symbols: its count}.",
-    cases=[({("a", "b"): 3},), ({("a", "b"): 3, ("a", "b", "c"): 2},)]
-    + [({("a", "a", "a"): 1},), ({("th", "e"): 1, ("e",): 4},)]
-    + [({("a", "bc"): 1, ("ab", "c"): 2, ("b", "a"): 2},)],
-    # a pair that is counted 0 times may be there or not
-    same=lambda value, right: +Counter(value) == +Counter(right),
-    right=_pairs,
-    wrong={
-        "add the word's count, not 1": lambda words: _pairs(dict.fromkeys(words, 1)),
-        "a key is a pair, not joined": _counting(lambda s: map("".join, pairwise(s))),
-        "a pair may be in several words: add to its count": partial(_pairs, before=0),
-        "'aaa' has the pair ('a', 'a') twice": _counting(lambda s: set(pairwise(s))),
-        "a pair is two symbols, not letters": _counting(lambda s: pairwise("".join(s))),
-        "the last pair of a word is missing": _counting(lambda s: pairwise(s[:-1])),
-    },
-)
-
-
-def _merge(symbols, pair, most=99, key=tuple):
+def _merge(symbols, pair, most=99):
     if len(symbols) < 2 or not most:
         return list(symbols)
-    if key(symbols[:2]) == key(pair):
-        return ["".join(pair), *_merge(symbols[2:], pair, most - 1, key)]
-    return [symbols[0], *_merge(symbols[1:], pair, most, key)]
+    if tuple(symbols[:2]) == pair:
+        return ["".join(pair), *_merge(symbols[2:], pair, most - 1)]
+    return [symbols[0], *_merge(symbols[1:], pair, most)]
 
 
 def _in_text(symbols, pair):
     return " ".join(symbols).replace(" ".join(pair), "".join(pair)).split(" ")
-
-
-def _merge_hint(case, right, answer):
-    if isinstance(answer, IndexError):
-        return "has the last symbol a right neighbour?"
-    if answer[::-1] == right:
-        return "go from left to right: 'aaa' is 'aa', 'a'"
-    letters = len("".join(answer)) - len("".join(case[0]))
-    problem = "a symbol is lost" if letters < 0 else "no symbol is used twice"
-    return f"{problem}: {case[0]} became {answer}" if letters else None
-
-
-day02_merge = exercise(
-    "my_merge(symbols, pair): a new list in which the pair is joined everywhere.",
-    cases=[(list(text), ("a", "b")) for text in ("abab", "ba", "abc", "a")]
-    + [(list("aaaaa"), ("a", "a")), (["ab", "c", "ab", "cd", "d"], ("b", "c"))]
-    + [(["ab", "c", "a", "bc"], ("a", "bc")), (["a", "xa", "b", "y"], ("a", "b"))],
-    hint=_merge_hint,
-    right=_merge,
-    wrong={
-        "only whole symbols are joined: do not search the joined string": _in_text,
-        "a + bc is not ab + c: compare both symbols": partial(_merge, key="".join),
-        "every occurrence is joined, not the first": partial(_merge, most=1),
-        "the order of a pair matters": lambda s, p: _merge(_merge(s, p), p[::-1]),
-    },
-)
 
 
 def _older(pair, age):
@@ -191,7 +142,8 @@ TOKENIZER = GPT2Tokenizer(vocab=STRANGE.vocab, merges=[*STRANGE.ranks])
 TOKENIZER.pad_token = END
 
 
-def _prepare(texts, tokenizer, plain=True, ends=1, way=1, guess=False):
+def _prepare(texts, tokenizer, plain=True, ends=1, way=1, guess=False, clean=False):
+    texts = [text.replace(END, "" if clean else END) for text in texts]
     rows = [tokenizer.encode(text, split_special_tokens=plain) for text in texts]
     rows = [row + ends * [tokenizer.eos_token_id] for row in rows]
     ids, masks = _pad(rows, tokenizer.pad_token_id, way)
@@ -207,6 +159,9 @@ def _mark_as_text(texts, tokenizer):
 MISTAKES = {
     "a stranger typed the mark and got the special id: split_special_tokens=True": {
         "plain": False
+    },
+    "what a stranger typed is text: keep the letters of the mark, do not delete them": {
+        "clean": True
     },
     "no document ends: add eos_token_id, the number, behind each": {"ends": 0},
     "these texts are read, not continued: the pads go on the right": {"way": -1},

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from helpers.plots.colours import BLUE, GREY, ORANGE, PALE
-from helpers.plots.style import CENTRE, SMALL, TINY, label, new_axes, share_bars, spread
+from helpers.plots.style import CENTRE, SMALL, TINY, label, new_axes, share_bars
 
 
 def parameter_parts(counts: Mapping[str, Mapping[str, int]]):
@@ -54,22 +54,6 @@ def gpt2_drawing(tokens: Sequence[str], ids, likely: Mapping[str, float], config
 
 
 BLOCK = "attention: look back, then MLP: each alone"
-
-
-def likeness_curves(curves: Mapping[str, Mapping[int, float]], *, ax=None):
-    """Draw the mean cosine of rows against how far apart they lie, a line per name."""
-    title = "Rows of near places are more alike, if they stay in order"
-    ax = new_axes(ax, title=title)
-    ends = [list(curve.values())[-1] for curve in curves.values()]
-    heights = spread(ends, gap=0.08)
-    for (name, curve), height in zip(curves.items(), heights, strict=True):
-        (line,) = ax.plot(list(curve), list(curve.values()), "o-", markersize=4)
-        ax.text(1.1 * max(curve), height, name, color=line.get_color(), va="center")
-    gaps = list(next(iter(curves.values())))
-    ax.set_xscale("log", base=2)
-    ax.set(xlabel="places apart", ylabel="mean cosine of their rows", ylim=(-0.15, 1))
-    ax.set(xlim=(0.9, 4 * max(gaps)), xticks=gaps, xticklabels=gaps)
-    return ax
 
 
 def short_number(number: float) -> str:
