@@ -6,7 +6,7 @@
 cannot spoil).
 """
 
-from helpers.pocket.precision import instructions
+from helpers.gpt2.precision import instructions
 from helpers.pocket.training import POCKET
 
 __all__ = ["POCKET", "instructions"]

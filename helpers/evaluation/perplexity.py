@@ -1,0 +1,240 @@
+"""Perplexity: how surprised a model is by texts longer than it can read at once.
+
+A document is read in windows that slide: each is as long as the model reads, and only
+the tokens that no earlier window has scored count, so every token is scored exactly
+once whatever the stride. A small stride gives each token more to go by, and costs more
+windows. ``perplexity`` reads a tensor of ids, ``corpus_perplexity`` any number of
+documents, one at a time, so that they need not fit into memory.
+"""
+
+import math
+import re
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from helpers.gpt2 import GPT2
+from helpers.inputs import check_within, context_length, expect, whole
+from helpers.tokens import check_text, pad
+
+AT_ONCE = 100_000  # characters that are tokenised at a time
+PIECE = 16  # contexts: longer documents are several pieces in the error
+
+
+class PerplexityResult(NamedTuple):
+    """What ``tokens`` scored tokens cost; errors are standard errors."""
+
+    nll: float  # nats per token
+    error: float  # of nll; NaN for one piece of text
+    tokens: int
+    characters: int  # 0 where only ids were given, as for the next two
+    bytes: int  # in UTF-8
+    words: int  # pieces between white space
+    pieces: int  # what the error takes as independent: documents, or parts of long ones
+
+    @property
+    def ppl(self) -> float:
+        """Return exp(nll), by how many equal choices each token is a surprise."""
+        return math.exp(min(self.nll, 700.0))
+
+    @property
+    def bits_per_token(self) -> float:
+        """Return nll in bits."""
+        return self.nll / math.log(2)
+
+    @property
+    def bits_per_byte(self) -> float:
+        """Return bits per byte of text, which compares models of other tokenizers."""
+        bits = self.bits_per_token * self.tokens
+        return bits / self.bytes if self.bytes else math.nan
+
+    @property
+    def ppl_per_word(self) -> float:
+        """Return the perplexity per word of the text: all nats over its words."""
+        nats = self.nll * self.tokens / self.words if self.words else math.nan
+        return math.exp(min(nats, 700.0))
+
+
+class Window(NamedTuple):
+    """Ids that are read, and how many of the last predictions count."""
+
+    ids: list[int]  # one longer than what is read: the last is only predicted
+    scored: int
+    piece: tuple  # of text, which the error takes as independent of all others
+    sizes: list[float]  # its share of the document's characters, bytes and words
+
+
+def perplexity(
+    model, input_ids, *, stride: int | None = None, dtype=None, batch_size: int = 8
+) -> PerplexityResult:
+    """Return a model's perplexity on one text of any length.
+
+    Args:
+        model: the engine, or a GPT2LMHeadModel of transformers.
+        input_ids: (seq,) or (1, seq); N ids give N - 1 scored tokens, since nothing
+            stands before the first. With the end token in front all others count.
+        stride: tokens that a window scores, but for the first, 1 to the context
+            length; by default half of it.
+        dtype: the precision to read in; by default that of the model's weights.
+        batch_size: windows that are read at a time.
+
+    Raises ValueError for fewer than two ids, ids outside the vocabulary, or a stride
+    that skips tokens.
+    """
+    ids = torch.as_tensor(input_ids)
+    if ids.dim() == 2 and len(ids) == 1:
+        ids = ids[0]
+    if ids.dim() != 1 or ids.is_floating_point() or len(ids) < 2:
+        shape = tuple(ids.shape)
+        raise ValueError(f"expected ids (seq,) of two tokens or more, got {shape}")
+    sums = Sums(model, stride, dtype, batch_size)
+    return last(sums.read([(ids.tolist(), "")]))
+
+
+def corpus_perplexity(
+    model,
+    tokenizer,
+    documents: Iterable[str],
+    *,
+    stride: int | None = None,
+    dtype=None,
+    batch_size: int = 8,
+) -> PerplexityResult:
+    """Return a model's perplexity on documents, each read from the end token on.
+
+    Every token of every document is scored, the end of a document is not. Empty
+    documents have nothing to score. Options and errors as for ``perplexity``;
+    ValueError if no document has a token.
+    """
+    options = {"stride": stride, "dtype": dtype, "batch_size": batch_size}
+    return last(running_perplexity(model, tokenizer, documents, **options))
+
+
+def running_perplexity(
+    model, tokenizer, documents: Iterable[str], *, stride=None, dtype=None, batch_size=8
+) -> Iterator[PerplexityResult]:
+    """Yield the result so far, after each batch of windows: ``corpus_perplexity``."""
+    if isinstance(documents, str):
+        raise ValueError("expected documents, got one string: put it in a list")
+    eos = tokenizer.eos_token_id
+    sums = Sums(model, stride, dtype, batch_size)
+    pairs = (([eos, *_tokens(tokenizer, text)], text) for text in documents)
+    yield from sums.read(pairs)
+
+
+def last(results: Iterator[PerplexityResult]) -> PerplexityResult:
+    """Return the last of some results; ValueError if there is none."""
+    newest = deque(results, maxlen=1)
+    if not newest:
+        raise ValueError("no document has a token to score")
+    return newest[0]
+
+
+def windows(ids: list[int], context: int, stride: int) -> Iterator[tuple]:
+    """Yield (ids, scored): all ids but the first are scored, each of them once.
+
+    A window reads up to ``context`` ids and predicts one further. The last one is
+    moved back to be full, like all others.
+    """
+    end = min(context, len(ids) - 1)  # ids before it are read, the one at it predicted
+    scored = end
+    while scored > 0:
+        yield ids[max(0, end - context) : end + 1], scored
+        scored = min(stride, len(ids) - 1 - end)
+        end += scored
+
+
+class Sums:
+    """Sums over pieces of text: all that a result and its error need."""
+
+    def __init__(self, model, stride, dtype, batch_size):
+        self.context = context_length(model)
+        self.stride = self.context // 2 if stride is None else stride
+        name = f"a whole number from 1 to {self.context}, what the model reads"
+        expect("stride", self.stride, whole(self.context), name)
+        expect("batch_size", batch_size, whole(), "a whole number from 1")
+        if not isinstance(model, GPT2):
+            own = model.transformer.wte.weight.dtype
+            model = GPT2.from_hf(model, own if dtype is None else dtype)
+        elif dtype is not None and model.wte.weight.dtype != dtype:
+            raise ValueError(f"the engine's weights are no {dtype}: give the model")
+        self.engine, self.batch_size = model, batch_size
+        self.open = defaultdict(lambda: [0.0, 0])  # nats and tokens of unfinished ones
+        self.pieces, self.moments = 0, [0.0] * 5  # sums of nats, tokens, their products
+        self.sizes = [0.0, 0.0, 0.0]
+
+    def read(self, documents: Iterable[tuple]) -> Iterator[PerplexityResult]:
+        """Score (ids, text) pairs; yield the result so far, batch by batch."""
+        waiting = self._windows(documents)
+        # Windows of like length are read together; a few batches wait at most.
+        while some := list(islice(waiting, 16 * self.batch_size)):
+            unfinished = some[-1].piece
+            some.sort(key=lambda window: len(window.ids))
+            for start in range(0, len(some), self.batch_size):
+                self._score(some[start : start + self.batch_size])
+                yield self.result()
+            for piece in [piece for piece in self.open if piece != unfinished]:
+                _add(self.moments, *self.open.pop(piece))
+                self.pieces += 1
+
+    def result(self) -> PerplexityResult:
+        """Return what was scored so far."""
+        sums, n = [*self.moments], self.pieces + len(self.open)
+        for piece in self.open.values():
+            _add(sums, *piece)
+        nats, tokens, nats2, both, tokens2 = sums
+        nll, error = nats / tokens, math.nan
+        if n > 1:  # that of the delta method, as in worlds.ratio
+            residuals = max(0.0, nats2 - 2 * nll * both + nll**2 * tokens2)
+            error = math.sqrt(residuals / (n - 1) * n) / tokens
+        return PerplexityResult(nll, error, tokens, *map(round, self.sizes), n)
+
+    def _windows(self, documents) -> Iterator[Window]:
+        for number, (ids, text) in enumerate(documents):
+            vocabulary = "the vocabulary", self.engine.config.vocab_size
+            check_within("token id", torch.tensor(ids), *vocabulary)
+            sizes = len(text), len(text.encode()), len(text.split())
+            for i, (row, scored) in enumerate(windows(ids, self.context, self.stride)):
+                share = [size * scored / (len(ids) - 1) for size in sizes]
+                part = i * self.stride // (PIECE * self.context)
+                yield Window(row, scored, (number, part), share)
+
+    @torch.inference_mode()
+    def _score(self, batch: list[Window]) -> None:
+        ids = pad([window.ids for window in batch], 0).to(self.engine.device)
+        # No pad is masked: on the right, no token of the text can look at it.
+        hidden = self.engine.hidden_states(ids[:, :-1])  # (batch, seq - 1, d_model)
+        for window, row, states in zip(batch, ids, hidden, strict=True):
+            end = len(window.ids) - 1
+            here = slice(end - window.scored, end)  # only these need logits
+            logits = self.engine.head(states[here])  # (scored, vocab)
+            piece = self.open[window.piece]
+            piece[0] += cross_entropy(logits, row[1:][here], reduction="sum").item()
+            piece[1] += window.scored
+            self.sizes = [a + b for a, b in zip(self.sizes, window.sizes, strict=True)]
+
+
+def _add(sums: list[float], nats: float, tokens: int) -> None:
+    """Add a piece to sums of nats, tokens, and their products."""
+    parts = nats, tokens, nats * nats, nats * tokens, tokens * tokens
+    sums[:] = [a + b for a, b in zip(sums, parts, strict=True)]
+
+
+def _tokens(tokenizer, text: str) -> list[int]:
+    """Tokenise a text in parts, so that a very long line needs little memory.
+
+    A part ends before a space between two characters that are none: no token of a
+    byte-level tokenizer reaches across it.
+    """
+    ids, start = [], 0
+    check_text(text)
+    while start < len(text):
+        found = re.compile(r"(?<=\S) (?=\S)").search(text, start + AT_ONCE)
+        end = found.start() if found else len(text)
+        ids += tokenizer(text[start:end], verbose=False)["input_ids"]
+        start = end
+    return ids
