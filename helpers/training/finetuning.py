@@ -96,11 +96,15 @@ def finetune(
     try:
         rows = Rows(output / WORK / "rows", tokenizer, documents, size, recipe.form)
     except ValueError as error:
-        shutil.rmtree(output / WORK)
+        shutil.rmtree(output / WORK, ignore_errors=True)
+        (output / RECIPE).unlink()  # nothing was begun
         raise TrainingError(f"{name}: {error}") from None
+    save = last_save(output / WORK)
+    args = arguments(recipe, output, len(rows), network.device, progress)
+    args.eval_on_start = save is None  # else it has been done
     trainer = Finetuner(
         model=network,
-        args=arguments(recipe, output, len(rows), network.device, progress),
+        args=args,
         train_dataset=rows,
         eval_dataset=rows,  # never read: `evaluate` reads the documents
         data_collator=partial(collate, end=tokenizer.eos_token_id),
@@ -109,7 +113,7 @@ def finetune(
     )
     trainer.held_out, trainer.prompt = held_out, prompt
     try:
-        trainer.train(resume_from_checkpoint=last_save(output / WORK))
+        trainer.train(resume_from_checkpoint=save)
     except OSError as error:
         line = f"{output} cannot be written ({error}), the earlier saves are kept"
         raise TrainingError(f"{line}: make room, then run the same") from None
@@ -212,7 +216,6 @@ def arguments(recipe, output, rows, device, progress) -> TrainingArguments:
         use_cpu=device.type == "cpu",
         eval_strategy="steps",
         eval_steps=every,
-        eval_on_start=True,
         save_strategy="steps",
         save_steps=every,
         save_total_limit=2,

@@ -154,6 +154,7 @@ def test_what_cannot_be_done_is_told_and_leaves_nothing(base, tmp_path, options,
     with pytest.raises((TrainingError, ValueError)) as error:
         finetune(**how | QUICK | options)
     assert line in str(error.value) and "\n" not in str(error.value)
+    assert not list(tmp_path.glob("run/*"))
 
 
 def test_another_runs_folder_is_refused(whole, base, poems):
