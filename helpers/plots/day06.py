@@ -1,4 +1,4 @@
-"""Figures of day 6: rules at work, first slips, the truth, the frontier."""
+"""Figures of day 6: rules at work, first slips, what a cut costs, the frontier."""
 
 from collections.abc import Mapping
 
@@ -55,35 +55,32 @@ def right_lines(lines, *, risk, given=0, title="", ax=None):
     law = [(1 - risk) ** max(n - given, 0) for n in range(longest)]
     ax.plot(law, "--", color=GREY, linewidth=1)
     note = f"dashed: {risk:.3f} risk per word"
-    ax.text(0.98, 0.95, note, transform=ax.transAxes, color=GREY, ha="right")
+    ax.text(0.02, 0.05, note, transform=ax.transAxes, color=GREY)
     ax.set(xlim=(0, 1.17 * longest), ylim=(-0.03, 1.05))
     ax.set(xlabel="words of the story", ylabel="stories without a slip so far")
     return ax
 
 
-def truth_bars(rows: Mapping[str, Mapping[str, float]], *, title: str = "", ax=None):
-    """Draw how each rule's distribution differs from the true one.
+def cut_curves(panels: Mapping[str, Mapping[float, tuple]], *, title: str = ""):
+    """Draw what a cut gains and costs, a panel for each model; return the axes.
 
-    ``rows``: name of the rule to "let in" (probability of what is impossible), "cut
-    off" (true probability of what the rule forbids), "distance" (total variation).
+    ``panels``: model to strength of the cut to (share of stories without a slip, share
+    of the true stories that can still be told).
     """
-    ax = new_axes(ax, title=title, size=(6.5, 0.8 + 0.3 * len(rows)))
-    let_in = [row["let in"] for row in rows.values()]
-    cut_off = [-row["cut off"] for row in rows.values()]
-    distance = [row["distance"] for row in rows.values()]
-    ax.barh(list(rows), let_in, color=ORANGE, height=0.6)
-    ax.barh(list(rows), cut_off, color=BLUE, height=0.6)
-    ax.plot(distance, list(rows), "D", color="black", ms=5)
-    ax.axvline(0, color=GREY, linewidth=1)
-    right = max(*distance, *let_in)
-    ax.text(right / 60, -1, "nonsense let in", color=ORANGE, va="center")
-    ax.text(-right / 60, -1, "truth cut off", color=BLUE, ha="right", va="center")
-    ax.text(right, -1, "◆ distance", ha="right", va="center")
-    ax.set_xlim(min(-0.6 * right, 1.1 * min(cut_off)), 1.05 * right)
-    ax.set(ylim=(len(rows) - 0.5, -1.6), xlabel="probability, mean over the places")
-    ax.xaxis.set_major_formatter(lambda share, place: f"{abs(share):.2f}")
-    ax.grid(axis="y", visible=False)
-    return ax
+    size = (2.6 * len(panels), 3.2)
+    axes = grid(1, len(panels), names=panels, size=size, title=title, sharey=True)
+    for ax, curves in zip(axes.flat, panels.values(), strict=True):
+        right, tellable = zip(*curves.values(), strict=True)
+        ax.plot([*curves], right, marker="o", ms=4, color=ORANGE)
+        ax.plot([*curves], tellable, marker="s", ms=4, color=BLUE)
+        ax.set(xscale="log", ylim=(-0.03, 1.05), xlabel="min-p (log scale)")
+        ax.set_xticks([0.001, 0.01, 0.1], ["0.001", "0.01", "0.1"])
+    first = axes.flat[0]
+    first.set_ylabel("share of stories")
+    style = {"transform": first.transAxes, **SMALL}
+    first.text(0.05, 0.3, "without a slip", color=ORANGE, **style)
+    first.text(0.05, 0.2, "still tellable", color=BLUE, **style)
+    return axes.flat
 
 
 def frontier(families, *, truth, title="", ax=None):

@@ -37,10 +37,10 @@ FRONTIER = {  # family: strategy: its rules, or what it is called where it searc
     "temperature": {f"T = {t}": [temperature(t)] for t in (0.1, 0.7, 1.0, 1.5)},
     "top-k": {f"k = {k}": [top_k(k)] for k in (10, 40, 100)},
     "top-p": {f"p = {p}": [top_p(p)] for p in (0.8, 0.9, 0.95)},
-    "min-p, typical": {"min-p 0.1": [min_p(0.1)], "typical 0.9": [typical_p(0.9)]},
+    "min-p, typical": {f"min-p {p}": [min_p(p)] for p in (0.01, 0.1)}
+    | {"typical 0.9": [typical_p(0.9)]},
     "two knobs": {
         "T = 0.7, p = 0.9": [temperature(0.7), top_p(0.9)],
-        "T = 0.8, p = 0.9": [temperature(0.8), top_p(0.9)],
         "T = 1.5, p = 0.9": [temperature(1.5), top_p(0.9)],
         "T = 1.5, min-p 0.1": [temperature(1.5), min_p(0.1)],
     },
