@@ -28,6 +28,7 @@ class Scores(NamedTuple):
 
     loss: torch.Tensor  # nats per scored token
     right: torch.Tensor  # share of the places where its favourite is right, or NaN
+    lead: torch.Tensor  # there: logits of the right token above the best other, or NaN
 
 
 def story_texts(tokenizer, world: World, seeds: Sequence[int]) -> Texts:
@@ -55,11 +56,15 @@ def read(model, texts: Texts) -> Scores:
     hidden = hidden[row, at - 1]  # of the token before, which has read so far
     log_probs = model.head(hidden).log_softmax(dim=-1).cpu()  # (tokens, vocab)
     targets = texts.ids[row, at]
-    loss, right = torch.zeros(2, *texts.ids.shape)  # both (texts, seq)
-    loss[row, at] = -log_probs.gather(-1, targets[:, None]).squeeze(-1)
-    right[row, at] = (log_probs.argmax(dim=-1) == targets).float()
-    loss, right = loss.where(texts.scored, nan), right.where(texts.places, nan)
-    return Scores(loss.nanmean(dim=1), right.nanmean(dim=1))
+    own = log_probs.gather(-1, targets[:, None]).squeeze(-1)
+    best = log_probs.topk(2)
+    first = best.indices[:, 0] == targets
+    leads = own - best.values[:, 1].where(first, best.values[:, 0])
+    values = torch.stack([-own, first.float(), leads])  # (3, tokens)
+    found = torch.full((3, *texts.ids.shape), nan)
+    found[:, row, at] = values
+    counted = torch.stack([texts.scored, texts.places, texts.places])
+    return Scores(*found.where(counted, nan).nanmean(dim=-1))
 
 
 def cost(before: torch.Tensor, after: torch.Tensor) -> Mean:

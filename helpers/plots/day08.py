@@ -81,7 +81,7 @@ def loss_curves(curves, marks, *, title, ax=None):
     heights = spread([height for height, _, _ in names], gap=gap)
     for (_, name, style), height in zip(names, heights, strict=True):
         ax.text(1.02 * longest, height, name, va="center", **style)
-    ax.set(xlabel="training step", ylabel="loss (nats per byte)", ylim=(0, None))
+    ax.set(xlabel="training step", ylabel="loss (nats per byte)", ylim=(-0.3, None))
     ax.set_xlim(0, 1.6 * longest)
     ax.set_xticks([step for step in ax.get_xticks() if step <= longest])
     return ax

@@ -42,8 +42,12 @@ def test_right_is_the_share_of_places_where_the_favourite_is_right(library):
     places[0, 2:] = places[1, 1] = True
     expected = [(ids[0, 2] == favourites[0, 1]).float().item() / 2 + 0.5]
     expected.append((ids[1, 1] == favourites[1, 0]).float().item())
-    right = read(GPT2.from_hf(library), Texts(ids, places, places)).right
+    _, right, lead = read(GPT2.from_hf(library), Texts(ids, places, places))
     assert right[:2].tolist() == expected and right[2].isnan()
+    logits = library(ids).logits[1, 0]
+    others = logits.clone().index_fill(0, ids[1, 1], -math.inf)
+    gap = (logits[ids[1, 1]] - others.max()).item()
+    assert lead[1].item() == pytest.approx(gap, abs=1e-4) and lead[2].isnan()
 
 
 def test_the_last_value_of_a_list_is_its_only_place(pocket):
