@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from helpers.attention.costs import Texts, cost, read, recall_texts, story_texts
-from helpers.attention.effects import Lines, extremes, line_effects
+from helpers.attention.effects import line_effects
 from helpers.attention.hooks import change_heads
 from helpers.attention.weights import attention_weights, projections
 from helpers.gpt2 import GPT2
@@ -93,12 +93,3 @@ def test_a_length_is_that_of_what_reaches_the_stream(library):
 def test_lines_need_one_text_of_two_tokens(library, shape):
     with pytest.raises(ValueError, match="at least 2 tokens"):
         line_effects(library, torch.zeros(shape, dtype=torch.long))
-
-
-def test_a_large_weight_may_be_idle_and_a_small_one_busy():
-    weights = torch.tensor([[[0.9, 0.6, 0.1], [0.4, 0.05, 0.15]]])
-    effects = torch.tensor([[[0.3, 0.2, 0.1], [0.0, 0.4, 0.05]]])
-    lines = Lines(weights, weights, effects)
-    assert extremes(lines) == ((0, 0, 1), (0, 1, 1))
-    with pytest.raises(ValueError, match="above 0.95"):
-        extremes(lines, large=0.95)
