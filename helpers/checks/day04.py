@@ -1,4 +1,4 @@
-"""Checks for day 4: the loop, left padding, a cache, what a loop has read.
+"""Checks for day 4: the loop, a cache, what a loop has read.
 
 The model is made up; of a loop, what it returns is compared and what the model reads.
 """
@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import torch
 
 from helpers.checks.common import exercise, expect
-from helpers.checks.values import kind, same
+from helpers.checks.values import kind
 
 EOS = 11
 ERRORS = {
@@ -102,54 +102,6 @@ day04_write = exercise(
         "only": lambda f, ids, n, eos: _write(f, ids, 1 if eos in ids else n, eos),
         "max_new_tokens counts new tokens: those of the prompt do not "
         "count": lambda f, ids, n, eos: _write(f, ids, n - ids.shape[1], eos),
-    },
-)
-
-
-def _left_pad(rows, pad, places=lambda mask: (mask.cumsum(1) - 1).clamp(min=0)):
-    both = [(max(map(len, rows)) - len(row), row) for row in rows]
-    mask = torch.tensor([[0] * gap + [1] * len(row) for gap, row in both])
-    return torch.tensor([[pad] * gap + row for gap, row in both]), mask, places(mask)
-
-
-def _same_padding(*pair):
-    def compared(padded):  # a pad's position is free, if there is such a row
-        ids, mask, places = map(torch.as_tensor, padded)
-        free = (mask == 0) & (places >= 0) & (places < ids.shape[1])
-        return ids, mask, places.masked_fill(free, 0).clamp(-1, ids.shape[1])
-
-    return same(*map(compared, pair))
-
-
-def _pad_hint(case, right, found):
-    ids, mask, places = found
-    slips = {
-        "the pads are on the right: let texts end in the last column": right[1].flip(1),
-        "the mask is upside down: 1 for tokens, 0 for pads": 1 - right[1],
-        "nothing is masked: 0 for pads": torch.ones_like(mask),
-        "a token may have the pad's id: do not compare ids": (ids != case[1]).long(),
-    }
-    if not same(mask, right[1]):
-        return next((said for said, slip in slips.items() if same(mask, slip)), None)
-    beyond = f"a pad has position {places.max()}, beyond the {ids.shape[1]} columns"
-    return beyond if places.max() >= ids.shape[1] else None
-
-
-TEXTS = [[EOS, 4, 1], [EOS, 7], [EOS, 2, 3, 5, 6]]
-day04_left_pad = exercise(
-    "left_pad(rows, pad_token_id): input_ids, attention_mask and position_ids.",
-    cases=[(TEXTS, EOS), ([[3, 4], [5, 6]], 0), ([[8, 0, 9]], 0), ([[2, 9], [7]], 9)],
-    same=_same_padding,
-    hint=_pad_hint,
-    right=_left_pad,
-    wrong={
-        "the pads are pad_token_id, not always 0": lambda rows, pad: _left_pad(rows, 0),
-        "these are columns: the first token of each text has position 0, not its "
-        "column": partial(_left_pad, places=lambda m: torch.ones_like(m).cumsum(1) - 1),
-        "positions begin at 0, not 1": partial(_left_pad, places=lambda m: m.cumsum(1)),
-        "a pad has position -1, and the table has no such row": partial(
-            _left_pad, places=lambda mask: mask.cumsum(1) - 1
-        ),
     },
 )
 
