@@ -1,8 +1,7 @@
 """Costs: what a model loses on texts when heads are silenced.
 
-The model is the engine, see ``helpers.gpt2``. The same texts are read before and
-after, so a cost is a mean of differences text by text, and its error that of paired
-differences.
+The model is the engine, see ``helpers.gpt2``. Read the same texts before and after: a
+cost is a mean of differences text by text, and its error that of paired differences.
 """
 
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ import torch
 from torch import nan
 
 from helpers.tokens import document_ids, pad, word_starts
-from helpers.worlds import RECALL, Mean, World, list_prompt, mean, memories
+from helpers.worlds import RECALL, World, list_prompt, memories
 
 
 class Texts(NamedTuple):
@@ -65,12 +64,6 @@ def read(model, texts: Texts) -> Scores:
     found[:, row, at] = values
     counted = torch.stack([texts.scored, texts.places, texts.places])
     return Scores(*found.where(counted, nan).nanmean(dim=-1))
-
-
-def cost(before: torch.Tensor, after: torch.Tensor) -> Mean:
-    """Return by how much (texts,) after is above (texts,) before, NaN left out."""
-    differences = (after - before)[~(after - before).isnan()]
-    return mean(differences.tolist())
 
 
 def _texts(tokenizer, texts: list[str], scored, places) -> Texts:
