@@ -108,7 +108,7 @@ def frontier(families, *, truth, title="", ax=None):
     ax.set(ylabel="told before the first slip, share", xscale="log")
     ax.set_xticks([0.05, 0.1, 0.2, 0.5], ["0.05", "0.1", "0.2", "0.5"])
     ax.xaxis.set_minor_formatter("")
-    ax.margins(0.1)
+    ax.margins(0.1, 0.2)  # room for names above the best
     _label(ax, spots)
     return ax
 
@@ -120,7 +120,8 @@ def _label(ax, spots) -> None:
     points, boxes = [ax.transData.transform(place) for place, _, _ in spots], []
 
     def covered(box) -> int:
-        outside = box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0
+        outside = not (frame.x0 < box.x0 < box.x1 < frame.x1)
+        outside |= not (frame.y0 < box.y0 < box.y1 < frame.y1)
         hits = sum(box.overlaps(other) for other in boxes)
         return 4 * outside + 2 * hits + sum(box.contains(*p) for p in points)
 
