@@ -23,10 +23,8 @@ def _texts(length: int):
             sharp[queries, queries - back] += share
         return sharp
 
-    for back in (1, length, length - 1, length - 2):
-        yield head({back: 0.9}), length
-    sink = 0.1 * spread
-    sink[:, 0] += 0.9
+    yield from ((head({n: 0.9}), length) for n in (1, length, length - 1, length - 2))
+    sink = 0.1 * spread + 0.9 * torch.eye(len(spread))[0]
     yield from ((sink, length), (spread, length), (masked(2 * spread.log()), length))
     yield head({1: 0.35, length - 1: 0.6}), length  # two kinds, one stronger
     yield head({1: 2.4 / length}), length  # four times chance
@@ -36,13 +34,12 @@ def _texts(length: int):
 def _kind(weights, length, shift=0, least=5, whole=False, pick=max):
     queries = torch.arange(length + 1, len(weights))
     keys = {"previous": queries - 1, "first": 0 * queries}
-    keys |= {"duplicate": queries - length + shift, "induction": queries - length + 1}
-    keys["induction"] += shift
+    back = queries - length + shift
+    keys |= {"duplicate": back, "induction": back + 1}
     scores = {name: weights[queries, key].mean() for name, key in keys.items()}
     if whole:
         scores["previous"] = weights.diagonal(-1).mean()
-    threshold = least * (1 / (queries + 1)).mean()
-    kinds = [name for name in scores if scores[name] > threshold]
+    kinds = [k for k in scores if scores[k] > least * (1 / (queries + 1)).mean()]
     return pick(kinds, key=scores.get) if kinds else "none"
 
 
@@ -52,21 +49,11 @@ day07_kind = exercise(
     right=_kind,
     hint=lambda case, name, said: f"a head of the kind {name} was called {said}",
     wrong={
-        "a head that looks everywhere alike has some kind, too: compare with chance": (
-            lambda w, length: _kind(w, length, least=0)
-        ),
-        "duplicate is length back, induction one to its right: length - 1 back": (
-            lambda w, length: _kind(w, length, shift=-1)
-        ),
-        "several kinds may lie above the threshold: take the largest": partial(
-            _kind, pick=lambda kinds, key: kinds[0]
-        ),
-        "take the mean over the second copy only, from query length + 1": partial(
-            _kind, whole=True
-        ),
-        "five times chance, and chance at query q is 1 / (q + 1)": partial(
-            _kind, least=2
-        ),
+        "to look everywhere alike is no kind: use chance": partial(_kind, least=0),
+        "duplicate is length back, induction length - 1": partial(_kind, shift=-1),
+        "several may pass: take the largest": partial(_kind, pick=lambda k, key: k[0]),
+        "the second copy only, from query length + 1": partial(_kind, whole=True),
+        "five times chance; at query q that is 1 / (q + 1)": partial(_kind, least=2),
         "rows look, columns are looked at": lambda w, length: _kind(w.T, length),
     },
 )
@@ -143,14 +130,8 @@ day07_verdicts = exercise(
     call=lambda answer: answer(),  # so that no message prints what is expected
     hint=_first_wrong,
     wrong={
-        "a large weight is a place to look, no proof: see A": lambda: (
-            TRUE | {"A": "redundant"}
-        ),
-        "what costs something may cost what any heads cost: see D and its control": (
-            lambda: TRUE | {"D": "needed, does not carry"}
-        ),
-        "P cannot fall before the lead is used up: see what C loses in logits": (
-            lambda: TRUE | {"C": "redundant"}
-        ),
+        "a large weight proves nothing: see A": partial(dict, TRUE, A="redundant"),
+        "as dear as any heads: see D": partial(dict, TRUE, D="needed, does not carry"),
+        "P is at its ceiling: see C in logits": partial(dict, TRUE, C="redundant"),
     },
 )

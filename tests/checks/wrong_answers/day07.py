@@ -42,7 +42,7 @@ WRONG = {
     "day07_kind": {
         "was called sink": lambda weights, length: "sink",
         "a head of the kind none was called previous": partial(_above, least=0.2),
-        "chance at query q is 1 / (q + 1)": lambda weights, length: _above(
+        "at query q that is 1 / (q + 1)": lambda weights, length: _above(
             weights, length, least=5 / (2 * length + 1)
         ),
     },
