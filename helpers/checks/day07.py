@@ -92,7 +92,7 @@ day07_mean_ablated = exercise(
 WHY = {
     "A": "silenced it costs no more than its control, patched it brings nothing",
     "B": "patched it brings the word, silenced the word is lost; its control does not",
-    "C": "half the word comes by it alone, yet without it nothing is lost",
+    "C": "half the word comes by it alone; without it nothing is lost, logits neither",
     "D": "its control costs as much: 0.05 apart, and the errors are 0.09 each",
     "E": "without it the forecast breaks, but it does not bring the word",
 }

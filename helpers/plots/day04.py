@@ -40,7 +40,7 @@ def cost_curves(lengths, costs, *, title="", ax=None):
     ax.set_yscale("log")
     for (name, values), colour in zip(costs.items(), (ORANGE, BLUE), strict=False):
         ax.plot(lengths, values, color=colour, marker="o", markersize=4)
-        text = f"{name}: {values[0]:.3g} to {values[-1]:.3g} ms"
+        text = f"{name}: {values[0]:,.4g} to {values[-1]:,.4g} ms"
         ax.text(lengths[-1], 1.25 * max(values), text, color=colour, ha="right")
     ax.set(xlabel="tokens in the text so far", ylabel="ms for one more token")
     every = [value for values in costs.values() for value in values]
