@@ -40,13 +40,12 @@ def cost_curves(lengths, costs, *, title="", ax=None):
     ax.set_yscale("log")
     for (name, values), colour in zip(costs.items(), (ORANGE, BLUE), strict=False):
         ax.plot(lengths, values, color=colour, marker="o", markersize=4)
-        ends = [f"{float(f'{value:.3g}'):,g}" for value in (values[0], values[-1])]
-        text = f"{name}: {ends[0]} to {ends[1]} ms"
+        text = f"{name}: {values[0]:,.4g} to {values[-1]:,.4g} ms"
         ax.text(lengths[-1], 1.25 * max(values), text, color=colour, ha="right")
     ax.set(xlabel="tokens in the text so far", ylabel="ms for one more token")
     every = [value for values in costs.values() for value in values]
     ax.set_ylim(min(every) / 3, max(every) * 3)
-    ax.yaxis.set_major_formatter("{x:,g}")
+    ax.yaxis.set_major_formatter("{x:g}")
     return ax
 
 

@@ -7,12 +7,12 @@ import torch
 from helpers.checks import day07
 
 
-def _kind(weights, length):
+def _kind(weights, length, least=None):
     rows = range(length + 1, 2 * length + 1)
     back = {"previous": 1, "duplicate": length, "induction": length - 1}
     scores = {k: sum(float(weights[q, q - n]) for q in rows) for k, n in back.items()}
     scores["first"] = sum(float(weights[q, 0]) for q in rows)
-    scores["none"] = 5 * sum(1 / (q + 1) for q in rows)
+    scores["none"] = least * length if least else 5 * sum(1 / (q + 1) for q in rows)
     return max(scores, key=scores.get)
 
 
@@ -29,20 +29,11 @@ def _centred(merged, w_o, direction, n_head):
     return _by_heads(merged, w_o, direction - direction.mean() + 1, n_head)
 
 
-def _above(weights, length, least):
-    rows = range(length + 1, 2 * length + 1)
-    back = {"previous": 1, "duplicate": length, "induction": length - 1}
-    scores = {k: sum(float(weights[q, q - n]) for q in rows) for k, n in back.items()}
-    scores["first"] = sum(float(weights[q, 0]) for q in rows)
-    best = max(scores, key=scores.get)
-    return best if scores[best] / length > least else "none"
-
-
 WRONG = {
     "day07_kind": {
         "was called sink": lambda weights, length: "sink",
-        "a head of the kind none was called previous": partial(_above, least=0.2),
-        "at query q that is 1 / (q + 1)": lambda weights, length: _above(
+        "a head of the kind none was called previous": partial(_kind, least=0.2),
+        "at query q that is 1 / (q + 1)": lambda weights, length: _kind(
             weights, length, least=5 / (2 * length + 1)
         ),
     },
