@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import torch
 
-from helpers.plots.colours import BLUE, GREY, ORANGE, ink
+from helpers.plots.colours import BLACK, BLUE, GREY, ORANGE, ink
 from helpers.plots.style import CENTRE, SMALL, grid, heatmap, label, new_axes
 
 REST = "(others)"  # all other words together; always the last bar
@@ -62,20 +62,22 @@ def weight_maps(maps: Mapping[str, torch.Tensor], *, title: str = ""):
     return axes
 
 
-def gap_stems(words, gaps, entropies, *, title="", most=3):
-    """Draw at each word the divergence upwards and, below it, the entropy downwards.
+def odds_against_odds(truth, model, special, *, title="", ax=None):
+    """Draw the model's odds of the words that came against the true ones, (places,).
 
-    The ``most`` largest divergences are named by their word. All in nats, each on a
-    scale of its own, so that none is too small to be seen.
+    Where ``special`` is True the dots are orange. Dots are moved sideways by up to a
+    sixth, so that those of equal true odds can be told apart.
     """
-    upper, lower = grid(2, 1, size=(7.5, 4), title=title, sharex=True)[:, 0]
-    places = range(len(words))
-    upper.vlines(places, 0, gaps, color=ORANGE, linewidth=2)
-    lower.vlines(places, 0, entropies, color=GREY)
-    for place in sorted(places, key=gaps.__getitem__)[-most:]:
-        style = {"color": ORANGE, "ha": "center", "va": "bottom"}
-        upper.text(place, gaps[place], f" {label(words[place])}", **style)
-    upper.set(ylabel="divergence, nats", ylim=(0, 1.25 * max(gaps)))
-    lower.set(ylabel="entropy, nats", ylim=(1.1 * max(entropies), 0))
-    lower.set(xlabel="word of the story", xlim=(-4, len(words) + 3))
-    return upper, lower
+    ax = new_axes(ax, title=title, size=(6, 4.5))
+    moved = truth * (0.3 * (torch.arange(len(truth)) * 0.618 % 1 - 0.5)).exp()
+    style = {"s": 7, "linewidths": 0}
+    ax.scatter(moved[~special], model[~special], color=GREY, alpha=0.3, **style)
+    ax.scatter(moved[special], model[special], color=ORANGE, **style)
+    least = truth.min().item()
+    ax.plot([least, 1], [least, 1], color=BLACK, linewidth=1)
+    ax.text(least, 2 * least, "as the truth", color=BLACK, **SMALL)
+    text = {"color": ORANGE, "ha": "right", "transform": ax.transAxes, **SMALL}
+    ax.text(0.98, 0.03, "settled by memory", **text)
+    ax.set(xscale="log", yscale="log")
+    ax.set(xlabel="true odds of the word that came", ylabel="the model's odds")
+    return ax

@@ -112,13 +112,14 @@ def test_bars_pair_the_likeliest_words_of_either_and_others_come_last():
     assert widths(ax) == [0.7, 0.0, 0.3, 0.2, 0.1, 0.0]
 
 
-def test_divergences_go_up_and_entropies_down_and_the_largest_are_named():
-    gaps, entropies = [0.1, 2.0, 0.0], [1.0, 0.5, 0.0]
-    up, down = axes = day03.gap_stems([" a", " b", "."], gaps, entropies, most=1)
-    drawn = [ax.collections[0].get_segments() for ax in axes]
-    assert [[line[1, 1] for line in lines] for lines in drawn] == [gaps, entropies]
-    assert down.yaxis_inverted() and not up.yaxis_inverted()
-    assert written(up) == [" ·b"]
+def test_odds_stand_against_odds_and_the_special_ones_apart():
+    truth, model = torch.tensor([0.5, 1.0, 1.0]), torch.tensor([0.5, 0.25, 1.0])
+    special = torch.tensor([False, True, False])
+    ax = day03.odds_against_odds(truth, model, special)
+    dots = [kind.get_offsets().tolist() for kind in ax.collections]
+    assert [[y for _, y in kind] for kind in dots] == [[0.5, 1.0], [0.25]]
+    assert dots[1][0][0] == pytest.approx(1.0, rel=0.17)
+    assert ax.lines[0].get_xydata().tolist() == [[0.5, 0.5], [1, 1]]
 
 
 def test_work_maps_show_what_was_read_at_each_step():
