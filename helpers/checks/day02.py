@@ -125,6 +125,9 @@ day02_encode = exercise(
         "BPE does not look for the longest token, it merges": _longest_token,
         "BPE does not begin on the left": partial(_choose, key=len, most=1),
         "what was learned last goes last": lambda w, m: _choose(w, m[::-1]),
+        "look again after each merge: it makes new pairs": lambda w, m: _encode(
+            [*w], [pair for pair in m if pair in [*pairwise(w)]]
+        ),
         "join a pair everywhere": partial(_encode, join=partial(_merge, most=1)),
         "whole symbols, not parts of a string": partial(_encode, join=_in_text),
     },
@@ -163,7 +166,7 @@ MISTAKES = {
     "what a stranger typed is text: keep the letters of the mark, do not delete them": {
         "clean": True
     },
-    "no document ends: add eos_token_id, the number, behind each": {"ends": 0},
+    "no document ends: add eos_token_id, the number, after each": {"ends": 0},
     "these texts are read, not continued: the pads go on the right": {"way": -1},
     "the pad's id is the end mark's too: make the mask from the lengths, not from the "
     "ids": {"guess": True},
