@@ -99,15 +99,3 @@ def verdict_strip(rows, *, title="", ax=None):
     ax.grid(axis="y", visible=False)
     ax.set_xlabel("log-probability per token, nats (more probable →)")
     return ax
-
-
-def copy_climb(probs, *, title="", ax=None):
-    """Draw probabilities along a loop, a line for each name, a point for each round."""
-    ax = new_axes(ax, title=title)
-    for (name, values), colour in zip(probs.items(), (ORANGE, BLUE), strict=False):
-        rounds = range(1, len(values) + 1)
-        ax.plot(rounds, values, marker="o", color=colour)
-        ax.text(len(values) + 0.2, values[-1], name, color=colour, va="center", **SMALL)
-    ax.set(ylim=(0, 1), xlabel="the pair comes for the … time", ylabel="probability")
-    ax.set_xlim(right=1.35 * len(values))
-    return ax
