@@ -25,8 +25,9 @@ def write_card(figures: dict, log: dict) -> str:
     curve = [["shots", "right answers"]]
     for shots, share in figures["lists"]["accuracy"].items():
         curve.append([shots, percent(share, figures["lists"]["prompts"])])
-    code, ways = figures["code"], [["learned from", "tokens", "ratio, stories", *rates]]
+    code, compared = figures["code"], ""
     if beside := figures.get("beside"):
+        ways = [["learned from", "tokens", "ratio, stories", *rates]]
         for of, told in ((figures, log), (beside, beside["log"])):
             name = f"{told['recipe']['targets']}, seed {told['recipe']['seed']}"
             row = of["floor"]["worlds"]["stories"]
@@ -34,12 +35,13 @@ def write_card(figures: dict, log: dict) -> str:
             n, ways_of = of["stories"]["texts"], of["stories"]["strategies"]
             right = [percent(ways_of[rate]["accepted"], n) for rate in rates]
             ways.append([name, f"{told['tokens']:,}", ratio, *right])
+        compared = f" The same recipe with\nother targets (`--beside`):\n\n{table(ways)}"
     return WORDS.read_text("utf-8").format(
         **figures,
         **{"log": log, "recipe": log["recipe"], "runs": len(log["runs"])},
         **{"minutes": log["seconds"] / 60, "last": log["history"][-1][2]},
         **{"worlds": table(worlds), "shares": table(shares), "curve": table(curve)},
-        ways=table(ways),
+        ways=compared,
         parses=percent(code["parses"], code["texts"]),
         passes=percent(code["passes"], code["texts"]),
         fresh=FRESH,
