@@ -94,18 +94,18 @@ def frontier(families, *, truth, title="", ax=None):
     for (family, points), colour in zip(families.items(), PALETTE, strict=False):
         alike, xerr = zip(*(point.self_bleu for point in points.values()), strict=True)
         alike = [max(share, 1e-3) for share in alike]  # the axis is logarithmic
-        right, yerr = zip(*(point.right for point in points.values()), strict=True)
+        whole, yerr = zip(*(point.accepted for point in points.values()), strict=True)
         style = {"elinewidth": 0.8, "markersize": 5, "alpha": 0.9}
-        ax.errorbar(alike, right, yerr, xerr, fmt="o", color=colour, **style)
+        ax.errorbar(alike, whole, yerr, xerr, fmt="o", color=colour, **style)
         if family in JOINED:
-            ax.plot(alike, right, color=colour, linewidth=1, alpha=0.5)
-        places = zip(alike, right, strict=True)
+            ax.plot(alike, whole, color=colour, linewidth=1, alpha=0.5)
+        places = zip(alike, whole, strict=True)
         spots += [(at, name, colour) for at, name in zip(places, points, strict=True)]
-    place = (truth.self_bleu.value, truth.right.value)
+    place = (truth.self_bleu.value, truth.accepted.value)
     ax.plot(*place, "*", color="black", markersize=14)
     spots.append((place, "the world's own", "black"))
     ax.set(xlabel="self-BLEU, likeness of the stories to one another (log scale)")
-    ax.set(ylabel="told before the first slip, share", xscale="log")
+    ax.set(ylabel="whole: stories right to the end, share", xscale="log")
     ax.set_xticks([0.05, 0.1, 0.2, 0.5], ["0.05", "0.1", "0.2", "0.5"])
     ax.xaxis.set_minor_formatter("")
     ax.margins(0.1, 0.2)  # room for names above the best
