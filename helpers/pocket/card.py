@@ -35,7 +35,7 @@ def write_card(figures: dict, log: dict) -> str:
             n, ways_of = of["stories"]["texts"], of["stories"]["strategies"]
             right = [percent(ways_of[rate]["accepted"], n) for rate in rates]
             ways.append([name, f"{told['tokens']:,}", ratio, *right])
-        compared = f" The same recipe with\nother targets (`--beside`):\n\n{table(ways)}"
+        compared = f" The same recipe with\nothers (`--beside`):\n\n{table(ways)}"
     return WORDS.read_text("utf-8").format(
         **figures,
         **{"log": log, "recipe": log["recipe"], "runs": len(log["runs"])},
