@@ -110,7 +110,11 @@ day08_attention = part(
         )
     },
 )
-day08_gelu = part("gelu(x): the tanh form.", cases=[(X,), (torch.linspace(-4, 4, 9),)])
+day08_gelu = part(
+    "gelu(x): the tanh form.",
+    cases=[(X,), (torch.linspace(-4, 4, 9),)],
+    kernel="gelu",
+)
 day08_block = part(
     "block(x, ln_1, attn, ln_2, mlp): each half added to what came in.",
     cases=[(X, *CALLS), (X[:1], *CALLS[::-1])],
@@ -154,7 +158,7 @@ def _try_block(mended, d, heads):
         for parameter in block.parameters():
             parameter += 0.3 * torch.randn(parameter.shape, generator=luck)
         block.attn.register_forward_hook(lambda attn, given, answer: answer[0])
-        itself = "block(x) is what you are writing: it would call itself"
+        itself = "shelf(x) is what you are writing: it would call itself"
         block.forward = lambda *given, **options: expect(False, itself)
         x = torch.randn(2, 7, d, generator=luck)
         given = x.clone()
@@ -167,7 +171,7 @@ def _try_block(mended, d, heads):
 CUT = "still wrong: how query, key and value are cut out of what c_attn returns"
 STREAM = "still wrong: what attention's output is added to"
 day08_mend = exercise(
-    "mended(block, x, heads): what a block of GPT-2 does.",
+    "mended(shelf, x, heads): what a block of GPT-2 does.",
     cases=[(24, 4), (16, 2)],
     call=_try_block,
     same=partial(same, atol=1e-4),
@@ -184,5 +188,25 @@ day08_mend = exercise(
         ),
         "use heads, they need not be 8": lambda block, x, heads: _mend(block, x, 8),
         "it must be causal": partial(_mend, attend=F.scaled_dot_product_attention),
+    },
+)
+
+
+def _letters(case, right, said):
+    if sorted(said) == sorted(right):
+        return "these are the three: now in the debugger's order"
+    return f"letters that belong here: {len(set(said) & set(right))} of 3"
+
+
+day08_causes = exercise(
+    "causes(): what was wrong in the colleague's block, as letters.",
+    cases=[()],
+    call=lambda answer: answer(),
+    hint=_letters,
+    right=lambda: "fdb",
+    wrong={
+        "not the mask: the call asks for a causal one": lambda: "fab",
+        "not the softmax: nothing in the call says over which axis": lambda: "feb",
+        "not what ln_2 reads, but what was added before it": lambda: "fdg",
     },
 )
