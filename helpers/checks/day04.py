@@ -1,4 +1,4 @@
-"""Checks for day 4: the loop, a cache, what a loop has read.
+"""Checks for day 4: the loop, a cache, a batch.
 
 The model is made up; of a loop, what it returns is compared and what the model reads.
 """
@@ -14,8 +14,8 @@ from helpers.checks.values import kind
 
 EOS = 11
 ERRORS = {
-    "'logits'": "it returns the logits of the next token already: no .logits behind it",
-    "too many indices": "it returns (1, vocab) already: no [:, -1] behind it",
+    "'logits'": "it returns the logits of the next token already: no .logits after it",
+    "too many indices": "it returns (1, vocab) already: no [:, -1] after it",
     "same number of dim": "join (1, 1): argmax with keepdim=True, no [:, -1] before",
 }
 
@@ -127,33 +127,76 @@ day04_write_on = exercise(
 )
 
 
-def _what_it_did(reads, prompt, context, view=list, one="cannot tell"):
-    whole = [prompt + call for call in range(len(reads))]
-    seen = [min(length, context) for length in whole]
-    ways = {"no cache" if seen == whole else "window": seen}
-    ways["cache"] = [prompt] + [1] * (len(reads) - 1)
-    found = [way for way, due in ways.items() if view(reads) == view(due)]
-    return one if reads == [prompt] else [*found, "broken"][0]
+def _places(mask):
+    return (mask.cumsum(dim=-1) - 1).clamp(min=0)
 
 
-FITS, OUT = (5, 16), (5, 7)  # the prompt's tokens, the context
-RUNS = [([5, 6, 7, 8], *FITS), ([5, 1, 1, 1], *FITS), ([5], *FITS), ([7], 9, 7)]
-RUNS += [([5, 6, 7, 7, 7], *OUT), ([7, 7, 7], 9, 7), ([6, 7], 6, 7)]
-RUNS += [([5, 5, 1, 1], *FITS), ([5, 2, 2, 2], *FITS), ([4, 2, 1, 1], *FITS)]
-RUNS += [([6, 5, 7, 8], *FITS), ([1, 1, 1, 1], *FITS), ([5, 6, 7, 1, 1], *OUT)]
-RUNS += [([4], *FITS)]
-day04_what_it_did = exercise(
-    "what_it_did(reads, prompt, context): what a loop did, from what it read.",
-    cases=RUNS,
-    each=True,
-    right=_what_it_did,
+def _in_rows(loop, prompts, new):
+    """Run a loop on prompts padded on the left; return its ids, and what was read."""
+    most, asked = max(map(len, prompts)), []
+    ids = torch.tensor([[EOS] * (most - len(row)) + row for row in prompts])
+    mask = torch.tensor([[0] * (most - len(row)) + [1] * len(row) for row in prompts])
+    given = ids.clone(), mask.clone()
+
+    def read(*tensors):
+        expect(len(tensors) == 3, "read takes ids, mask and positions: three, in order")
+        expect(len(asked) < new + 3, "the loop does not stop after new tokens")
+        shapes = [tuple(getattr(tensor, "shape", ())) for tensor in tensors]
+        wanted = len(prompts), most + len(asked)
+        names = "input_ids", "attention_mask", "position_ids"
+        for name, shape in zip(names, shapes, strict=True):
+            expect(shape == wanted, f"{name}: {shape}, expected {wanted} at this call")
+        rows, seen, places = (tensor.tolist() for tensor in tensors)
+        low = min(map(min, places))
+        expect(low >= 0, "-1 is no position: a pad has one, too, clamp(min=0)")
+        packed = zip(rows, seen, places, strict=True)
+        columns = [list(zip(*row, strict=True)) for row in packed]
+        real = [[(token, at) for token, one, at in row if one] for row in columns]
+        asked.append(real)
+        logits = torch.full((len(real), EOS + 3), -2.0)
+        for row, pairs in enumerate(real):
+            logits[row, sum((at + 2) * token for token, at in pairs) % 17 % 12] = -1
+        return logits
+
+    text = loop(read, ids, mask, new)
+    kept = torch.equal(ids, given[0]) and torch.equal(mask, given[1])
+    expect(kept, "ids or mask were changed in place: use torch.cat")
+    return text, asked
+
+
+def _write_rows(
+    read, ids, mask, new, places=_places, one=1, pick=lambda logits: logits
+):
+    for _ in range(new):
+        chosen = pick(read(ids, mask, places(mask))).argmax(dim=-1, keepdim=True)
+        ids = torch.cat([ids, chosen], dim=1)
+        mask = torch.cat([mask, torch.full_like(chosen, one)], dim=1)
+    return ids
+
+
+PADDED = [[EOS, 4, 1, 7], [EOS, 2], [EOS, 9, 3]]
+day04_write_rows = exercise(
+    "write_rows(read, input_ids, attention_mask, new): greedy, for padded rows.",
+    cases=[(PADDED, 4), ([[EOS, 5, 1], [EOS, 2, 8]], 3), ([[6], [3, 4]], 1)],
+    call=_in_rows,
+    right=_write_rows,
     wrong={
-        "one call tells nothing: all begin so": partial(_what_it_did, one="no cache"),
-        "one call tells nothing only where it read just the prompt": lambda x, p, n: (
-            _what_it_did([p] if len(x) == 1 else x, p, n)
+        "positions count the columns: in a row with pads its own tokens count, from "
+        "0": partial(
+            _write_rows, places=lambda mask: torch.ones_like(mask).cumsum(1) - 1
         ),
-        "the sum is not enough: look at each call": partial(_what_it_did, view=sum),
-        "the first call counts, too": partial(_what_it_did, view=lambda x: x[1:]),
-        "a window reads at most `context`": lambda x, p, n: _what_it_did(x, p, 99),
+        "positions begin at 0, not at 1": partial(
+            _write_rows, places=lambda mask: mask.cumsum(dim=-1)
+        ),
+        "a new token is no pad: its column of the mask holds 1": partial(
+            _write_rows, one=0
+        ),
+        "nobody may look at pads: do not make the mask anew, make it "
+        "longer": lambda f, ids, mask, n: _write_rows(f, ids, torch.ones_like(mask), n),
+        "each row has a choice of its own": partial(
+            _write_rows, pick=lambda logits: logits[:1].expand(len(logits), -1)
+        ),
+        "pads included: return the whole rows, prompts and new "
+        "tokens": lambda f, ids, *by: _write_rows(f, ids, *by)[:, ids.shape[1] :],
     },
 )

@@ -123,7 +123,8 @@ def test_odds_stand_against_odds_and_the_special_ones_apart():
 
 
 def test_work_maps_show_what_was_read_at_each_step():
-    axes = day04.work_maps({"without": [2, 3, 4], "with": [2, 1, 1]})
+    reads = {"without": [[0, 1], [0, 1, 2], [0, 1, 2, 3]], "with": [[0, 1], [2], [3]]}
+    axes = day04.work_maps(reads)
     assert [ax.get_title(loc="left") for ax in axes] == ["without: 9", "with: 4"]
     grids = [ax.images[0].get_array().tolist() for ax in axes]
     assert grids[0] == [[2, 2, 0, 0], [2, 2, 2, 0], [2, 2, 2, 2]]
