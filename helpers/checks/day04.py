@@ -71,18 +71,14 @@ def _loop_hint(case, right, found):
     return f"{wrong}: greedy takes the largest logit"
 
 
-def _write(score_next, prompt, new, eos=None, view=lambda ids, prompt: ids):
+def _write(score_next, prompt, new, eos=None, view=lambda ids, _: ids, cut=False):
     ids = prompt
     for _ in range(new):
         token = score_next(view(ids, prompt)).argmax(dim=-1, keepdim=True)
         ids = torch.cat([ids, token], dim=1)
         if token.item() == eos:
             break
-    return ids
-
-
-def _cut(ids, eos):
-    return ids[:, :-1] if ids[0, -1] == eos else ids
+    return ids[:, :-1] if cut and ids[0, -1] == eos else ids
 
 
 # Prompts that begin with the end token, as documents do, or are one; some come to it.
@@ -94,10 +90,10 @@ day04_write = exercise(
     hint=_loop_hint,
     right=_write,
     wrong={
-        "append the token chosen": partial(_write, view=lambda ids, prompt: prompt),
+        "append the token chosen": dict(view=lambda ids, prompt: prompt),
         "leave the loop at the end token": lambda f, ids, n, eos: _write(f, ids, n),
         "the end token belongs to the answer: append it, and only then leave the "
-        "loop": lambda f, ids, n, eos: _cut(_write(f, ids, n, eos), eos),
+        "loop": dict(cut=True),
         "stopped at an end token of the prompt: look at the new token "
         "only": lambda f, ids, n, eos: _write(f, ids, 1 if eos in ids else n, eos),
         "max_new_tokens counts new tokens: those of the prompt do not "
@@ -118,9 +114,9 @@ day04_write_on = exercise(
     hint=_loop_hint,
     right=_write_on,
     wrong={
-        "the cache holds what was read": partial(_write_on, view=lambda ids, *_: ids),
+        "the cache holds what was read": dict(view=lambda ids, *_: ids),
         "the whole prompt was read, but the cache may hold its beginning: start at its "
-        "length": partial(_write_on, view=lambda x, p, n: x if x is p else x[:, -1:]),
+        "length": dict(view=lambda x, p, n: x if x is p else x[:, -1:]),
         "cache.length grows with each step, and was looked up once: look it up in the "
         "loop": lambda *c: _write_on(*c, lambda x, *_, n=c[1].length: x[:, n:]),
     },
@@ -182,19 +178,13 @@ day04_write_rows = exercise(
     right=_write_rows,
     wrong={
         "positions count the columns: in a row with pads its own tokens count, from "
-        "0": partial(
-            _write_rows, places=lambda mask: torch.ones_like(mask).cumsum(1) - 1
-        ),
-        "positions begin at 0, not at 1": partial(
-            _write_rows, places=lambda mask: mask.cumsum(dim=-1)
-        ),
-        "a new token is no pad: its column of the mask holds 1": partial(
-            _write_rows, one=0
-        ),
+        "0": dict(places=lambda mask: torch.ones_like(mask).cumsum(1) - 1),
+        "positions begin at 0, not at 1": dict(places=lambda mask: mask.cumsum(dim=-1)),
+        "a new token is no pad: its column of the mask holds 1": dict(one=0),
         "nobody may look at pads: do not make the mask anew, make it "
         "longer": lambda f, ids, mask, n: _write_rows(f, ids, torch.ones_like(mask), n),
-        "each row has a choice of its own": partial(
-            _write_rows, pick=lambda logits: logits[:1].expand(len(logits), -1)
+        "each row has a choice of its own": dict(
+            pick=lambda logits: logits[:1].expand(len(logits), -1)
         ),
         "pads included: return the whole rows, prompts and new "
         "tokens": lambda f, ids, *by: _write_rows(f, ids, *by)[:, ids.shape[1] :],

@@ -1,7 +1,6 @@
 """Checks for day 6: drawing a token, top-p, settings that are level with the best."""
 
 import math
-from functools import partial
 from statistics import fmean
 
 import torch
@@ -75,9 +74,9 @@ day06_top_p = exercise(
     wrong={
         "the rest must sum to 1": lambda q, p: torch.where(_nucleus(q, p) > 0, q, 0),
         "the token that crosses the threshold was dropped: less than p is left, or "
-        "nothing": lambda q, p: _nucleus(q, p, lambda m, p: (m <= p).sum()),
+        "nothing": dict(count=lambda mass, p: (mass <= p).sum()),
         "where the mass is exactly p, one token more was kept: no other is needed to "
-        "reach p": lambda q, p: _nucleus(q, p, lambda m, p: (m <= p).sum() + 1),
+        "reach p": dict(count=lambda mass, p: (mass <= p).sum() + 1),
         "all tokens that tie with the last one were kept: keep the fewest that reach p "
         "together": lambda q, p: _only(q, q >= q[_nucleus(q, p) > 0].min()),
         "put each probability at its own token": lambda q, p: _nucleus(_falling(q), p),
@@ -111,10 +110,6 @@ def _spread(best, shares):
     return Mean(value, error * math.sqrt(len(best)))
 
 
-def _who_is_level(case, level, said):
-    return f"of {[*case[0]]} level are {level}, not {said}"
-
-
 HARD = [1.0, 0.2, 0.9, 0.4, 1.0, 0.3, 0.8, 0.5, 0.7, 0.6]  # hard or easy for all
 
 
@@ -132,20 +127,18 @@ day06_level = exercise(
     cases=[(told,) for told in TRIED],
     call=lambda answer, told: sorted(answer(told)),
     right=_level,
-    hint=_who_is_level,
+    hint=lambda case, level, said: f"of {[*case[0]]} level are {level}, not {said}",
     wrong={
         "name those that are level with the best, too": lambda told: [
             max(told, key=lambda name: fmean(told[name]))
         ],
         "take the differences beginning by beginning: two errors apart count what is "
-        "hard for all as noise": partial(_level, behind=_unpaired),
-        "this is the ± of one mean: take that of the differences": partial(
-            _level, behind=_of_one
+        "hard for all as noise": dict(behind=_unpaired),
+        "this is the ± of one mean: take that of the differences": dict(behind=_of_one),
+        "this is the spread of single differences: divide by the root of n": dict(
+            behind=_spread
         ),
-        "this is the spread of single differences: divide by the root of n": partial(
-            _level, behind=_spread
-        ),
-        "the course asks for three standard errors": partial(_level, times=1.0),
-        "two errors are not three": partial(_level, times=2.0),
+        "the course asks for three standard errors": dict(times=1.0),
+        "two errors are not three": dict(times=2.0),
     },
 )

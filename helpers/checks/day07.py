@@ -49,11 +49,11 @@ day07_kind = exercise(
     right=_kind,
     hint=lambda case, name, said: f"a head of the kind {name} was called {said}",
     wrong={
-        "to look everywhere alike is no kind: use chance": partial(_kind, least=0),
-        "duplicate is length back, induction length - 1": partial(_kind, shift=-1),
-        "several may pass: take the largest": partial(_kind, pick=lambda k, key: k[0]),
-        "the second copy only, from query length + 1": partial(_kind, whole=True),
-        "five times chance; at query q that is 1 / (q + 1)": partial(_kind, least=2),
+        "to look everywhere alike is no kind: use chance": dict(least=0),
+        "duplicate is length back, induction length - 1": dict(shift=-1),
+        "several may pass: take the largest": dict(pick=lambda kinds, key: kinds[0]),
+        "the second copy only, from query length + 1": dict(whole=True),
+        "five times chance; at query q that is 1 / (q + 1)": dict(least=2),
         "rows look, columns are looked at": lambda w, length: _kind(w.T, length),
     },
 )
@@ -81,24 +81,21 @@ day07_says = exercise(
     same=partial(same, atol=1e-4),
     wrong={
         "the slices of heads lie one after the other, not interleaved, each n_head-th "
-        "number": partial(_say, cut=_mixed),
-        "w_o is stored (in, out): a head owns rows of it, not columns": (
-            lambda merged, w_o, *rest: _say(merged, w_o.T, *rest)
+        "number": dict(cut=_mixed),
+        "w_o is stored (in, out): a head owns rows of it, not "
+        "columns": lambda merged, w_o, *rest: _say(merged, w_o.T, *rest),
+        "that is what all heads say together: one number for each "
+        "head": lambda merged, w_o, lead, n: (merged @ w_o @ lead).expand(n),
+        "no W_O in it: what a head gathers is not yet what it "
+        "says": lambda merged, w_o, *rest: _say(merged, torch.eye(12), *rest),
+        "a share is signed: a head may speak against the word": lambda *given: _say(
+            *given
+        ).abs(),
+        "the shares add up to the lead, they are logits: no softmax": lambda *given: (
+            _say(*given).softmax(0)
         ),
-        "that is what all heads say together: one number for each head": (
-            lambda merged, w_o, direction, n: (merged @ w_o @ direction).expand(n)
-        ),
-        "no W_O in it: what a head gathers is not yet what it says": (
-            lambda merged, w_o, *rest: _say(merged, torch.eye(12), *rest)
-        ),
-        "a share is signed: a head may speak against the word": (
-            lambda *given: _say(*given).abs()
-        ),
-        "the shares add up to the lead, they are logits: no softmax": (
-            lambda *given: _say(*given).softmax(0)
-        ),
-        "a slice is d_head wide, d_model // n_head, and begins at h * d_head": (
-            partial(_say, cut=_wide)
+        "a slice is d_head wide, d_model // n_head, and begins at h * d_head": dict(
+            cut=_wide
         ),
     },
 )

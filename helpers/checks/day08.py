@@ -105,9 +105,8 @@ day08_attention = part(
         for heads in (3, 4)
     ],
     wrong={
-        "heads and places are never exchanged: transpose(1, 2) before and after": (
-            _untransposed
-        )
+        "heads and places are never exchanged: transpose(1, 2) before and "
+        "after": _untransposed,
     },
 )
 day08_gelu = part(
@@ -178,16 +177,14 @@ day08_mend = exercise(
     hint=lambda *_: "something is still wrong: what does try_out(mended) say?",
     right=_mend,
     wrong={
-        CUT: partial(_mend, cut=lambda z, n: _split(z, n).chunk(3, dim=-1)),
-        STREAM: partial(_mend, sum_=lambda x, y: y),
-        "still wrong: what the kernel does with the scores": partial(
-            _mend, attend=_by_heads
-        ),
-        "still wrong: what the kernel does with the scores, and more": partial(
-            _mend, sum_=lambda x, y: y, attend=_by_heads
+        CUT: dict(cut=lambda z, n: _split(z, n).chunk(3, dim=-1)),
+        STREAM: dict(sum_=lambda x, y: y),
+        "still wrong: what the kernel does with the scores": dict(attend=_by_heads),
+        "still wrong: what the kernel does with the scores, and more": dict(
+            sum_=lambda x, y: y, attend=_by_heads
         ),
         "use heads, they need not be 8": lambda block, x, heads: _mend(block, x, 8),
-        "it must be causal": partial(_mend, attend=F.scaled_dot_product_attention),
+        "it must be causal": dict(attend=F.scaled_dot_product_attention),
     },
 )
 
