@@ -48,12 +48,6 @@ day03_softmax = exercise(
 )
 
 
-def masked(scores, offset=1, fill=-INF, dim=-1):
-    """Return causal attention weights, (…, seq, seq) to the same."""
-    future = torch.ones_like(scores).triu(offset).bool()
-    return scores.masked_fill(future, fill).softmax(dim)
-
-
 def _toy(ids, ahead=(), noise=0.0):
     """Logits (1, seq, 7) that count the past, and the later token of each pair."""
     rows = torch.eye(7)[ids]
