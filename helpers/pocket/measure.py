@@ -175,7 +175,7 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--model", default="pocket", help="name or folder")
     parser.add_argument("--texts", type=int, default=ENOUGH, help="texts per figure")
-    parser.add_argument("--beside", help="folder of one trained with other targets")
+    parser.add_argument("--beside", help="folder of another to compare it with")
     parser.add_argument("--write", action="store_true", help="keep the card")
     options = parser.parse_args(arguments)
     least = 8 if options.part in APART else 1  # a group of stories
@@ -183,8 +183,6 @@ def main(arguments: list[str]) -> int:
         parser.error(f"--texts must be at least {least}, not {options.texts}")
     if options.write and (options.part or options.texts < ENOUGH):
         parser.error(f"--write needs all parts, and at least {ENOUGH} texts")
-    if options.write and not options.beside:
-        parser.error("--write needs --beside, which the card compares with")
     folder = find_folder(options.model)
     model, tokenizer = load_model(options.model)
     try:
