@@ -209,6 +209,7 @@ def main(arguments: list[str]) -> int:
             (place / "README.md").write_text(card)
             numbers = json.dumps(figures, indent=2)
             (place / "measurements.json").write_text(f"{numbers}\n")
-            floor = math.log(figures["floor"]["worlds"]["stories"]["floor"])
+            recent = log["history"][-100:]
+            floor = sum(loss - above for _, _, loss, above in recent) / len(recent)
             loss_curve(log["history"], floor=floor).figure.savefig(place / "loss.png")
     return 0
