@@ -78,11 +78,12 @@ def test_parts_fill_each_bar_and_totals_are_written():
     assert [*map(day01.short_number, numbers)] == ["124 M", "1.56 B", "4.48 M"]
 
 
-def test_only_the_last_row_of_the_drawing_goes_on_and_the_likeliest_stand_in_a_list():
+def test_every_row_of_the_drawing_goes_up_and_the_last_is_read_into_a_list():
     config = SimpleNamespace(n_embd=8, n_layer=3, vocab_size=9)
     ax = day01.gpt2_drawing(["a", " b"], [3, 5], {" c": 0.5, "d": 0.25}, config)
-    high = [line for line in ax.lines if max(line.get_ydata()) > 5.5]
-    assert [line.get_xdata()[0] for line in high] == [1]
+    tops = [(line.get_xdata()[0], max(line.get_ydata())) for line in ax.lines]
+    assert [x for x, top in tops if top == 5.5] == [0, 1]  # into the head
+    assert [x for x, top in tops if top > 5.5] == [1]  # out of it
     assert widths(ax)[-2:] == [0.5, 0.25] and "id 5\nplace 1" in written(ax)
 
 
