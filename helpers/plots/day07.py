@@ -3,15 +3,7 @@
 import torch
 
 from helpers.plots.colours import BLUE, GREEN, GREY, ORANGE, PURPLE
-from helpers.plots.style import (
-    CENTRE,
-    SMALL,
-    TINY,
-    grid,
-    heatmap,
-    label,
-    new_axes,
-)
+from helpers.plots.style import CENTRE, SMALL, TINY, grid, heatmap, label, new_axes
 
 
 def weight_map(weights, tokens, *, title="", ax=None):

@@ -12,10 +12,8 @@ def write_card(figures: dict, log: dict) -> str:
     """Return the model card: measured figures only, each with its command."""
     worlds = [["world", "perplexity", "entropy floor", "perplexity / floor"]]
     for name, row in figures["floor"]["worlds"].items():
-        cells = [
-            f"{row[k]:.{n}f} ± {row[k + '_error']:.{n}f}" for k, n in DIGITS.items()
-        ]
-        worlds.append([name, *cells])
+        pairs = [(row[k], row[f"{k}_error"], n) for k, n in DIGITS.items()]
+        worlds.append([name, *(f"{x:.{n}f} ± {error:.{n}f}" for x, error, n in pairs)])
     shares = [["decoding", "accepted whole", "first errors by kind, stories"]]
     rates = [*figures["stories"]["strategies"]]
     for name, row in figures["stories"]["strategies"].items():

@@ -53,12 +53,7 @@ class Recipe:
 
 
 def pretrain(
-    output: Path,
-    recipe: Recipe,
-    *,
-    workers: int = 1,
-    compiled: bool = False,
-    report=print,
+    output: Path, recipe: Recipe, *, workers=1, compiled=False, report=print
 ) -> Path:
     """Train the pocket model and its tokenizer into ``output``; return the folder.
 
