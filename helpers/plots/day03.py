@@ -75,9 +75,10 @@ def odds_against_odds(truth, model, special, *, title="", ax=None):
     ax.scatter(moved[special], model[special], color=ORANGE, **style)
     least = truth.min().item()
     ax.plot([least, 1], [least, 1], color=BLACK, linewidth=1)
-    ax.text(least, 2 * least, "as the truth", color=BLACK, **SMALL)
-    text = {"color": ORANGE, "ha": "right", "transform": ax.transAxes, **SMALL}
-    ax.text(0.98, 0.03, "settled by memory", **text)
-    ax.set(xscale="log", yscale="log")
+    ax.text(least, 6 * least, "line: as the truth", color=BLACK, **SMALL)
+    ax.text(1.2, 1.4, "settled by memory", color=ORANGE, ha="right", **SMALL)
+    ax.set(xscale="log", yscale="log", ylim=(None, 2.5))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_major_formatter("{x:g}")
     ax.set(xlabel="true odds of the word that came", ylabel="the model's odds")
     return ax
