@@ -45,14 +45,15 @@ def cost_curves(lengths, costs, *, title="", ax=None):
         ax.text(lengths[-1], 1.25 * max(values), text, color=colour, ha="right")
     every = [value for values in costs.values() for value in values]
     ends = [lengths[0], lengths[-1]]
-    start = min(every) / 2
-    ax.plot(ends, [start, start * ends[1] / ends[0]], color=GREY, linestyle="--")
-    ax.text(ends[0], start / 1.6, "dashed: in proportion", color=GREY, **SMALL)
+    end = min(every) / 2.2  # below both lines and what is written on them
+    start = end * ends[0] / ends[1]
+    ax.plot(ends, [start, end], color=GREY, linestyle="--")
+    ax.text(ends[0], 2.2 * start, "dashed: in proportion", color=GREY, **SMALL)
     ax.set(xlabel="tokens in the text so far", ylabel="ms for one more token")
     ax.set(xscale="log", yscale="log")
     ax.set_xticks(lengths, [str(length) for length in lengths])
     ax.minorticks_off()
-    ax.set_ylim(min(every) / 4, 3 * max(*every, start * ends[1] / ends[0]))
+    ax.set_ylim(start / 1.6, 3 * max(every))
     ax.yaxis.set_major_formatter("{x:g}")
     return ax
 
