@@ -1,5 +1,7 @@
 """Figures of day 8: the architecture, the lens, and losses that fall."""
 
+import math
+
 import matplotlib.pyplot as plt
 
 from helpers.plots.colours import BLUE, GREEN, GREY, ORANGE, PALE, PURPLE, SKY, ink
@@ -14,11 +16,11 @@ def architecture(config):
     In each box stand the weights by their names, and the section that builds the part.
     """
     title = "One stream runs through: each layer reads it twice, and adds to it twice"
-    ax = new_axes(title=title, size=(9.5, 3.1))
+    ax = new_axes(title=title, size=(10, 3.1))
     ax.axis("off")
-    ax.set(xlim=(-1.2, 14.2), ylim=(-1.1, 2.6))
+    ax.set(xlim=(-1.2, 15), ylim=(-1.1, 2.6))
     arrow = {"arrowstyle": "->", "color": GREY, "lw": 1.4}
-    ax.annotate("", (12.7, 0), (0.4, 0), arrowprops=arrow | {"lw": 4, "color": SKY})
+    ax.annotate("", (12.6, 0), (0.4, 0), arrowprops=arrow | {"lw": 4, "color": SKY})
     frame = {"fill": False, "ec": PALE, "ls": "--"}
     ax.add_patch(plt.Rectangle((2.1, -0.45), 7.2, 2.65, **frame))
     ax.text(2.2, 2.3, f"layer: {config.n_layer} times", color=GREY)
@@ -41,7 +43,7 @@ def architecture(config):
         ax.text(end, 0, "+", color="white", weight="bold", **CENTRE, bbox=PLUS)
     names = ["ids\n(batch, seq)", f"the stream: (batch, seq, {config.n_embd})"]
     names.append(f"logits\n(batch, seq, {config.vocab_size:,})")
-    for x, y, name in zip((-0.4, 5.7, 13.5), (0, -0.8, 0), names, strict=True):
+    for x, y, name in zip((-0.4, 5.7, 13.9), (0, -0.8, 0), names, strict=True):
         ax.text(x, y, name, color=GREY, **CENTRE, **SMALL)
     return ax
 
@@ -87,13 +89,14 @@ def loss_curves(curves, marks, *, ends, title, ax=None):
         names.append((value, f"{name}: {value:.2f} on new stories", style))
     for name, height in marks.items():
         ax.hlines(height, 0, longest, color=GREY, linestyle="--", linewidth=1)
-        names.append((height, name, {"color": GREY, **SMALL}))
-    gap = 0.07 * max(height for height, _, _ in names)
-    heights = spread([height for height, _, _ in names], gap=gap)
+        names.append((height, f"{name}: {height:.2f}", {"color": GREY, **SMALL}))
+    logs = [math.log(height) for height, _, _ in names]  # where labels stand evenly
+    heights = spread(logs, gap=0.08 * (max(logs) - min(logs)))
     for (_, name, style), height in zip(names, heights, strict=True):
-        ax.text(1.02 * longest, height, name, va="center", **style)
-    ax.set(xlabel="training step", ylabel="loss (nats per byte)", ylim=(-0.3, None))
-    ax.set_xlim(0, 1.6 * longest)
+        ax.text(1.02 * longest, math.exp(height), name, va="center", **style)
+    ax.set(xlabel="training step", ylabel="loss (nats per byte, log scale)")
+    ax.set(xlim=(0, 1.65 * longest), yscale="log")
+    ax.yaxis.set_major_formatter("{x:g}")
     ax.grid(visible=False)  # it would run under the names
     ax.set_xticks([step for step in ax.get_xticks() if step <= longest])
     return ax
