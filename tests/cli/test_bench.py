@@ -43,7 +43,7 @@ def test_mean_loss_is_the_library_s(pocket):
     with torch.no_grad():
         wanted = model(ids, labels=ids).loss.item()
     found = mean_loss(GPT2.from_hf(model), tokenizer, [text, text])
-    assert found == pytest.approx(wanted, abs=1e-5)
+    assert found == pytest.approx(wanted, rel=1e-5)
 
 
 def test_bench_prints_one_table_for_the_pocket_model(monkeypatch, capsys):
