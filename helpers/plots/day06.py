@@ -133,7 +133,7 @@ def _label(ax, spots) -> None:
         box = Text.get_window_extent(note)  # without its line
         width, height = box.width / dots / 2, box.height / dots / 2
         ways = {}  # how far it may be moved, in points, the nearest first, to its box
-        for far in (4, 12, 20, 30, 42):
+        for far in (4, 12, 20, 30, 42, 56, 72):
             for a, b in SIDES:
                 across, up = a * (far + width), b * (far + height)
                 ways[across, up] = box.translated(across * dots, up * dots).padded(2)
