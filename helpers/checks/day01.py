@@ -2,7 +2,7 @@
 
 import json
 from functools import cache, partial
-from math import floor, prod
+from math import floor
 
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
@@ -10,8 +10,8 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from helpers.checks.common import exercise
 
 
-def _copies(parameters, gib, dtype, unit=2**30, size=None, cut=floor):
-    return cut(gib * unit / (parameters * (size or dtype.itemsize)))
+def _copies(parameters, gib, dtype, unit=2**30, size=None, cut=floor, read=float):
+    return cut(read(gib) * unit / (parameters * (size or dtype.itemsize)))
 
 
 day01_copies = exercise(
@@ -22,17 +22,14 @@ day01_copies = exercise(
     + [(2**27, 1.5, torch.float32)],
     right=_copies,
     wrong={
-        "a GiB is 2**30 bytes, 10**9 bytes are a GB": partial(_copies, unit=10**9),
-        "a number has dtype.itemsize bytes, not always 4": partial(_copies, size=4),
-        "itemsize is in bytes already, 8 bits each": partial(_copies, unit=2**27),
-        "round down, there is no half copy": partial(_copies, cut=float),
-        "round down, not to the nearest": partial(_copies, cut=round),
-        "half a GiB is memory, too: round down at the end": (
-            lambda parameters, gib, dtype: _copies(parameters, int(gib), dtype)
-        ),
-        "of a gib like 1.5, // makes a number like 3.0: end with int()": (
-            lambda parameters, gib, dtype: gib * 2**30 // (parameters * dtype.itemsize)
-        ),
+        "a GiB is 2**30 bytes, 10**9 bytes are a GB": dict(unit=10**9),
+        "a number has dtype.itemsize bytes, not always 4": dict(size=4),
+        "itemsize is in bytes already, 8 bits each": dict(unit=2**27),
+        "round down, there is no half copy": dict(cut=float),
+        "round down, not to the nearest": dict(cut=round),
+        "half a GiB is memory, too: round down at the end": dict(read=int),
+        "of a gib like 1.5, // makes a number like 3.0: end with "
+        "int()": lambda n, gib, dtype: gib * 2**30 // (n * dtype.itemsize),
     },
 )
 
@@ -81,40 +78,6 @@ day01_shape = exercise(
         "(in, out), unlike torch's nn.Linear": lambda x, c: _shape(x, c)[::-1],
         "n_inner is given: 4 * n_embd holds for None": lambda x, c: _shape(x, DEEP),
         "(3) is a number, a tuple of one is (3,)": lambda x, c: _shape(x, c)[0],
-    },
-)
-
-
-def _count(config, excess=lambda config: 0):
-    shapes = _built(config.to_json_string()).values()
-    return sum(map(prod, shapes)) + excess(config) * config.n_embd
-
-
-def _plus(excess):
-    return partial(_count, excess=excess)
-
-
-def _count_hint(case, right, answer):
-    off, rest = divmod(answer - right, case[0].n_layer * case[0].n_embd)
-    hint = "there are two norms and four matrices, each with a bias"
-    return None if rest else f"each block is off by {off:+} * n_embd: {hint}"
-
-
-day01_count = exercise(
-    "count_by_hand(config): the number of parameters of a GPT-2, a whole number.",
-    cases=[(_config(),), (_config(n_layer=5, n_head=6),), (_config(n_positions=33),)],
-    hint=_count_hint,
-    right=_count,
-    wrong={
-        "the head is the embedding again: count once": _plus(lambda c: c.vocab_size),
-        "the position embedding is missing": _plus(lambda c: -c.n_positions),
-        "50257 and 1024 are gpt2's own: vocab_size and n_positions vary": _plus(
-            lambda c: 51281 - c.vocab_size - c.n_positions
-        ),
-        "one more norm, ln_f, comes after the last block": _plus(lambda config: -2),
-        "every matrix of a block has a bias": _plus(lambda c: -9 * c.n_layer),
-        "norms have a bias each, c_attn 3 * n_embd": _plus(lambda c: -2 * c.n_layer),
-        "12 * d**2 leaves out biases and norms": _plus(lambda c: -13 * c.n_layer),
     },
 )
 
@@ -169,29 +132,23 @@ def _diagnose(suspect, sound, same=_same_numbers, **said):  # said: by who is mi
     return said.get(name.split()[0], name)
 
 
-def _diagnose_hint(case, right, answer):
-    return f"here it is {right!r}, you said {answer!r}"
-
-
 day01_diagnose = exercise(
     "diagnose(suspect, sound): what is wrong with a model, beside the sound one.",
     cases=_suspects,
     each=True,
-    hint=_diagnose_hint,
+    hint=lambda case, right, said: f"here it is {right!r}, you said {said!r}",
     right=_diagnose,
     wrong={
-        "equal weights are not all: read suspect.training": (
-            partial(_diagnose, train="sound")
-        ),
+        "equal weights are not all: read suspect.training": dict(train="sound"),
         "all weights are equal, and yet attention cuts its width at other places: "
-        "compare n_head": partial(_diagnose, other="sound"),
+        "compare n_head": dict(other="sound"),
         "state_dict() lists the head in both models: compare num_parameters(), or the "
-        "addresses, data_ptr()": partial(_diagnose, untied="sound"),
+        "addresses, data_ptr()": dict(untied="sound"),
         "the same numbers, each in another place: sort all of a weight, flattened, "
-        "before you call them random": partial(_diagnose, shuffled="random weights"),
+        "before you call them random": dict(shuffled="random weights"),
         "names, shapes and their count are right: now look at the numbers, of every "
-        "weight": partial(_diagnose, random="sound", shuffled="sound"),
+        "weight": dict(random="sound", shuffled="sound"),
         "other numbers may have the same sum and the same spread: sort, and compare "
-        "all": partial(_diagnose, same=_same_total),
+        "all": dict(same=_same_total),
     },
 )

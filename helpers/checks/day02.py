@@ -1,89 +1,31 @@
-"""Checks for day 2: pairs counted and merged, merges learned, a batch repaired."""
+"""Checks for day 2: a word encoded, merges learned, a batch repaired."""
 
-from collections import Counter
 from functools import partial
 from itertools import combinations, pairwise, permutations
 
 from transformers import GPT2Tokenizer
 
 from helpers.checks.common import exercise
-from helpers.tokens import BPE, END
+from helpers.tokens import BPE, END, count_pairs
 
 
-def _pairs(words, pairs=pairwise, before=1):
-    counts = {}
-    for symbols, n in words.items():
-        for pair in pairs(symbols):
-            counts[pair] = n + before * counts.get(pair, 0)
-    return counts
-
-
-def _counting(pairs):
-    return partial(_pairs, pairs=pairs)
-
-
-day02_count_pairs = exercise(
-    "my_count_pairs(words): {pair: count} of {tuple of symbols: its count}.",
-    cases=[({("a", "b"): 3},), ({("a", "b"): 3, ("a", "b", "c"): 2},)]
-    + [({("a", "a", "a"): 1},), ({("th", "e"): 1, ("e",): 4},)]
-    + [({("a", "bc"): 1, ("ab", "c"): 2, ("b", "a"): 2},)],
-    # a pair that is counted 0 times may be there or not
-    same=lambda value, right: +Counter(value) == +Counter(right),
-    right=_pairs,
-    wrong={
-        "add the word's count, not 1": lambda words: _pairs(dict.fromkeys(words, 1)),
-        "a key is a pair, not joined": _counting(lambda s: map("".join, pairwise(s))),
-        "a pair may be in several words: add to its count": partial(_pairs, before=0),
-        "'aaa' has the pair ('a', 'a') twice": _counting(lambda s: set(pairwise(s))),
-        "a pair is two symbols, not letters": _counting(lambda s: pairwise("".join(s))),
-        "the last pair of a word is missing": _counting(lambda s: pairwise(s[:-1])),
-    },
-)
-
-
-def _merge(symbols, pair, most=99, key=tuple):
+def _merge(symbols, pair, most=99):
     if len(symbols) < 2 or not most:
         return list(symbols)
-    if key(symbols[:2]) == key(pair):
-        return ["".join(pair), *_merge(symbols[2:], pair, most - 1, key)]
-    return [symbols[0], *_merge(symbols[1:], pair, most, key)]
+    if tuple(symbols[:2]) == pair:
+        return ["".join(pair), *_merge(symbols[2:], pair, most - 1)]
+    return [symbols[0], *_merge(symbols[1:], pair, most)]
 
 
 def _in_text(symbols, pair):
     return " ".join(symbols).replace(" ".join(pair), "".join(pair)).split(" ")
 
 
-def _merge_hint(case, right, answer):
-    if isinstance(answer, IndexError):
-        return "has the last symbol a right neighbour?"
-    if answer[::-1] == right:
-        return "go from left to right: 'aaa' is 'aa', 'a'"
-    letters = len("".join(answer)) - len("".join(case[0]))
-    problem = "a symbol is lost" if letters < 0 else "no symbol is used twice"
-    return f"{problem}: {case[0]} became {answer}" if letters else None
-
-
-day02_merge = exercise(
-    "my_merge(symbols, pair): a new list in which the pair is joined everywhere.",
-    cases=[(list(text), ("a", "b")) for text in ("abab", "ba", "abc", "a")]
-    + [(list("aaaaa"), ("a", "a")), (["ab", "c", "ab", "cd", "d"], ("b", "c"))]
-    + [(["ab", "c", "a", "bc"], ("a", "bc")), (["a", "xa", "b", "y"], ("a", "b"))],
-    hint=_merge_hint,
-    right=_merge,
-    wrong={
-        "only whole symbols are joined: do not search the joined string": _in_text,
-        "a + bc is not ab + c: compare both symbols": partial(_merge, key="".join),
-        "every occurrence is joined, not the first": partial(_merge, most=1),
-        "the order of a pair matters": lambda s, p: _merge(_merge(s, p), p[::-1]),
-    },
-)
-
-
 def _older(pair, age):
     return [age[symbol] for symbol in pair]
 
 
-def _learn(words, n_merges, count=_pairs, join=_merge, add=1, first=_older):
+def _learn(words, n_merges, count=count_pairs, join=_merge, add=1, first=_older):
     age = {symbol: i for i, symbol in enumerate(sorted({s for w in words for s in w}))}
     merges = []
     while len(merges) < n_merges and (counts := count(words)):
@@ -96,10 +38,6 @@ def _learn(words, n_merges, count=_pairs, join=_merge, add=1, first=_older):
             joined[symbols] = n + add * joined.get(symbols, 0)
         words = joined
     return merges
-
-
-def _once_counted(words, n_merges):
-    return [pair for pair, _ in Counter(_pairs(words)).most_common(n_merges)]
 
 
 def _learn_hint(case, right, answer):
@@ -119,26 +57,27 @@ day02_learn = exercise(
     hint=_learn_hint,
     right=_learn,
     wrong={
-        "count again after each merge: it uses pairs up, and makes new": _once_counted,
-        "merge the words too, or the same pair wins for ever": partial(
-            _learn, join=lambda symbols, pair: symbols
+        "count again after each merge: it uses pairs up, and makes "
+        "new": lambda words, n: [p for p, _ in count_pairs(words).most_common(n)],
+        "merge the words too, or the same pair wins for ever": dict(
+            join=lambda symbols, pair: symbols
         ),
-        "each word counts as often as it occurs": partial(
-            _learn, count=lambda words: _pairs(dict.fromkeys(words, 1))
+        "each word counts as often as it occurs": dict(
+            count=lambda words: count_pairs(dict.fromkeys(words, 1))
         ),
-        "two words that have become one add up their counts": partial(_learn, add=0),
-        "of level pairs the older wins, not the one that was counted first": partial(
-            _learn, first=lambda pair, age: 0
+        "two words that have become one add up their counts": dict(add=0),
+        "of level pairs the older wins, not the one that was counted first": dict(
+            first=lambda pair, age: 0
         ),
-        "a merged symbol is as old as its merge: younger than every letter": partial(
-            _learn, first=lambda pair, age: pair
+        "a merged symbol is as old as its merge: younger than every letter": dict(
+            first=lambda pair, age: pair
         ),
-        "of level pairs compare the left symbols, then the right ones": partial(
-            _learn, first=lambda pair, age: age[pair[0]]
+        "of level pairs compare the left symbols, then the right ones": dict(
+            first=lambda pair, age: age[pair[0]]
         ),
-        "a merge is a pair of symbols: ('i', 'n'), not 'in'": (
-            lambda words, n: ["".join(pair) for pair in _learn(words, n)]
-        ),
+        "a merge is a pair of symbols: ('i', 'n'), not 'in'": lambda words, n: [
+            "".join(pair) for pair in _learn(words, n)
+        ],
     },
 )
 
@@ -174,8 +113,11 @@ day02_encode = exercise(
         "BPE does not look for the longest token, it merges": _longest_token,
         "BPE does not begin on the left": partial(_choose, key=len, most=1),
         "what was learned last goes last": lambda w, m: _choose(w, m[::-1]),
-        "join a pair everywhere": partial(_encode, join=partial(_merge, most=1)),
-        "whole symbols, not parts of a string": partial(_encode, join=_in_text),
+        "look again after each merge: it makes new pairs": lambda w, m: _encode(
+            [*w], [pair for pair in m if pair in [*pairwise(w)]]
+        ),
+        "join a pair everywhere": dict(join=partial(_merge, most=1)),
+        "whole symbols, not parts of a string": dict(join=_in_text),
     },
 )
 
@@ -191,7 +133,8 @@ TOKENIZER = GPT2Tokenizer(vocab=STRANGE.vocab, merges=[*STRANGE.ranks])
 TOKENIZER.pad_token = END
 
 
-def _prepare(texts, tokenizer, plain=True, ends=1, way=1, guess=False):
+def _prepare(texts, tokenizer, plain=True, ends=1, way=1, guess=False, clean=False):
+    texts = [text.replace(END, "" if clean else END) for text in texts]
     rows = [tokenizer.encode(text, split_special_tokens=plain) for text in texts]
     rows = [row + ends * [tokenizer.eos_token_id] for row in rows]
     ids, masks = _pad(rows, tokenizer.pad_token_id, way)
@@ -200,18 +143,16 @@ def _prepare(texts, tokenizer, plain=True, ends=1, way=1, guess=False):
     return ids, masks
 
 
-def _mark_as_text(texts, tokenizer):
-    return _prepare([text + END for text in texts], tokenizer, ends=0)
-
-
 MISTAKES = {
-    "a stranger typed the mark and got the special id: split_special_tokens=True": {
-        "plain": False
-    },
-    "no document ends: add eos_token_id, the number, behind each": {"ends": 0},
-    "these texts are read, not continued: the pads go on the right": {"way": -1},
+    "a stranger typed the mark and got the special id: split_special_tokens=True": dict(
+        plain=False
+    ),
+    "what a stranger typed is text: keep the letters of the mark, do not delete "
+    "them": dict(clean=True),
+    "no document ends: add eos_token_id, the number, after each": dict(ends=0),
+    "these texts are read, not continued: the pads go on the right": dict(way=-1),
     "the pad's id is the end mark's too: make the mask from the lengths, not from the "
-    "ids": {"guess": True},
+    "ids": dict(guess=True),
 }
 
 
@@ -231,10 +172,12 @@ day02_prepare = exercise(
     hint=_prepare_hint,
     right=_prepare,
     wrong={
-        **{text: partial(_prepare, **options) for text, options in MISTAKES.items()},
+        **MISTAKES,
         "the end mark as text is cut into letters, now that the text of strangers is "
-        "safe: add eos_token_id, the number": _mark_as_text,
-        "one end mark is enough": partial(_prepare, ends=2),
+        "safe: add eos_token_id, the number": lambda texts, tokenizer: _prepare(
+            [text + END for text in texts], tokenizer, ends=0
+        ),
+        "one end mark is enough": dict(ends=2),
         "input_ids first, then the mask": lambda *case: _prepare(*case)[::-1],
     },
 )

@@ -28,7 +28,7 @@ class Verdict(NamedTuple):
 
     words: int  # in the story
     right: int  # of these, before the first slip; all of them if there is none
-    kind: str | None  # of the first slip: grammar, coherence …; None if there is none
+    kind: str | None  # of the first slip: memory, grammar …; None if there is none
 
 
 class Point(NamedTuple):

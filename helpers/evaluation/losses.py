@@ -1,5 +1,6 @@
 """How good is a model: its loss on texts, beside the least that there can be."""
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -45,13 +46,17 @@ class Gap(NamedTuple):
 
 
 def gap_to_floor(
-    model, tokenizer, world: World, n: int = 500, *, seed: int = FRESH
+    model, tokenizer, world: World, n: int = 500, *, share: float = 1, seed: int = FRESH
 ) -> Gap:
-    """Measure a model beside the entropy floor on ``n`` texts it never saw."""
+    """Measure a model beside the entropy floor on ``n`` texts it never saw.
+
+    ``share`` is that of the world in what the model has read: before the first word it
+    cannot know more of where it is.
+    """
     expect("n", n, whole(), "a whole number from 1")
     texts = [world.sample(seed + i) for i in range(n)]
     losses, tokens = document_losses(model, tokenizer, texts)
-    least = [-world.log_prob(text) for text in texts]
+    least = [-world.log_prob(text) - math.log(share) for text in texts]
     excess = [loss - floor for loss, floor in zip(losses, least, strict=True)]
     return Gap(ratio(losses, tokens), ratio(least, tokens), ratio(excess, tokens))
 

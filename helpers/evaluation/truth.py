@@ -7,7 +7,7 @@ import torch
 
 from helpers.inputs import check_ids
 from helpers.tokens import document_ids, word_starts
-from helpers.worlds import World, words
+from helpers.worlds import World, forecast, step, words
 
 
 class Beside(NamedTuple):
@@ -29,9 +29,7 @@ def beside_truth(model, tokenizer, world: World, stories: Sequence[str]) -> Besi
         raise ValueError(f"expected a list of stories, none empty, got {stories!r:.40}")
     logits, truths = [], []
     for story in stories:
-        pieces = words(story)
-        prefixes = ["".join(pieces[: i + 1]) for i in range(len(pieces))]
-        truths.append(torch.stack([true_next(tokenizer, world, p) for p in prefixes]))
+        truths.append(torch.stack([*_along(tokenizer, world, story)]))
         ids = document_ids(tokenizer, story).to(model.device)  # (1, seq)
         check_ids(model, ids)
         ends = torch.tensor(word_starts(tokenizer, story)[1:]) - 1  # last token of each
@@ -43,12 +41,25 @@ def beside_truth(model, tokenizer, world: World, stories: Sequence[str]) -> Besi
 
 def true_next(tokenizer, world: World, prefix: str) -> torch.Tensor:
     """Return the world's next-token distribution, (vocab,); ValueError if forbidden."""
-    following = world.next_words(prefix)
+    return _first_tokens(tokenizer, world, world.next_words(prefix), prefix)
+
+
+def _along(tokenizer, world: World, story: str):
+    """Yield what ``true_next`` gives behind each word, in one walk over the story."""
+    live = world.start
+    for word in words(story):
+        after = step(live, word)[word]
+        total = sum(after.values())
+        live = {state: weight / total for state, weight in after.items()}
+        yield _first_tokens(tokenizer, world, forecast(live), story)
+
+
+def _first_tokens(tokenizer, world: World, following, text: str) -> torch.Tensor:
     if not following:
-        raise ValueError(f"the world {world.name} forbids {prefix[-60:]!r}")
-    probs = torch.zeros(len(tokenizer))
-    for word, prob in following.items():
-        probs[tokenizer(word)["input_ids"][0]] += prob  # its first token stands for it
+        raise ValueError(f"the world {world.name} forbids {text[-60:]!r}")
+    probs, total = torch.zeros(len(tokenizer)), sum(following.values())
+    for word, prob in following.items():  # its first token stands for it
+        probs[tokenizer(word)["input_ids"][0]] += prob / total
     return probs
 
 

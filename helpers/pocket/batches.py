@@ -4,74 +4,113 @@ Most rows hold one whole document from position 0, because a story cut in the mi
 hides the introductions that copying needs; some hold several, packed to the full
 context, so that every position is trained and ``<|endoftext|>`` learns to mean
 "forget what came before". One in ten lacks that token in front, as people forget it.
+
+Where the truth is the target, it is the same however often a document is read: so
+lists of rare tasks, and those that need the longest memory, are read more often.
 """
 
+import multiprocessing
+import os
 import random
-from collections.abc import Iterator
-from itertools import islice
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from itertools import count
 
 import torch
 
-from helpers.tokens import pad
-from helpers.worlds import FRESH, load_world
+from helpers.pocket.targets import TARGETS, Document, TrueTargets, join
+from helpers.worlds import FRESH, load_world, task_world
 
 CONTEXT = 512
-SHARES = {"stories": 0.5, "code": 0.22, "lists": 0.28}  # of the documents
+SHARES = {"stories": 0.5, "code": 0.2, "lists": 0.3}  # of the documents
+RARE = {"recall": 0.1, "opposite": 0.05, "next": 0.05, "previous": 0.05}  # beside them
+CHUNK = 512  # documents that are made at a time
+AGAIN = (0, 6, 15)  # chunks ago: a document is read when it is new, and again later
 
 
-def documents(tokenizer, seed: int, run: int = 0) -> Iterator[list[int]]:
-    """Yield the ids of documents for ever, the end token before and after each.
+def chunk(reader, number: int) -> list[Document]:
+    """Return the documents of a chunk, from seeds that only this chunk uses.
 
-    Each ``run`` of a training that was stopped draws documents of its own. Whatever
-    the seed, no document is one of those that measuring uses, from FRESH on.
+    Whatever the number, none is one of those that measuring uses, from FRESH on.
     """
-    number = seed * 10_000_000 + run * 1_000_000
-    choose, eos = random.Random(number), tokenizer.eos_token_id
-    names, weights = [*SHARES], [*SHARES.values()]
-    while True:
-        drawn = choose.choices(names, weights, k=256)
-        seeds = [(number + i) % FRESH for i in range(len(drawn))]
-        texts = [load_world(w).sample(s) for w, s in zip(drawn, seeds, strict=True)]
-        number += len(drawn)
-        yield from ([eos, *ids, eos] for ids in tokenizer(texts)["input_ids"])
+    mix = {load_world(name): share for name, share in SHARES.items()}
+    if isinstance(reader, TrueTargets):
+        mix |= {task_world(task): share for task, share in RARE.items()}
+    worlds = random.Random(number).choices([*mix], [*mix.values()], k=CHUNK)
+    seeds = ((number * CHUNK + i) % FRESH for i in range(CHUNK))
+    return [reader.read(w.sample(s)) for w, s in zip(worlds, seeds, strict=True)]
+
+
+def chunks(tokenizer, targets: str, first: int, workers: int) -> Iterator:
+    """Yield chunks for ever, from number ``first``; made ahead by other processes."""
+    if not workers:
+        reader = TARGETS[targets](tokenizer, SHARES)
+        yield from (chunk(reader, number) for number in count(first))
+    spawn = multiprocessing.get_context("spawn")  # threads of torch do not survive fork
+    ahead, numbers = deque(), count(first)
+    with ProcessPoolExecutor(workers, spawn, _begin, (tokenizer, targets)) as pool:
+        while True:
+            while len(ahead) < workers + 2:
+                ahead.append(pool.submit(_chunk, next(numbers)))
+            yield ahead.popleft().result()
+
+
+def _begin(tokenizer, targets: str) -> None:
+    global READER  # of a worker's process
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    torch.set_num_threads(1)
+    READER = TARGETS[targets](tokenizer, SHARES)
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()  # also one that was killed
+    os._exit(1)
+
+
+def _chunk(number: int) -> list[Document]:
+    return chunk(READER, number)
 
 
 def batches(
-    tokenizer, *, size: int, packed: float, bare: float, seed: int, run: int = 0
-) -> Iterator[list[list[int]]]:
+    stream: Iterator[list[Document]],
+    *,
+    size: Callable[[], float],
+    packed: float,
+    bare: float,
+    seed: int,
+) -> Iterator[list[Document]]:
     """Yield batches of rows for ever: mostly whole documents of similar length.
 
-    ``size`` is in tokens, about; ``packed`` is the share of the batches whose rows are
-    packed, ``bare`` that of the documents without an end token before them.
+    ``size`` says of how many tokens, about; ``packed`` is the share of the documents
+    that are packed, ``bare`` that of the rows without an end token in front.
     """
-    stream, choose = documents(tokenizer, seed, run), random.Random(seed)
-    while True:
-        pool = sorted(islice(stream, 2048), key=len)
-        made, batch = [], []
-        for row in pool:
-            if batch and (len(batch) + 1) * len(row) > size:
-                made.append(batch)
-                batch = []
-            start = choose.random() < bare
-            batch.append(row[start : CONTEXT + start])
-        made.append(batch)
-        more = round(len(made) * packed / (1 - packed))
-        made += [pack(stream, max(1, size // CONTEXT)) for _ in range(more)]
+    choose, kept = random.Random(seed), deque(maxlen=max(AGAIN) + 1)
+    for new in stream:
+        kept.appendleft(new)
+        pool = [doc for ago in AGAIN if ago < len(kept) for doc in kept[ago]]
+        choose.shuffle(pool)
+        several = round(len(pool) * packed)
+        rows = [doc.cut(int(choose.random() < bare), CONTEXT) for doc in pool[several:]]
+        made = [[]]
+        for row in sorted(rows, key=lambda row: len(row.ids)):
+            if made[-1] and (len(made[-1]) + 1) * len(row.ids) > size():
+                made.append([])
+            made[-1].append(row)
+        full, rows = pack(pool[:several]), max(1, round(size() / CONTEXT))
+        made += [full[i : i + rows] for i in range(0, len(full), rows)]
         choose.shuffle(made)
         yield from made
 
 
-def pack(stream, rows: int) -> list[list[int]]:
+def pack(documents: list[Document]) -> list[Document]:
     """Fill rows of the full context with whole documents, the last one cut."""
-    packed = []
-    for _ in range(rows):
-        row = next(stream)
-        while len(row) < CONTEXT:
-            row = row + next(stream)[1:]
-        packed.append(row[:CONTEXT])
-    return packed
-
-
-def collate(batch: list[list[int]], end: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return input_ids and labels (batch, seq); pads are labelled -100."""
-    return pad(batch, end), pad(batch, -100)
+    full, row, length = [], [], 0
+    for document in documents:
+        row.append(document)
+        length += len(document.ids)
+        if length - len(row) + 1 >= CONTEXT:
+            full.append(join(row).cut(0, CONTEXT))
+            row, length = [], 0
+    return full

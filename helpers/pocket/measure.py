@@ -9,6 +9,8 @@ import json
 import math
 from collections import Counter
 
+import torch
+
 from helpers.decoding import (
     generate_text,
     min_p,
@@ -18,7 +20,7 @@ from helpers.decoding import (
     top_p,
     typical_p,
 )
-from helpers.evaluation import frontier, gap_to_floor, sample_texts
+from helpers.evaluation import beside_truth, frontier, gap_to_floor, sample_texts
 from helpers.gpt2 import GPT2, pack
 from helpers.models import find_folder, load_model
 from helpers.options import Parser, UsageError
@@ -35,10 +37,10 @@ FRONTIER = {  # family: strategy: its rules, or what it is called where it searc
     "temperature": {f"T = {t}": [temperature(t)] for t in (0.1, 0.7, 1.0, 1.5)},
     "top-k": {f"k = {k}": [top_k(k)] for k in (10, 40, 100)},
     "top-p": {f"p = {p}": [top_p(p)] for p in (0.8, 0.9, 0.95)},
-    "min-p, typical": {"min-p 0.1": [min_p(0.1)], "typical 0.9": [typical_p(0.9)]},
+    "min-p, typical": {f"min-p {p}": [min_p(p)] for p in (0.01, 0.1)}
+    | {"typical 0.9": [typical_p(0.9)]},
     "two knobs": {
         "T = 0.7, p = 0.9": [temperature(0.7), top_p(0.9)],
-        "T = 0.8, p = 0.9": [temperature(0.8), top_p(0.9)],
         "T = 1.5, p = 0.9": [temperature(1.5), top_p(0.9)],
         "T = 1.5, min-p 0.1": [temperature(1.5), min_p(0.1)],
     },
@@ -50,7 +52,8 @@ def measure_floor(model, tokenizer, n: int) -> dict:
     """Return perplexity beside the entropy floor, per world, with standard errors."""
     rows = {name: {} for name in SHARES}
     for name, row in rows.items():
-        gap = gap_to_floor(model, tokenizer, load_world(name), n, seed=FRESH)
+        world, share = load_world(name), SHARES[name]
+        gap = gap_to_floor(model, tokenizer, world, n, share=share, seed=FRESH)
         for kind, nats in zip(("perplexity", "floor", "ratio"), gap, strict=True):
             value = math.exp(nats.value)
             row |= {kind: value, f"{kind}_error": value * nats.error}
@@ -103,6 +106,34 @@ def measure_lists(model, tokenizer, n: int) -> dict:
     return {"prompts": n, "accuracy": rows}
 
 
+def measure_places(model, tokenizer, n: int) -> dict:
+    """Return the divergence (nats) over the places of stories, and the worst places."""
+    world, total, rows = load_world("stories"), 0.0, []
+    for seed in range(FRESH, FRESH + n):
+        story = words(world.sample(seed))
+        logits, truth, _ = beside_truth(model, tokenizer, world, ["".join(story)])
+        said = logits.log_softmax(-1)
+        gaps = (truth.xlogy(truth) - truth * said).sum(-1)  # (places,)
+        total += gaps.sum().item()
+        for gap, at in zip(*map(torch.Tensor.tolist, gaps.topk(5)), strict=True):
+            row = {"nats": round(gap, 3), "after": "".join(story[: at + 1])[-80:]}
+            for name, probs in (("truth", truth[at]), ("model", said[at].exp())):
+                best = zip(*map(torch.Tensor.tolist, probs.topk(3)), strict=True)
+                row[name] = {tokenizer.decode([i]): round(p, 3) for p, i in best}
+            rows.append(row)
+    rows.sort(key=lambda row: -row["nats"])
+    return {"texts": n, "nats_per_story": total / n, "worst": rows[:100]}
+
+
+def measured(model, tokenizer, parts: list[str], texts: int) -> dict:
+    """Return the figures of some parts of the card."""
+    writer, figures = pack(GPT2.from_hf(model)), {}
+    for part in parts:
+        reads = model if part == "floor" else writer
+        figures[part] = (MEASURES | APART)[part](reads, tokenizer, texts)
+    return figures
+
+
 def measure_frontier(model, tokenizer, n: int) -> dict:
     """Return what the world says of each strategy's ends to ``n`` fresh beginnings."""
     world = load_world("stories")
@@ -132,7 +163,8 @@ def measure_frontier(model, tokenizer, n: int) -> dict:
 
 MEASURES = {"floor": measure_floor, "stories": measure_stories}
 MEASURES |= {"code": measure_code, "lists": measure_lists}
-APART = {"frontier": measure_frontier}  # no part of the card
+BESIDE = ["floor", "stories"]  # of a model that the card compares with
+APART = {"frontier": measure_frontier, "places": measure_places}  # not of the card
 
 
 def main(arguments: list[str]) -> int:
@@ -143,6 +175,7 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--model", default="pocket", help="name or folder")
     parser.add_argument("--texts", type=int, default=ENOUGH, help="texts per figure")
+    parser.add_argument("--beside", help="folder of another to compare it with")
     parser.add_argument("--write", action="store_true", help="keep the card")
     options = parser.parse_args(arguments)
     least = 8 if options.part in APART else 1  # a group of stories
@@ -154,17 +187,20 @@ def main(arguments: list[str]) -> int:
     model, tokenizer = load_model(options.model)
     try:
         log = None if options.part else read_log(folder)
+        other = read_log(find_folder(options.beside)) if options.beside else None
     except (OSError, ValueError) as error:
         line = f"the card needs the log of the model's training ({error})"
         raise UsageError(f"{line}: give one part, for instance floor") from None
-    writer, figures = pack(GPT2.from_hf(model)), {}
-    for part in [options.part] if options.part else MEASURES:
-        reads = model if part == "floor" else writer
-        figures[part] = (MEASURES | APART)[part](reads, tokenizer, options.texts)
+    parts = [options.part] if options.part else [*MEASURES]
+    figures = measured(model, tokenizer, parts, options.texts)
     if options.part:
-        print(json.dumps(figures, indent=None if part in APART else 2))
+        print(json.dumps(figures, indent=None if options.part in APART else 2))
         return 0
+    if options.beside:
+        both = measured(*load_model(options.beside), BESIDE, options.texts)
+        figures["beside"] = both | {"log": {k: other[k] for k in ("tokens", "recipe")}}
     figures["parameters"] = model.num_parameters()
+    figures["vocabulary"] = len(tokenizer)
     figures["megabytes"] = (folder / "model.safetensors").stat().st_size / 1e6
     card = write_card(figures, log)
     print(card)
@@ -173,6 +209,7 @@ def main(arguments: list[str]) -> int:
             (place / "README.md").write_text(card)
             numbers = json.dumps(figures, indent=2)
             (place / "measurements.json").write_text(f"{numbers}\n")
-            floor = math.log(figures["floor"]["worlds"]["stories"]["floor"])
+            recent = log["history"][-100:]
+            floor = sum(loss - above for _, _, loss, above in recent) / len(recent)
             loss_curve(log["history"], floor=floor).figure.savefig(place / "loss.png")
     return 0

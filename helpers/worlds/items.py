@@ -21,6 +21,7 @@ from typing import NamedTuple
 from helpers.tokens import END
 from helpers.tokens import pretokenise as words
 
+KEPT = 1000  # beginnings that an item keeps
 Uniform = Callable[[], float]  # draws from 0 to 1
 Way = tuple[float, "Seq", tuple]  # probability, sequence, bindings after it
 Live = dict[tuple[tuple, tuple], float]  # {(frames, bindings): weight}
@@ -46,8 +47,65 @@ class Seq(tuple):
             return None
         return frozenset(self[:1]) if isinstance(self[0], str) else self[0].first
 
+    @property
+    def reads(self) -> frozenset | None:
+        """The bindings that decide how it begins; None if it binds in silence."""
+        known: frozenset = frozenset()
+        for item in self:
+            if isinstance(item, str):
+                return known
+            if item.reads is None:
+                return None
+            known |= item.reads
+            if not item.silent:
+                return known
+        return known
 
-class Choice:
+    @property
+    def silent(self) -> bool:
+        """Whether it may write nothing."""
+        return all(not isinstance(item, str) and item.silent for item in self)
+
+    def begin(self, bindings: tuple) -> tuple[dict[str, float], float]:
+        """Return {first word: probability}, and the probability of no word at all."""
+        found: dict[str, float] = defaultdict(float)
+        rest = 1.0
+        for item in self:
+            if isinstance(item, str):
+                found[item] += rest
+                return found, 0.0
+            begun, silent = item.begin(bindings)
+            for word, p in begun.items():
+                found[word] += rest * p
+            rest *= silent
+            if not rest:
+                break
+        return found, rest
+
+
+class Item:
+    """What becomes a sequence: by ``draw`` one of them, by ``expand`` all of them."""
+
+    reads: frozenset | None  # as of a sequence
+    silent = False
+
+    def begin(self, bindings: tuple) -> tuple[dict[str, float], float]:
+        """Return what ``Seq.begin`` does; it is kept, since bindings recur."""
+        key = tuple(bindings[i] for i in self.reads)
+        if key not in self.begun:
+            found, rest = defaultdict(float), 0.0
+            for share, seq, after in self.expand(bindings, None):
+                begun, silent = seq.begin(after)
+                rest += share * silent
+                for word, p in begun.items():
+                    found[word] += share * p
+            if len(self.begun) >= KEPT:
+                self.begun.clear()
+            self.begun[key] = dict(found), rest
+        return self.begun[key]
+
+
+class Choice(Item):
     """One of several sequences, each with its weight."""
 
     def __init__(self, weighted: list[tuple[float, Seq]]):
@@ -58,6 +116,10 @@ class Choice:
         shares, self.options, firsts = zip(*self.ways, strict=True)
         self.cumulative = [*accumulate(shares)][:-1]
         self.first = None if None in firsts else frozenset().union(*firsts)
+        reads = [option.reads for option in self.options]
+        self.reads = None if None in reads else frozenset().union(*reads)
+        self.silent = any(option.silent for option in self.options)
+        self.begun: dict = {}
 
     def draw(self, bindings: list, uniform: Uniform) -> Seq:
         """Choose an option."""
@@ -79,7 +141,7 @@ class Variable(NamedTuple):
     like: int | None  # the one whose group it must share
 
 
-class Slot:
+class Slot(Item):
     """A place for what a variable holds: an entry of a class, chosen at first use.
 
     ``forms`` says what each entry writes here, ``shown`` what messages call that;
@@ -95,6 +157,10 @@ class Slot:
             for word in (None,) if form.first is None else form.first:
                 self.starting.setdefault(word, []).append(i)
         self.first = None if None in self.starting else frozenset(self.starting)
+        self.silent = any(form.silent for form in forms)
+        bound = {variable.index, *variable.rivals, variable.like} - {None}
+        self.reads = None if self.silent else frozenset(bound)
+        self.begun: dict = {}
 
     def draw(self, bindings: list, uniform: Uniform) -> Seq:
         """Write the remembered entry, or choose one and remember it."""
@@ -135,7 +201,7 @@ class Slot:
         return alike and all(bindings[rival] != i for rival in self.variable.rivals)
 
 
-class Expression:
+class Expression(Item):
     """A value computed from what is remembered, such as ``{=x + k}``.
 
     ``lead`` is a space that belongs to it, or nothing; ``names`` gives for each name
@@ -151,6 +217,8 @@ class Expression:
         except SyntaxError as error:
             raise ValueError(f"{{={source}}} is no expression: {error.msg}") from None
         self.names = {n: v for n, v in names.items() if n in self.code.co_names}
+        self.reads = frozenset(index for index, _ in self.names.values())
+        self.begun: dict = {}
 
     def draw(self, bindings, uniform: Uniform | None = None) -> Seq:
         """Write the value."""
@@ -201,9 +269,29 @@ def remembered(live: Live) -> Iterator[tuple[tuple[str, str], str]]:
                 yield item.role, item.shown[known]
 
 
+def forecast(live: Live) -> dict[str, float]:
+    """Return the distribution of the next word, without making all that may live."""
+    found: dict[str, float] = defaultdict(float)
+    for (frames, bound), weight in live.items():
+        while weight:
+            item, rest = _next_item(frames)
+            if isinstance(item, str):
+                found[item] += weight
+                break
+            if item.reads is None:  # it may bind in silence: what follows depends
+                for word, states in step({(frames, bound): weight}).items():
+                    found[word] += sum(states.values())
+                break
+            begun, silent = item.begin(bound)
+            for word, p in begun.items():
+                found[word] += weight * p
+            weight, frames = weight * silent, rest
+    return found
+
+
 def expected_words(live: Live) -> dict[str, float]:
     """Return the distribution of the next word, likeliest first."""
-    after = {word: sum(states.values()) for word, states in step(live).items()}
+    after = forecast(live)
     total = sum(after.values())
     ordered = sorted(after.items(), key=lambda item: (-item[1], item[0]))
     return {word: weight / total for word, weight in ordered}

@@ -26,6 +26,7 @@ from helpers.worlds.mean import Mean, ratio
 
 WORLDS = ("stories", "verse", "code", "lists")
 DATA = Path(__file__).resolve().parent.parent.parent / "data" / "worlds"
+AGREES = ("he", "his", "him", "kind", "is", "it", "plural")  # attributes of grammar
 FRESH = 10**9  # seeds from here on are never used for training
 
 
@@ -37,7 +38,13 @@ class Slip(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """The reason's first word: grammar, coherence, agreement and so on."""
+        """The reason's first word.
+
+        It is *memory* (somebody or something said before is mistaken), *sort* (what is
+        said does not suit the thing: a puppet is not polished), *agreement* (a pronoun,
+        an article, is or are), *grammar* (nothing said before would allow the word
+        here, or the text ends too early or too late) or *spelling*.
+        """
         return self.reason.partition(":")[0]
 
 
@@ -49,8 +56,8 @@ class World:
 
     def __init__(self, spec: dict, name: str = "world"):
         self.name, self.grammar = name, Grammar(spec)
-        unbound = (None,) * len(self.grammar.variables)
-        self._start: Live = {((self.grammar.start, 0, ()), unbound): 1.0}
+        self._unbound = (None,) * len(self.grammar.variables)
+        self.start: Live = {((self.grammar.start, 0, ()), self._unbound): 1.0}
 
     def __repr__(self) -> str:
         return f"<World {self.name}>"
@@ -122,7 +129,7 @@ class World:
 
     def _follow(self, pieces: list[str]) -> tuple[Live, list[float], list[str]]:
         """Step along words: what lives, each one's probability, the words left over."""
-        live, probs = self._start, []
+        live, probs = self.start, []
         for word in pieces:
             after = step(live, word).get(word)
             if not after:
@@ -135,23 +142,41 @@ class World:
         """Say in a sentence why ``piece`` cannot stand after ``before``."""
         expected, word = [*expected_words(live)], piece.strip()
         likeliest, context = expected[0].strip(), "".join(before[-4:]).strip()
+        here = f"'{word}' after '{context}'"
         if piece == END:
-            what = f"the text stops after '{context}'"
-            return f"ending: {what}, '{likeliest}' could follow"
+            likely = f"'{likeliest}' could follow"
+            return f"grammar: the text stops after '{context}', {likely}"
         if expected == [END]:
-            return f"ending: the text goes on after '{context}', where it must end"
+            return f"grammar: the text goes on after '{context}', where it must end"
         if word and not word.isdigit() and word not in self.grammar.vocabulary:
             return f"spelling: '{word}' is no word of this world"
-        roles = self.grammar.roles.get(word.lower(), ())
         for role, known in remembered(live):
-            if role not in roles:
-                continue
-            if role[1] != "word":
-                return f"agreement: '{word}' after '{context}', '{known}' would agree"
-            if word[0].isupper() and word not in "".join(before):
-                return f"coherence: {word} was never introduced; {known} was"
-            return f"coherence: '{word}' after '{context}', it must be '{known}'"
-        return f"grammar: '{word}' cannot follow '{context}', '{likeliest}' could"
+            if role in self.grammar.roles.get(word.lower(), ()):
+                return _mistaken(word, here, role[1], known, "".join(before))
+        if {word.lower(), likeliest.lower()} == {"a", "an"}:
+            return f"agreement: {here}, it must be '{likeliest}'"
+        if not self._could_write(piece, live):
+            return f"grammar: '{word}' cannot follow '{context}', '{likeliest}' could"
+        return f"memory: {here}, where another word than before must stand"
+
+    def _could_write(self, piece: str, live: Live) -> bool:
+        """Whether ``piece`` could be written, had nothing been said before."""
+        forgetful = {(frames, self._unbound): w for (frames, _), w in live.items()}
+        try:
+            return piece in step(forgetful, piece)
+        except ValueError:  # a value computed from what is remembered
+            return False
+
+
+def _mistaken(word: str, here: str, attribute: str, known: str, before: str) -> str:
+    """Say what is wrong with a word where memory puts ``known``."""
+    if attribute in AGREES:
+        return f"agreement: {here}, '{known}' would agree"
+    if attribute != "word":
+        return f"sort: {here}, '{known}' would suit it"
+    if word[0].isupper() and word not in before:
+        return f"memory: {word} was never introduced; {known} was"
+    return f"memory: {here}, it must be '{known}'"
 
 
 class PythonWorld(World):

@@ -93,7 +93,7 @@ def test_odd_answers_get_one_line_each(name):
 
 @pytest.mark.parametrize("odd", [None, "text", Anything(), torch.zeros(2)])
 def test_what_is_no_function_gets_one_line(odd):
-    assert say("day02_merge", odd).startswith("give the function itself")
+    assert say("day02_encode", odd).startswith("give the function itself")
 
 
 def sleep(*args):
@@ -123,7 +123,7 @@ def recurse(*args):
 @pytest.mark.parametrize("endless", [sleep, catch_all, catch_more])
 def test_an_endless_answer_is_ended_also_in_a_thread(endless):
     said = []
-    thread = threading.Thread(target=lambda: said.append(say("day02_merge", endless)))
+    thread = threading.Thread(target=lambda: said.append(say("day02_encode", endless)))
     thread.start()
     thread.join(30)
     assert said and "had not ended after 4 seconds" in said[0]
@@ -133,7 +133,7 @@ def test_an_endless_answer_is_ended_also_in_a_thread(endless):
 
 
 def test_a_recursion_is_one_line_with_the_learners_own():
-    said = say("day02_merge", recurse)
+    said = say("day02_encode", recurse)
     assert "your line" in said and '"return recurse(*args)", raised Recursion' in said
 
 

@@ -32,7 +32,7 @@ def test_the_verdict_counts_words_up_to_the_first_slip(world):
     assert frontier.judge(world, story) == Verdict(n, n, None)
     slipped = "".join([*pieces[:9], " zebraphone", *pieces[10:]])
     assert frontier.judge(world, slipped)[:2] == (n, 9)
-    assert frontier.judge(world, "".join(pieces[:20])) == Verdict(20, 20, "ending")
+    assert frontier.judge(world, "".join(pieces[:20])) == Verdict(20, 20, "grammar")
 
 
 def test_measures_are_of_what_comes_after_the_prompt():
@@ -56,16 +56,16 @@ def test_silence_is_neither_diverse_nor_alike():
 
 
 def test_curves_begin_at_one_and_only_fall():
-    verdicts = [Verdict(9, 3, "grammar"), Verdict(5, 5, None), Verdict(9, 0, "ending")]
+    verdicts = [Verdict(9, 3, "grammar"), Verdict(5, 5, None), Verdict(9, 0, "memory")]
     wanted = [1, 2 / 3, 2 / 3, 2 / 3, 1 / 3, 1 / 3]
     assert frontier.still_right(verdicts, 5) == pytest.approx(wanted)
 
 
 def test_slips_are_counted_per_word_tried():
     verdicts = [Verdict(30, 17, "grammar"), Verdict(18, 18, None)]
-    verdicts.append(Verdict(40, 8, "ending"))
+    verdicts.append(Verdict(40, 8, "memory"))
     assert frontier.risk(verdicts) == 2 / 21  # 10 and 10 words tried, and one more
     rates = frontier.slips(verdicts)
     assert rates.pop("median word") == 13.5  # the 18th and the 9th
-    assert rates == pytest.approx({"grammar": 1000 / 21, "ending": 1000 / 21})
+    assert rates == pytest.approx({"grammar": 1000 / 21, "memory": 1000 / 21})
     assert math.isnan(frontier.slips([Verdict(9, 9, None)])["median word"])

@@ -3,9 +3,12 @@
 import hashlib
 import json
 import math
+import os
+import subprocess
+import sys
 from contextlib import suppress
 from dataclasses import replace
-from itertools import count, islice
+from itertools import count, islice, repeat
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -17,13 +20,15 @@ from helpers.decoding import sample
 from helpers.evaluation.samples import sample_texts
 from helpers.models import ModelError, load_model
 from helpers.options import UsageError
-from helpers.pocket import batches, measure
+from helpers.pocket import batches, measure, targets
 from helpers.pocket import training as pocket
 from helpers.pocket.card import write_card
 from helpers.pocket.measure import STRATEGIES
 from helpers.pocket.saves import NEW_LOG, replacing, settle
 from helpers.tokens.byte_level import pretokenise as words
 from helpers.worlds.world import END, FRESH, load_world
+from tests.cli.waiting import is_running, until
+from tests.lanes import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -82,12 +87,13 @@ def test_it_tells_stories_the_world_accepts(shipped):
 
 def test_every_position_was_trained(shipped):
     model, tokenizer = shipped
-    rows = torch.tensor(batches.pack(batches.documents(tokenizer, 99), 4))
+    reader = targets.WordTargets(tokenizer, batches.SHARES)
+    rows = batches.pack(batches.chunk(reader, 99 * pocket.CHUNKS))[:4]
+    ids = torch.tensor([row.ids.tolist() for row in rows])
     with torch.no_grad():
-        logits = model(rows).logits
-    losses = torch.nn.functional.cross_entropy(
-        logits[:, :-1].transpose(1, 2), rows[:, 1:], reduction="none"
-    ).mean(0)
+        logits = model(ids).logits[:, :-1].transpose(1, 2)
+    losses = torch.nn.functional.cross_entropy(logits, ids[:, 1:], reduction="none")
+    losses = losses.mean(0)
     assert losses[-100:].mean() < losses[:100].mean() + 0.6
 
 
@@ -98,38 +104,127 @@ def test_the_tokenizer_gives_every_document_back(tokenizer):
     assert tokenizer.convert_ids_to_tokens(len(tokenizer) - 1) == END
 
 
-def test_rows_hold_whole_documents_or_the_full_context(tokenizer, small):
+def test_each_word_of_the_worlds_is_one_token(shipped):
+    tokenizer = shipped[1]
+    for name in batches.SHARES:
+        texts = map(load_world(name).sample, range(300))
+        pieces = {piece for text in texts for piece in words(text)}
+        split = {piece for piece in pieces if len(tokenizer(piece)["input_ids"]) > 1}
+        assert len(split) <= 0.01 * len(pieces), split
+
+
+@pytest.fixture(scope="module")
+def chunk(tokenizer):
+    return batches.chunk(targets.TrueTargets(tokenizer, batches.SHARES), 0)
+
+
+def test_workers_end_with_a_training_that_is_killed(tmp_path):
+    program = (
+        "import itertools, sys\n"
+        "from multiprocessing import active_children\n"
+        "from helpers.pocket import batches, training\n"
+        "if __name__ == '__main__':\n"
+        "    batches.CHUNK = 8\n"
+        "    tokenizer = training.train_tokenizer(400, documents=2)\n"
+        "    for _ in batches.chunks(tokenizer, 'words', 0, 1):\n"
+        "        print(active_children()[0].pid, flush=True)\n"
+    )
+    (tmp_path / "program.py").write_text(program)
+    command = [sys.executable, str(tmp_path / "program.py")]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as run:
+        worker = int(run.stdout.readline())
+        run.kill()
+    until(lambda: not is_running(worker))
+
+
+def test_rows_hold_whole_documents_or_the_full_context(tokenizer, small, chunk):
     assert set(batches.SHARES) == {"stories", "code", "lists"}  # verse: fine-tuning
     eos = tokenizer.eos_token_id
-    form = {"size": small.batch, "packed": small.packed, "bare": small.bare}
-    made = batches.batches(tokenizer, **form, seed=0)
-    rows = [row for batch in islice(made, 60) for row in batch]
+    form = {"packed": small.packed, "bare": small.bare, "seed": 0}
+    made = batches.batches(repeat(chunk), size=lambda: small.batch, **form)
+    rows = [row for batch in islice(made, 100) for row in batch]
     for row in rows:
-        assert len(row) <= batches.CONTEXT
-        assert row[-1] == eos or len(row) == batches.CONTEXT
-    bare = sum(row[0] != eos for row in rows) / len(rows)
+        assert len(row.ids) == len(row.counts) + 1 <= batches.CONTEXT
+        assert row.ids[-1] == eos or len(row.ids) == batches.CONTEXT
+        assert row.counts.sum() == len(row.tokens) == len(row.probs)
+    bare = sum(row.ids[0] != eos for row in rows) / len(rows)
     assert 0.05 < bare < 0.15
 
 
-def test_pads_are_never_labels():
-    ids, labels = batches.collate([[9, 1, 9], [9, 1, 2, 3, 9]], 9)
-    assert ids.tolist() == [[9, 1, 9, 9, 9], [9, 1, 2, 3, 9]]
-    assert labels.tolist() == [[9, 1, 9, -100, -100], [9, 1, 2, 3, 9]]
+def test_true_targets_are_the_worlds_next_words(tokenizer, chunk):
+    eos, start = tokenizer.eos_token_id, dict.fromkeys(range(len(tokenizer)), 0.0)
+    for name, share in batches.SHARES.items():  # any world may begin
+        for word, p in load_world(name).next_words("").items():
+            start[tokenizer(word)["input_ids"][0]] += share * p
+    for document in chunk[:8]:
+        ids, world = document.ids.tolist(), load_world("stories")
+        first = document.cut(0, 2)
+        assert ids[0] == ids[-1] == eos
+        for token, p in zip(first.tokens, first.probs, strict=True):
+            assert p == pytest.approx(start[token], rel=1e-5)
+        text = tokenizer.decode(ids[1:-1])
+        if world.log_prob(text) == -math.inf:
+            continue
+        own, ends = [], document.counts.cumsum()
+        for i, token in enumerate(ids[1:]):  # the exact probability of the text
+            here = slice(ends[i] - document.counts[i], ends[i])
+            own.append(document.probs[here][document.tokens[here] == token].item())
+            assert document.probs[here].sum() == pytest.approx(1, abs=1e-5)
+        known = world.log_prob(text) + math.log(batches.SHARES["stories"])
+        assert sum(map(math.log, own)) == pytest.approx(known, abs=1e-3)
 
 
-@pytest.mark.parametrize("seed", [0, 99, 100, 10**30, -1])
-@pytest.mark.parametrize("run", [0, 9, 1000])
-def test_training_and_measuring_never_share_a_seed(monkeypatch, tokenizer, seed, run):
-    world = Mock()
-    world.sample.return_value = "a"
+def test_the_loss_is_the_cross_entropy_with_distributions(
+    tokenizer, chunk, monkeypatch
+):
+    monkeypatch.setattr(targets, "AT_ONCE", 100)
+    torch.manual_seed(0)
+    head = torch.nn.Linear(8, len(tokenizer))
+    for rows in (chunk[:3], batches.pack(chunk)[:2]):
+        batch = targets.collate(rows, tokenizer.eos_token_id)
+        hidden = torch.randn(*batch.input_ids.shape, 8, requires_grad=True)
+        dense = torch.zeros(batch.input_ids.numel(), len(tokenizer))
+        dense[batch.places, batch.tokens] = batch.probs
+        assert torch.allclose(dense.sum(-1), batch.used, atol=1e-4)
+        n, logits = batch.used.sum(), head(hidden).flatten(0, 1)
+        loss = -(dense * logits.log_softmax(-1)).sum() / n
+        wanted = torch.autograd.grad(loss, [hidden, head.weight])
+        head.zero_grad()
+        said, entropy = targets.backward(hidden, head, batch)
+        assert said == pytest.approx(loss.item(), rel=1e-5)
+        certain = torch.special.entr(dense).sum() / n
+        assert entropy == pytest.approx(certain.item(), rel=1e-4)
+        for true, own in zip(wanted, (hidden, head.weight), strict=True):
+            assert torch.allclose(true, own.grad, atol=1e-6)
+
+
+def test_the_loss_of_words_is_the_one_gpt2_had(tokenizer):
+    reader = targets.WordTargets(tokenizer, batches.SHARES)
+    batch = targets.collate([reader.read("a kite"), reader.read("b")], 0)
+    hidden = torch.randn(*batch.input_ids.shape, 8, requires_grad=True)
+    head = torch.nn.Linear(8, len(tokenizer))
+    unused = batch.used.view(2, -1)[:, :-1] == 0
+    labels = batch.input_ids[:, 1:].long().masked_fill(unused, -100)
+    named = torch.nn.functional.cross_entropy(
+        head(hidden)[:, :-1].transpose(1, 2), labels
+    )
+    said = targets.backward(hidden, head, batch)
+    assert said == pytest.approx((named.item(), 0), rel=1e-5)
+
+
+@pytest.mark.parametrize("seed", [0, 99])
+@pytest.mark.parametrize("number", [0, 9, pocket.CHUNKS - 1])
+def test_training_and_measuring_never_share_a_seed(monkeypatch, seed, number):
+    world, reader = Mock(), Mock()
     monkeypatch.setattr(batches, "load_world", lambda name: world)
-    assert len([*islice(batches.documents(tokenizer, seed, run), 600)]) == 600
-    seeds = [call.args[0] for call in world.sample.mock_calls]
-    assert len(set(seeds)) == len(seeds) >= 600
+    batches.chunk(reader, seed * pocket.CHUNKS + number)
+    seeds = {call.args[0] for call in world.sample.mock_calls}
+    assert len(seeds) == batches.CHUNK
     assert min(seeds) >= 0 and max(seeds) < FRESH
-    world.reset_mock()  # another run has documents of its own
-    assert [*islice(batches.documents(tokenizer, seed, run + 1), 600)]
-    assert not set(seeds) & {call.args[0] for call in world.sample.mock_calls}
+    world.reset_mock()  # another chunk has documents of its own
+    batches.chunk(reader, seed * pocket.CHUNKS + number + 1)
+    assert not seeds & {call.args[0] for call in world.sample.mock_calls}
 
 
 def silent(line):
@@ -145,8 +240,10 @@ def test_a_short_run_learns_and_goes_on_where_it_stopped(
     tmp_path, small, tokenizer, monkeypatch
 ):
     monkeypatch.setattr(pocket, "train_tokenizer", lambda vocab: tokenizer)
+    monkeypatch.setattr(batches, "CHUNK", 64)
     said = []
-    folder = pocket.pretrain(tmp_path / "out", small, report=said.append)
+    run = {"workers": 0, "report": said.append}
+    folder = pocket.pretrain(tmp_path / "out", small, **run)
     assert said[0].startswith("training in ")
     log = json.loads((folder / "training.json").read_text())
     assert log["tokens"] >= small.tokens
@@ -161,13 +258,13 @@ def test_a_short_run_learns_and_goes_on_where_it_stopped(
     earlier = files_of(folder)
     longer = replace(small, tokens=small.tokens + 5_000)
     with pytest.raises(UsageError, match=r"\(it was begun with seed 0\): choose"):
-        pocket.pretrain(folder, replace(longer, seed=1), report=silent)
+        pocket.pretrain(folder, replace(longer, seed=1), workers=0, report=silent)
     with monkeypatch.context() as patch, pytest.raises(UsageError, match="No space"):
         patch.setattr(type(tokenizer), "save_pretrained", full)
-        pocket.pretrain(folder, longer, report=silent)
+        pocket.pretrain(folder, longer, workers=0, report=silent)
     assert earlier == files_of(folder)
 
-    pocket.pretrain(folder, longer, report=silent)
+    pocket.pretrain(folder, longer, workers=0, report=silent)
     more = json.loads((folder / "training.json").read_text())
     assert more["tokens"] >= longer.tokens
     assert [run["first_step"] for run in more["runs"]] == [1, log["steps"] + 1]
@@ -208,7 +305,7 @@ BAD_OUTPUTS = [
     ({"model.safetensors": "theirs"}, "its model.safetensors is another model's"),
     ({"training.json": ""}, "Expecting value"),
     ({"training.json": "[1]"}, "training.json is not that of a pretraining"),
-    ({"training.json": LOG}, "it was begun with batch None"),
+    ({"training.json": LOG}, "it was begun with targets None"),
 ]
 
 

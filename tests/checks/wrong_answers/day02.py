@@ -21,34 +21,6 @@ def _merge(symbols, pair):
     return stack
 
 
-def _from_right(symbols, pair):
-    merged = []
-    for symbol in reversed(symbols):
-        if merged and (symbol, merged[0]) == pair:
-            symbol += merged.pop(0)
-        merged.insert(0, symbol)
-    return merged
-
-
-def _past_the_end(symbols, pair):
-    i = 0
-    while (symbols[i], symbols[i + 1]) != pair:
-        i += 1
-    return _merge(symbols, pair)
-
-
-def _twice(symbols, pair):
-    """Join at each place where the pair stands, and leave out its right symbol."""
-    merged, before = [], None
-    for symbol, following in pairwise([*symbols, None]):
-        if (symbol, following) == pair:
-            merged.append("".join(pair))
-        elif (before, symbol) != pair:
-            merged.append(symbol)
-        before = symbol
-    return merged
-
-
 def _by_rank(word, merges):
     symbols = list(word)
     while pairs := [pair for pair in pairwise(symbols) if pair in merges]:
@@ -101,17 +73,6 @@ def _first_mask(texts, tokenizer):
 
 
 WRONG = {
-    "day02_count_pairs": {
-        "expected a dict, got None: is a return": lambda words: None,
-    },
-    "day02_merge": {
-        "a right neighbour? (your line": _past_the_end,
-        "no symbol is used twice": _twice,
-        "a symbol is lost": lambda s, p: _merge(s, p)[:-1],
-        "go from left to right": _from_right,
-        "symbols was changed in place": lambda s, p: s.append(p),
-        "came back itself": lambda s, p: _merge(s, p) if p[0] in s else s,
-    },
     "day02_learn": {
         "no pair is left: stop there": _never_done,
         "words was changed in place": lambda words, n: words.clear(),
@@ -123,8 +84,6 @@ WRONG = {
     },
 }
 RIGHT = {
-    "day02_count_pairs": [_pairs],
-    "day02_merge": [_merge],
     "day02_encode": [_by_rank],
     "day02_learn": [_learn],
     "day02_prepare": [_prepare, lambda *case: [*_prepare(*case)]],

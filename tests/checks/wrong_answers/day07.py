@@ -20,10 +20,13 @@ def _verdicts():
     return dict(day07.TRUE)
 
 
-def _by_heads(merged, n_head, head):
-    split = list(merged.chunk(n_head, dim=-1))
-    split[head] = split[head].double().mean(dim=(0, 1)).expand_as(split[head])
-    return torch.cat(split, dim=-1)
+def _by_heads(merged, w_o, direction, n_head):
+    pairs = zip(merged.chunk(n_head), w_o.chunk(n_head), strict=True)
+    return [float(part @ rows @ direction) for part, rows in pairs]
+
+
+def _centred(merged, w_o, direction, n_head):
+    return _by_heads(merged, w_o, direction - direction.mean() + 1, n_head)
 
 
 WRONG = {
@@ -34,8 +37,12 @@ WRONG = {
             weights, length, least=5 / (2 * length + 1)
         ),
     },
+    "day07_says": {"expected": lambda *given: torch.tensor(_centred(*given))},
     "day07_verdicts": {
         "E is not 'redundant'": lambda: _verdicts() | {"E": "redundant"},
+        "G is not 'needed, does not carry'": lambda: (
+            _verdicts() | {"G": "needed, does not carry"}
+        ),
         "A is not None": lambda: {"B": "redundant"},
     },
 }
@@ -43,5 +50,5 @@ WRONG = {
 RIGHT = {
     "day07_kind": [_kind],
     "day07_verdicts": [_verdicts],
-    "day07_mean_ablated": [_by_heads],
+    "day07_says": [lambda *given: torch.tensor(_by_heads(*given))],
 }
