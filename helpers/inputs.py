@@ -72,18 +72,12 @@ def check_room(model, input_ids: torch.Tensor, cache=None) -> None:
 
 
 def check_prompt(
-    model,
-    input_ids,
-    *,
-    max_new_tokens,
-    eos_token_id,
-    attention_mask=None,
-    one=False,
-    unread=1,
+    model, input_ids, *, max_new_tokens, eos_token_id, one=False, unread=1, rules=()
 ) -> None:
     """Raise ValueError, one line, for a prompt that cannot be continued like that.
 
     ``unread``: how many tokens at the end nobody reads, and so need no position.
+    TypeError for rules that are no functions.
     """
     check_ids(model, input_ids)
     if one and len(input_ids) > 1:
@@ -98,11 +92,10 @@ def check_prompt(
             f"has {context} positions, for a text of {context + unread} tokens at "
             "most: shorten the prompt or lower max_new_tokens"
         )
-    if attention_mask is not None:
-        _check_mask(attention_mask, input_ids)
     parts = model.modules() if model.training else ()
     if any(isinstance(part, nn.Dropout) and part.p > 0 for part in parts):
         raise ValueError("the model is in train mode, with dropout: call model.eval()")
+    check_functions("rules", rules)
 
 
 def check_end(model, eos_token_id) -> None:
@@ -138,7 +131,8 @@ def check_within(what: str, ids: torch.Tensor, of: str, size: int) -> None:
         raise ValueError(f"{what} {wrong} is outside {of}, 0 … {size - 1}")
 
 
-def _check_mask(attention_mask, input_ids) -> None:
+def check_mask(attention_mask, input_ids) -> None:
+    """Raise ValueError for no mask of these ids, or one with pads on the right."""
     shape = getattr(attention_mask, "shape", type(attention_mask).__name__)
     if shape != input_ids.shape:
         wanted = f"expected attention_mask as a tensor {tuple(input_ids.shape)}"

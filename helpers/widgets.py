@@ -73,7 +73,7 @@ class TokenExplorer(ipywidgets.VBox):
         prompt = self.tokenizer.decode(self.input_ids[0])
         parts = (tokens[:at], tokens[at : at + 1], tokens[at + 1 :])
         before, piece, after = (html.escape(self.tokenizer.decode(p)) for p in parts)
-        was, became = chosen.before[chosen.token], chosen.prob
+        was, became = chosen.logits.softmax(dim=-1)[chosen.token], chosen.prob
         self.text.value = (
             f"<p>{html.escape(prompt)}{before}<b>{piece}</b>"
             f"<span style='opacity:0.5'>{after}</span></p>"

@@ -9,8 +9,8 @@ Read in this order: ``weights``, ``heads``, ``hooks``, ``ablation``, ``patching`
 """
 
 from helpers.attention.ablation import ablate, gathered
-from helpers.attention.costs import cost, read, recall_texts, story_texts
-from helpers.attention.effects import extremes, line_effects
+from helpers.attention.costs import read, recall_texts, story_texts
+from helpers.attention.effects import line_effects
 from helpers.attention.heads import head_scores, repeated_ids
 from helpers.attention.lens import logit_lens
 from helpers.attention.patching import patch

@@ -16,12 +16,7 @@ from helpers.inputs import expect, whole
 
 @contextmanager
 def ablate(
-    model,
-    heads: Iterable[Head],
-    *,
-    how: str = "zero",
-    reference: torch.Tensor | list[torch.Tensor] | None = None,
-    seed: int = 0,
+    model, heads: Iterable[Head], *, how: str = "zero", reference=None, seed: int = 0
 ) -> Iterator[None]:
     """Silence heads while this is open; they come back when it is left.
 

@@ -1,8 +1,7 @@
 """Costs: what a model loses on texts when heads are silenced.
 
-The model is the engine, see ``helpers.gpt2``. The same texts are read before and
-after, so a cost is a mean of differences text by text, and its error that of paired
-differences.
+The model is the engine, see ``helpers.gpt2``. Read the same texts before and after: a
+cost is a mean of differences text by text, and its error that of paired differences.
 """
 
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ import torch
 from torch import nan
 
 from helpers.tokens import document_ids, pad, word_starts
-from helpers.worlds import RECALL, Mean, World, list_prompt, mean, memories
+from helpers.worlds import RECALL, World, list_prompt, memories
 
 
 class Texts(NamedTuple):
@@ -28,6 +27,7 @@ class Scores(NamedTuple):
 
     loss: torch.Tensor  # nats per scored token
     right: torch.Tensor  # share of the places where its favourite is right, or NaN
+    lead: torch.Tensor  # there: logits of the right token above the best other, or NaN
 
 
 def story_texts(tokenizer, world: World, seeds: Sequence[int]) -> Texts:
@@ -55,17 +55,15 @@ def read(model, texts: Texts) -> Scores:
     hidden = hidden[row, at - 1]  # of the token before, which has read so far
     log_probs = model.head(hidden).log_softmax(dim=-1).cpu()  # (tokens, vocab)
     targets = texts.ids[row, at]
-    loss, right = torch.zeros(2, *texts.ids.shape)  # both (texts, seq)
-    loss[row, at] = -log_probs.gather(-1, targets[:, None]).squeeze(-1)
-    right[row, at] = (log_probs.argmax(dim=-1) == targets).float()
-    loss, right = loss.where(texts.scored, nan), right.where(texts.places, nan)
-    return Scores(loss.nanmean(dim=1), right.nanmean(dim=1))
-
-
-def cost(before: torch.Tensor, after: torch.Tensor) -> Mean:
-    """Return by how much (texts,) after is above (texts,) before, NaN left out."""
-    differences = (after - before)[~(after - before).isnan()]
-    return mean(differences.tolist())
+    own = log_probs.gather(-1, targets[:, None]).squeeze(-1)
+    best = log_probs.topk(2)
+    first = best.indices[:, 0] == targets
+    leads = own - best.values[:, 1].where(first, best.values[:, 0])
+    values = torch.stack([-own, first.float(), leads])  # (3, tokens)
+    found = torch.full((3, *texts.ids.shape), nan)
+    found[:, row, at] = values
+    counted = torch.stack([texts.scored, texts.places, texts.places])
+    return Scores(*found.where(counted, nan).nanmean(dim=-1))
 
 
 def _texts(tokenizer, texts: list[str], scored, places) -> Texts:

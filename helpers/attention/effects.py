@@ -47,21 +47,6 @@ def line_effects(model, input_ids: torch.Tensor) -> Lines:
     return Lines(weights.cpu(), torch.stack(lengths).cpu(), torch.stack(effects).cpu())
 
 
-def extremes(lines: Lines, *, large: float = 0.5, small: float = 0.2):
-    """Return two lines that stand out, each as (layer, head, key).
-
-    The first has the least effect of those with a weight above ``large``, the second
-    the most of those with a weight below ``small``. ValueError where there are none.
-    """
-    heavy, light = lines.weights > large, lines.weights < small
-    if not heavy.any() or not light.any():
-        raise ValueError(f"no weights above {large} and below {small}: try other ones")
-    idle = lines.effects.where(heavy, torch.inf).argmin()
-    busy = lines.effects.where(light, -torch.inf).argmax()
-    shape = lines.weights.shape
-    return tuple(tuple(map(int, torch.unravel_index(i, shape))) for i in (idle, busy))
-
-
 def _without(model, input_ids, layer: int, flows: torch.Tensor) -> torch.Tensor:
     """Return the last logits, (head · seq, vocab), a row for each flow left out."""
     heads, seq, d_head = flows.shape

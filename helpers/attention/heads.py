@@ -13,11 +13,7 @@ KINDS = ("previous", "first", "duplicate", "induction")
 
 
 def head_scores(
-    model,
-    input_ids: torch.Tensor | None = None,
-    *,
-    places: list[int] | None = None,
-    seed: int = 0,
+    model, input_ids=None, *, places: list[int] | None = None, seed: int = 0
 ) -> "HeadScores":
     """Return how much each head is a previous-token, sink, duplicate, induction head.
 

@@ -1,6 +1,5 @@
 """Patching: give a GPT-2 a part of what it computed on another text."""
 
-from collections.abc import Iterable
 from functools import partial
 
 import torch
@@ -11,14 +10,7 @@ from helpers.inputs import check_ids
 
 @torch.no_grad()
 def patch(
-    model,
-    input_ids: torch.Tensor,
-    source_ids: torch.Tensor,
-    *,
-    layer: int,
-    part: str | None = None,
-    head: int | None = None,
-    positions: Iterable[int] | None = None,
+    model, input_ids, source_ids, *, layer: int, part=None, head=None, positions=None
 ) -> torch.Tensor:
     """Return the logits, (batch, seq, vocab), with a part taken from another text.
 

@@ -29,24 +29,22 @@ def show_heads(
     from bertviz import head_view
 
     check_heads(model, [(layer, head) for head in heads or [0]])
-    _, tokens, weights, note = _seen(model, tokenizer, text, max_tokens)
+    _, tokens, weights, about = _seen("head view", model, tokenizer, text, max_tokens)
     options = {"layer": layer, "heads": heads, "html_action": "return"}
     html = page(head_view(list(weights), tokens, **options).data)
-    height = 100 + 23 * len(tokens)
-    return View(_title("head view", weights), html, height=height, note=note)
+    return View(page=html, height=100 + 23 * len(tokens), **about)
 
 
 def show_model(model, tokenizer, text: str, *, max_tokens: int = MAX_TOKENS) -> View:
     """Show bertviz's model view, a thumbnail of every head; see ``show_heads``."""
     from bertviz import model_view
 
-    _, tokens, weights, note = _seen(model, tokenizer, text, max_tokens)
+    _, tokens, weights, about = _seen("model view", model, tokenizer, text, max_tokens)
     options = {"display_mode": "light", "html_action": "return"}
     html = page(model_view(list(weights), tokens, **options).data, zoom=MODEL_ZOOM)
     layers, _, heads, seq, _ = weights.shape
     height = 60 + max(layers * (84 * seq // heads + 10), 18 * seq + 60)
-    height = min(int(height * MODEL_ZOOM), 900)
-    return View(_title("model view", weights), html, height=height, note=note)
+    return View(page=html, height=min(int(height * MODEL_ZOOM), 900), **about)
 
 
 def show_neurons(
@@ -57,9 +55,8 @@ def show_neurons(
 
     check_heads(model, [(layer, head)])
     beside = 2 * model.config.n_embd // model.config.n_head  # a query and a key
-    input_ids, tokens, weights, note = _seen(
-        model, tokenizer, text, max_tokens, beside_weights=beside
-    )
+    given = "neuron view", model, tokenizer, text, max_tokens
+    input_ids, tokens, weights, about = _seen(*given, beside_weights=beside)
     query, key, _ = map(_short, projections(model, input_ids))
     numbers = {"attn": weights, "queries": query, "keys": key}
     data = {name: part[:, 0].tolist() for name, part in numbers.items()}
@@ -68,12 +65,11 @@ def show_neurons(
     # Its own GPT-2 reads weights in an old format only; the numbers are ours instead.
     with patch.object(neuron_view, "get_attention", return_value={"all": data}):
         drawn = neuron_view.show(None, "gpt2", None, text, "", "light", **options)
-    title, height = _title("neuron view", weights), 150 + 26 * len(tokens)
-    return View(title, page(drawn.data), height=height, note=note)
+    return View(page=page(drawn.data), height=150 + 26 * len(tokens), **about)
 
 
-def _seen(model, tokenizer, text: str, max_tokens: int, *, beside_weights: int = 0):
-    """Return ids that fit a view, tokens, rounded weights, and a note if text is cut.
+def _seen(kind: str, model, tokenizer, text, max_tokens: int, *, beside_weights=0):
+    """Return ids that fit a view, tokens, rounded weights, and what the view is of.
 
     Shapes: (1, seq) and (layer, 1, head, seq, seq). No token looks ahead, so those
     shown look where they would in the whole text.
@@ -88,14 +84,11 @@ def _seen(model, tokenizer, text: str, max_tokens: int, *, beside_weights: int =
     note = f"the first {seq} of {n} tokens are shown" if n > seq else ""
     ids = ids[:, :seq].to(model.device)
     weights = _short(attention_weights(model, ids))
-    return ids, token_names(tokenizer, ids[0]), weights, note
+    layers, _, heads, seq, _ = weights.shape
+    kind = f"{kind} of {seq} tokens, {layers} layers, {heads} heads"
+    return ids, token_names(tokenizer, ids[0]), weights, {"kind": kind, "note": note}
 
 
 def _short(numbers: torch.Tensor) -> torch.Tensor:
     """Round to 3 digits: in double precision, so that they are written with few."""
     return numbers.double().round(decimals=3).cpu()
-
-
-def _title(kind: str, weights: torch.Tensor) -> str:
-    layers, _, heads, seq, _ = weights.shape
-    return f"{kind} of {seq} tokens, {layers} layers, {heads} heads"

@@ -34,7 +34,7 @@ def exercise(
     *,
     cases: list[tuple] | Callable[[], list[tuple]],
     right: Callable,
-    wrong: dict[str, Callable],
+    wrong: dict[str, Callable | dict],
     call: Callable | None = None,
     same: Callable = values.same,
     hint: Callable | None = None,
@@ -44,17 +44,20 @@ def exercise(
     """Return the check of an exercise: it takes an answer and returns one line.
 
     ``cases``: tuples of arguments, copied for each call; ``right`` and the functions of
-    ``wrong`` take what the answer takes. ``call(function, *case)`` runs one of them (a
-    place for spies; it may raise ``Mistake``), ``same(value, expected)`` compares. The
-    first function of ``wrong`` that does in all cases what the answer does gives the
-    message (``each``: in the first case that is wrong; the cases are questions of their
-    own); without one, ``hint(case, expected, value or error)`` may, else the smallest
-    case is shown. No list that was given may be changed, or come back itself. An answer
+    ``wrong`` take what the answer takes; a dict there holds options with which the
+    right one goes wrong. ``call(function, *case)`` runs one of them (a place for spies;
+    it may raise ``Mistake``), ``same(value, expected)`` compares. The first function of
+    ``wrong`` that does in all cases what the answer does gives the message (``each``:
+    in the first case that is wrong; the cases are questions of their own); without one,
+    ``hint(case, expected, value or error)`` may, else the smallest case is shown. No
+    list that was given may be changed, or come back itself. An answer
     whose values have the right form is told by ``judge(answer)``, in place of the
     table, where there is one: it may take longer than an answer may.
 
     Under COURSE_STRICT=1 a check raises ``AssertionError`` unless it says *correct*.
     """
+    options = {text: how for text, how in wrong.items() if isinstance(how, dict)}
+    wrong = wrong | {text: partial(right, **how) for text, how in options.items()}
 
     def run(function: Callable, case: tuple) -> _Outcome:
         args = copy.deepcopy(case)

@@ -10,8 +10,8 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from helpers.checks.common import exercise
 
 
-def _copies(parameters, gib, dtype, unit=2**30, size=None, cut=floor):
-    return cut(gib * unit / (parameters * (size or dtype.itemsize)))
+def _copies(parameters, gib, dtype, unit=2**30, size=None, cut=floor, read=float):
+    return cut(read(gib) * unit / (parameters * (size or dtype.itemsize)))
 
 
 day01_copies = exercise(
@@ -22,17 +22,14 @@ day01_copies = exercise(
     + [(2**27, 1.5, torch.float32)],
     right=_copies,
     wrong={
-        "a GiB is 2**30 bytes, 10**9 bytes are a GB": partial(_copies, unit=10**9),
-        "a number has dtype.itemsize bytes, not always 4": partial(_copies, size=4),
-        "itemsize is in bytes already, 8 bits each": partial(_copies, unit=2**27),
-        "round down, there is no half copy": partial(_copies, cut=float),
-        "round down, not to the nearest": partial(_copies, cut=round),
-        "half a GiB is memory, too: round down at the end": (
-            lambda parameters, gib, dtype: _copies(parameters, int(gib), dtype)
-        ),
-        "of a gib like 1.5, // makes a number like 3.0: end with int()": (
-            lambda parameters, gib, dtype: gib * 2**30 // (parameters * dtype.itemsize)
-        ),
+        "a GiB is 2**30 bytes, 10**9 bytes are a GB": dict(unit=10**9),
+        "a number has dtype.itemsize bytes, not always 4": dict(size=4),
+        "itemsize is in bytes already, 8 bits each": dict(unit=2**27),
+        "round down, there is no half copy": dict(cut=float),
+        "round down, not to the nearest": dict(cut=round),
+        "half a GiB is memory, too: round down at the end": dict(read=int),
+        "of a gib like 1.5, // makes a number like 3.0: end with "
+        "int()": lambda n, gib, dtype: gib * 2**30 // (n * dtype.itemsize),
     },
 )
 
@@ -135,29 +132,23 @@ def _diagnose(suspect, sound, same=_same_numbers, **said):  # said: by who is mi
     return said.get(name.split()[0], name)
 
 
-def _diagnose_hint(case, right, answer):
-    return f"here it is {right!r}, you said {answer!r}"
-
-
 day01_diagnose = exercise(
     "diagnose(suspect, sound): what is wrong with a model, beside the sound one.",
     cases=_suspects,
     each=True,
-    hint=_diagnose_hint,
+    hint=lambda case, right, said: f"here it is {right!r}, you said {said!r}",
     right=_diagnose,
     wrong={
-        "equal weights are not all: read suspect.training": (
-            partial(_diagnose, train="sound")
-        ),
+        "equal weights are not all: read suspect.training": dict(train="sound"),
         "all weights are equal, and yet attention cuts its width at other places: "
-        "compare n_head": partial(_diagnose, other="sound"),
+        "compare n_head": dict(other="sound"),
         "state_dict() lists the head in both models: compare num_parameters(), or the "
-        "addresses, data_ptr()": partial(_diagnose, untied="sound"),
+        "addresses, data_ptr()": dict(untied="sound"),
         "the same numbers, each in another place: sort all of a weight, flattened, "
-        "before you call them random": partial(_diagnose, shuffled="random weights"),
+        "before you call them random": dict(shuffled="random weights"),
         "names, shapes and their count are right: now look at the numbers, of every "
-        "weight": partial(_diagnose, random="sound", shuffled="sound"),
+        "weight": dict(random="sound", shuffled="sound"),
         "other numbers may have the same sum and the same spread: sort, and compare "
-        "all": partial(_diagnose, same=_same_total),
+        "all": dict(same=_same_total),
     },
 )

@@ -1,21 +1,12 @@
 """Checks for day 2: a word encoded, merges learned, a batch repaired."""
 
-from collections import Counter
 from functools import partial
 from itertools import combinations, pairwise, permutations
 
 from transformers import GPT2Tokenizer
 
 from helpers.checks.common import exercise
-from helpers.tokens import BPE, END
-
-
-def _pairs(words):
-    counts = {}
-    for symbols, n in words.items():
-        for pair in pairwise(symbols):
-            counts[pair] = n + counts.get(pair, 0)
-    return counts
+from helpers.tokens import BPE, END, count_pairs
 
 
 def _merge(symbols, pair, most=99):
@@ -34,7 +25,7 @@ def _older(pair, age):
     return [age[symbol] for symbol in pair]
 
 
-def _learn(words, n_merges, count=_pairs, join=_merge, add=1, first=_older):
+def _learn(words, n_merges, count=count_pairs, join=_merge, add=1, first=_older):
     age = {symbol: i for i, symbol in enumerate(sorted({s for w in words for s in w}))}
     merges = []
     while len(merges) < n_merges and (counts := count(words)):
@@ -47,10 +38,6 @@ def _learn(words, n_merges, count=_pairs, join=_merge, add=1, first=_older):
             joined[symbols] = n + add * joined.get(symbols, 0)
         words = joined
     return merges
-
-
-def _once_counted(words, n_merges):
-    return [pair for pair, _ in Counter(_pairs(words)).most_common(n_merges)]
 
 
 def _learn_hint(case, right, answer):
@@ -70,26 +57,27 @@ day02_learn = exercise(
     hint=_learn_hint,
     right=_learn,
     wrong={
-        "count again after each merge: it uses pairs up, and makes new": _once_counted,
-        "merge the words too, or the same pair wins for ever": partial(
-            _learn, join=lambda symbols, pair: symbols
+        "count again after each merge: it uses pairs up, and makes "
+        "new": lambda words, n: [p for p, _ in count_pairs(words).most_common(n)],
+        "merge the words too, or the same pair wins for ever": dict(
+            join=lambda symbols, pair: symbols
         ),
-        "each word counts as often as it occurs": partial(
-            _learn, count=lambda words: _pairs(dict.fromkeys(words, 1))
+        "each word counts as often as it occurs": dict(
+            count=lambda words: count_pairs(dict.fromkeys(words, 1))
         ),
-        "two words that have become one add up their counts": partial(_learn, add=0),
-        "of level pairs the older wins, not the one that was counted first": partial(
-            _learn, first=lambda pair, age: 0
+        "two words that have become one add up their counts": dict(add=0),
+        "of level pairs the older wins, not the one that was counted first": dict(
+            first=lambda pair, age: 0
         ),
-        "a merged symbol is as old as its merge: younger than every letter": partial(
-            _learn, first=lambda pair, age: pair
+        "a merged symbol is as old as its merge: younger than every letter": dict(
+            first=lambda pair, age: pair
         ),
-        "of level pairs compare the left symbols, then the right ones": partial(
-            _learn, first=lambda pair, age: age[pair[0]]
+        "of level pairs compare the left symbols, then the right ones": dict(
+            first=lambda pair, age: age[pair[0]]
         ),
-        "a merge is a pair of symbols: ('i', 'n'), not 'in'": (
-            lambda words, n: ["".join(pair) for pair in _learn(words, n)]
-        ),
+        "a merge is a pair of symbols: ('i', 'n'), not 'in'": lambda words, n: [
+            "".join(pair) for pair in _learn(words, n)
+        ],
     },
 )
 
@@ -125,8 +113,11 @@ day02_encode = exercise(
         "BPE does not look for the longest token, it merges": _longest_token,
         "BPE does not begin on the left": partial(_choose, key=len, most=1),
         "what was learned last goes last": lambda w, m: _choose(w, m[::-1]),
-        "join a pair everywhere": partial(_encode, join=partial(_merge, most=1)),
-        "whole symbols, not parts of a string": partial(_encode, join=_in_text),
+        "look again after each merge: it makes new pairs": lambda w, m: _encode(
+            [*w], [pair for pair in m if pair in [*pairwise(w)]]
+        ),
+        "join a pair everywhere": dict(join=partial(_merge, most=1)),
+        "whole symbols, not parts of a string": dict(join=_in_text),
     },
 )
 
@@ -152,21 +143,16 @@ def _prepare(texts, tokenizer, plain=True, ends=1, way=1, guess=False, clean=Fal
     return ids, masks
 
 
-def _mark_as_text(texts, tokenizer):
-    return _prepare([text + END for text in texts], tokenizer, ends=0)
-
-
 MISTAKES = {
-    "a stranger typed the mark and got the special id: split_special_tokens=True": {
-        "plain": False
-    },
-    "what a stranger typed is text: keep the letters of the mark, do not delete them": {
-        "clean": True
-    },
-    "no document ends: add eos_token_id, the number, behind each": {"ends": 0},
-    "these texts are read, not continued: the pads go on the right": {"way": -1},
+    "a stranger typed the mark and got the special id: split_special_tokens=True": dict(
+        plain=False
+    ),
+    "what a stranger typed is text: keep the letters of the mark, do not delete "
+    "them": dict(clean=True),
+    "no document ends: add eos_token_id, the number, after each": dict(ends=0),
+    "these texts are read, not continued: the pads go on the right": dict(way=-1),
     "the pad's id is the end mark's too: make the mask from the lengths, not from the "
-    "ids": {"guess": True},
+    "ids": dict(guess=True),
 }
 
 
@@ -186,10 +172,12 @@ day02_prepare = exercise(
     hint=_prepare_hint,
     right=_prepare,
     wrong={
-        **{text: partial(_prepare, **options) for text, options in MISTAKES.items()},
+        **MISTAKES,
         "the end mark as text is cut into letters, now that the text of strangers is "
-        "safe: add eos_token_id, the number": _mark_as_text,
-        "one end mark is enough": partial(_prepare, ends=2),
+        "safe: add eos_token_id, the number": lambda texts, tokenizer: _prepare(
+            [text + END for text in texts], tokenizer, ends=0
+        ),
+        "one end mark is enough": dict(ends=2),
         "input_ids first, then the mask": lambda *case: _prepare(*case)[::-1],
     },
 )

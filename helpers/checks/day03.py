@@ -48,12 +48,6 @@ day03_softmax = exercise(
 )
 
 
-def masked(scores, offset=1, fill=-INF, dim=-1):
-    """Return causal attention weights, (…, seq, seq) to the same."""
-    future = torch.ones_like(scores).triu(offset).bool()
-    return scores.masked_fill(future, fill).softmax(dim)
-
-
 def _toy(ids, ahead=(), noise=0.0):
     """Logits (1, seq, 7) that count the past, and the later token of each pair."""
     rows = torch.eye(7)[ids]
@@ -84,20 +78,18 @@ day03_peeks = exercise(
     right=_peeks,
     wrong={
         "this says that every model peeks: a row may depend on its own token and on "
-        "those before it": partial(_peeks, rows=lambda t: slice(t + 1)),
+        "those before it": dict(rows=lambda t: slice(t + 1)),
         "only the last token was changed: a row in the middle may look at one in the "
-        "middle": partial(_peeks, places=[5]),
-        "only the first row was watched: any row may peek": partial(
-            _peeks, rows=lambda t: slice(1)
+        "middle": dict(places=[5]),
+        "only the first row was watched: any row may peek": dict(
+            rows=lambda t: slice(1)
         ),
-        "only the row just before was watched: others may look farther": partial(
-            _peeks, rows=lambda t: slice(t - 1, t)
+        "only the row just before was watched: others may look farther": dict(
+            rows=lambda t: slice(t - 1, t)
         ),
-        "a model that rounds differently does not peek: allow for 0.001": partial(
-            _peeks, atol=0
-        ),
+        "a model that rounds differently does not peek: allow for 0.001": dict(atol=0),
         "one token was 0 already, so writing a 0 changed nothing: choose another "
-        "id": partial(_peeks, new=0),
+        "id": dict(new=0),
     },
 )
 ALL, TAIL, HEAD = slice(None), slice(1, None), slice(0, -1)
@@ -123,8 +115,8 @@ day03_loss = exercise(
     right=_loss,
     wrong={
         "each token was scored by the logits that had read it: logits[:, :-1] go with "
-        "labels[:, 1:]": partial(_loss, read=ALL, said=ALL),
-        "shifted the wrong way: t predicts t + 1": partial(_loss, read=TAIL, said=HEAD),
+        "labels[:, 1:]": dict(read=ALL, said=ALL),
+        "shifted the wrong way: t predicts t + 1": dict(read=TAIL, said=HEAD),
         "the last row of one text was scored on the first token of the next: shift, "
         "then flatten": lambda z, y: _loss(z.flatten(0, 1)[None], y.flatten()[None]),
         "roll brings a text's first token to its end, and nothing predicts "
@@ -138,29 +130,22 @@ day03_loss = exercise(
 )
 
 
-def _moved(p, q):
-    return sum(abs(p.get(word, 0) - q.get(word, 0)) for word in {*p, *q}) / 2
-
-
-def _deaf(text, changes, truth_of, belief_of):
-    def move(of, other):
-        return _moved(of(text), of(other))
-
-    return {w: move(truth_of, x) - move(belief_of, x) for w, x in changes.items()}
-
-
-def _half_blind(text, changes, truth_of, belief_of):
-    def move(of, other):
-        return sum(abs(p - of(other).get(word, 0)) for word, p in of(text).items()) / 2
-
-    return _most(
-        {w: move(truth_of, x) - move(belief_of, x) for w, x in changes.items()}
-    )
+def _moved(p, q, both=True):
+    words = {*p, *q} if both else p
+    return sum(abs(p.get(word, 0) - q.get(word, 0)) for word in words) / 2
 
 
 def _most(scores, least=0.1):
     word = max(scores, key=scores.get)
     return word if scores[word] >= least else None
+
+
+def _forgotten(text, changes, truth_of, belief_of, least=0.1, score=float, both=True):
+    def move(of, other):
+        return _moved(of(text), of(other), both)
+
+    gaps = {w: move(truth_of, x) - move(belief_of, x) for w, x in changes.items()}
+    return _most({word: score(gap) for word, gap in gaps.items()}, least)
 
 
 def _case(truths, beliefs):
@@ -186,15 +171,15 @@ STORIES = [
 day03_forgotten = exercise(
     "forgotten(text, changes, truth_of, belief_of): the word that only truth follows.",
     cases=[_case(*row) for row in STORIES],
-    right=lambda *case: _most(_deaf(*case)),
+    right=_forgotten,
     wrong={
         "this is where the truth moves most; ask whether the belief moves with "
-        "it": lambda x, c, p, q: _most(_deaf(x, c, p, lambda text: {})),
+        "it": lambda x, c, p, q: _forgotten(x, c, p, lambda text: {}),
         "where the difference is below 0.1 for all words, none was forgotten: return "
-        "None": lambda *case: _most(_deaf(*case), -1),
+        "None": dict(least=-1),
         "a belief that moves where the truth does not is superstition, no "
-        "forgetting": lambda *case: _most({w: abs(d) for w, d in _deaf(*case).items()}),
-        "words that only the other distribution has count, too": _half_blind,
+        "forgetting": dict(score=abs),
+        "words that only the other distribution has count, too": dict(both=False),
         "this is where the belief moves least; most words need move "
         "nothing": lambda x, c, p, q: min(c, key=lambda w: _moved(q(x), q(c[w]))),
         "this compares belief with truth after each change: ask how far each has "

@@ -1,4 +1,4 @@
-"""Checks for day 4: the loop, left padding, a cache, what a loop has read.
+"""Checks for day 4: the loop, a cache, a batch.
 
 The model is made up; of a loop, what it returns is compared and what the model reads.
 """
@@ -10,12 +10,12 @@ from types import SimpleNamespace
 import torch
 
 from helpers.checks.common import exercise, expect
-from helpers.checks.values import kind, same
+from helpers.checks.values import kind
 
 EOS = 11
 ERRORS = {
-    "'logits'": "it returns the logits of the next token already: no .logits behind it",
-    "too many indices": "it returns (1, vocab) already: no [:, -1] behind it",
+    "'logits'": "it returns the logits of the next token already: no .logits after it",
+    "too many indices": "it returns (1, vocab) already: no [:, -1] after it",
     "same number of dim": "join (1, 1): argmax with keepdim=True, no [:, -1] before",
 }
 
@@ -71,18 +71,14 @@ def _loop_hint(case, right, found):
     return f"{wrong}: greedy takes the largest logit"
 
 
-def _write(score_next, prompt, new, eos=None, view=lambda ids, prompt: ids):
+def _write(score_next, prompt, new, eos=None, view=lambda ids, _: ids, cut=False):
     ids = prompt
     for _ in range(new):
         token = score_next(view(ids, prompt)).argmax(dim=-1, keepdim=True)
         ids = torch.cat([ids, token], dim=1)
         if token.item() == eos:
             break
-    return ids
-
-
-def _cut(ids, eos):
-    return ids[:, :-1] if ids[0, -1] == eos else ids
+    return ids[:, :-1] if cut and ids[0, -1] == eos else ids
 
 
 # Prompts that begin with the end token, as documents do, or are one; some come to it.
@@ -94,62 +90,14 @@ day04_write = exercise(
     hint=_loop_hint,
     right=_write,
     wrong={
-        "append the token chosen": partial(_write, view=lambda ids, prompt: prompt),
+        "append the token chosen": dict(view=lambda ids, prompt: prompt),
         "leave the loop at the end token": lambda f, ids, n, eos: _write(f, ids, n),
         "the end token belongs to the answer: append it, and only then leave the "
-        "loop": lambda f, ids, n, eos: _cut(_write(f, ids, n, eos), eos),
+        "loop": dict(cut=True),
         "stopped at an end token of the prompt: look at the new token "
         "only": lambda f, ids, n, eos: _write(f, ids, 1 if eos in ids else n, eos),
         "max_new_tokens counts new tokens: those of the prompt do not "
         "count": lambda f, ids, n, eos: _write(f, ids, n - ids.shape[1], eos),
-    },
-)
-
-
-def _left_pad(rows, pad, places=lambda mask: (mask.cumsum(1) - 1).clamp(min=0)):
-    both = [(max(map(len, rows)) - len(row), row) for row in rows]
-    mask = torch.tensor([[0] * gap + [1] * len(row) for gap, row in both])
-    return torch.tensor([[pad] * gap + row for gap, row in both]), mask, places(mask)
-
-
-def _same_padding(*pair):
-    def compared(padded):  # a pad's position is free, if there is such a row
-        ids, mask, places = map(torch.as_tensor, padded)
-        free = (mask == 0) & (places >= 0) & (places < ids.shape[1])
-        return ids, mask, places.masked_fill(free, 0).clamp(-1, ids.shape[1])
-
-    return same(*map(compared, pair))
-
-
-def _pad_hint(case, right, found):
-    ids, mask, places = found
-    slips = {
-        "the pads are on the right: let texts end in the last column": right[1].flip(1),
-        "the mask is upside down: 1 for tokens, 0 for pads": 1 - right[1],
-        "nothing is masked: 0 for pads": torch.ones_like(mask),
-        "a token may have the pad's id: do not compare ids": (ids != case[1]).long(),
-    }
-    if not same(mask, right[1]):
-        return next((said for said, slip in slips.items() if same(mask, slip)), None)
-    beyond = f"a pad has position {places.max()}, beyond the {ids.shape[1]} columns"
-    return beyond if places.max() >= ids.shape[1] else None
-
-
-TEXTS = [[EOS, 4, 1], [EOS, 7], [EOS, 2, 3, 5, 6]]
-day04_left_pad = exercise(
-    "left_pad(rows, pad_token_id): input_ids, attention_mask and position_ids.",
-    cases=[(TEXTS, EOS), ([[3, 4], [5, 6]], 0), ([[8, 0, 9]], 0), ([[2, 9], [7]], 9)],
-    same=_same_padding,
-    hint=_pad_hint,
-    right=_left_pad,
-    wrong={
-        "the pads are pad_token_id, not always 0": lambda rows, pad: _left_pad(rows, 0),
-        "these are columns: the first token of each text has position 0, not its "
-        "column": partial(_left_pad, places=lambda m: torch.ones_like(m).cumsum(1) - 1),
-        "positions begin at 0, not 1": partial(_left_pad, places=lambda m: m.cumsum(1)),
-        "a pad has position -1, and the table has no such row": partial(
-            _left_pad, places=lambda mask: mask.cumsum(1) - 1
-        ),
     },
 )
 
@@ -166,42 +114,79 @@ day04_write_on = exercise(
     hint=_loop_hint,
     right=_write_on,
     wrong={
-        "the cache holds what was read": partial(_write_on, view=lambda ids, *_: ids),
+        "the cache holds what was read": dict(view=lambda ids, *_: ids),
         "the whole prompt was read, but the cache may hold its beginning: start at its "
-        "length": partial(_write_on, view=lambda x, p, n: x if x is p else x[:, -1:]),
+        "length": dict(view=lambda x, p, n: x if x is p else x[:, -1:]),
         "cache.length grows with each step, and was looked up once: look it up in the "
         "loop": lambda *c: _write_on(*c, lambda x, *_, n=c[1].length: x[:, n:]),
     },
 )
 
 
-def _what_it_did(reads, prompt, context, view=list, one="cannot tell"):
-    whole = [prompt + call for call in range(len(reads))]
-    seen = [min(length, context) for length in whole]
-    ways = {"no cache" if seen == whole else "window": seen}
-    ways["cache"] = [prompt] + [1] * (len(reads) - 1)
-    found = [way for way, due in ways.items() if view(reads) == view(due)]
-    return one if reads == [prompt] else [*found, "broken"][0]
+def _places(mask):
+    return (mask.cumsum(dim=-1) - 1).clamp(min=0)
 
 
-FITS, OUT = (5, 16), (5, 7)  # the prompt's tokens, the context
-RUNS = [([5, 6, 7, 8], *FITS), ([5, 1, 1, 1], *FITS), ([5], *FITS), ([7], 9, 7)]
-RUNS += [([5, 6, 7, 7, 7], *OUT), ([7, 7, 7], 9, 7), ([6, 7], 6, 7)]
-RUNS += [([5, 5, 1, 1], *FITS), ([5, 2, 2, 2], *FITS), ([4, 2, 1, 1], *FITS)]
-RUNS += [([6, 5, 7, 8], *FITS), ([1, 1, 1, 1], *FITS), ([5, 6, 7, 1, 1], *OUT)]
-RUNS += [([4], *FITS)]
-day04_what_it_did = exercise(
-    "what_it_did(reads, prompt, context): what a loop did, from what it read.",
-    cases=RUNS,
-    each=True,
-    right=_what_it_did,
+def _in_rows(loop, prompts, new):
+    """Run a loop on prompts padded on the left; return its ids, and what was read."""
+    most, asked = max(map(len, prompts)), []
+    ids = torch.tensor([[EOS] * (most - len(row)) + row for row in prompts])
+    mask = torch.tensor([[0] * (most - len(row)) + [1] * len(row) for row in prompts])
+    given = ids.clone(), mask.clone()
+
+    def read(*tensors):
+        expect(len(tensors) == 3, "read takes ids, mask and positions: three, in order")
+        expect(len(asked) < new + 3, "the loop does not stop after new tokens")
+        shapes = [tuple(getattr(tensor, "shape", ())) for tensor in tensors]
+        wanted = len(prompts), most + len(asked)
+        names = "input_ids", "attention_mask", "position_ids"
+        for name, shape in zip(names, shapes, strict=True):
+            expect(shape == wanted, f"{name}: {shape}, expected {wanted} at this call")
+        rows, seen, places = (tensor.tolist() for tensor in tensors)
+        low = min(map(min, places))
+        expect(low >= 0, "-1 is no position: a pad has one, too, clamp(min=0)")
+        packed = zip(rows, seen, places, strict=True)
+        columns = [list(zip(*row, strict=True)) for row in packed]
+        real = [[(token, at) for token, one, at in row if one] for row in columns]
+        asked.append(real)
+        logits = torch.full((len(real), EOS + 3), -2.0)
+        for row, pairs in enumerate(real):
+            logits[row, sum((at + 2) * token for token, at in pairs) % 17 % 12] = -1
+        return logits
+
+    text = loop(read, ids, mask, new)
+    kept = torch.equal(ids, given[0]) and torch.equal(mask, given[1])
+    expect(kept, "ids or mask were changed in place: use torch.cat")
+    return text, asked
+
+
+def _write_rows(
+    read, ids, mask, new, places=_places, one=1, pick=lambda logits: logits
+):
+    for _ in range(new):
+        chosen = pick(read(ids, mask, places(mask))).argmax(dim=-1, keepdim=True)
+        ids = torch.cat([ids, chosen], dim=1)
+        mask = torch.cat([mask, torch.full_like(chosen, one)], dim=1)
+    return ids
+
+
+PADDED = [[EOS, 4, 1, 7], [EOS, 2], [EOS, 9, 3]]
+day04_write_rows = exercise(
+    "write_rows(read, input_ids, attention_mask, new): greedy, for padded rows.",
+    cases=[(PADDED, 4), ([[EOS, 5, 1], [EOS, 2, 8]], 3), ([[6], [3, 4]], 1)],
+    call=_in_rows,
+    right=_write_rows,
     wrong={
-        "one call tells nothing: all begin so": partial(_what_it_did, one="no cache"),
-        "one call tells nothing only where it read just the prompt": lambda x, p, n: (
-            _what_it_did([p] if len(x) == 1 else x, p, n)
+        "positions count the columns: in a row with pads its own tokens count, from "
+        "0": dict(places=lambda mask: torch.ones_like(mask).cumsum(1) - 1),
+        "positions begin at 0, not at 1": dict(places=lambda mask: mask.cumsum(dim=-1)),
+        "a new token is no pad: its column of the mask holds 1": dict(one=0),
+        "nobody may look at pads: do not make the mask anew, make it "
+        "longer": lambda f, ids, mask, n: _write_rows(f, ids, torch.ones_like(mask), n),
+        "each row has a choice of its own": dict(
+            pick=lambda logits: logits[:1].expand(len(logits), -1)
         ),
-        "the sum is not enough: look at each call": partial(_what_it_did, view=sum),
-        "the first call counts, too": partial(_what_it_did, view=lambda x: x[1:]),
-        "a window reads at most `context`": lambda x, p, n: _what_it_did(x, p, 99),
+        "pads included: return the whole rows, prompts and new "
+        "tokens": lambda f, ids, *by: _write_rows(f, ids, *by)[:, ids.shape[1] :],
     },
 )

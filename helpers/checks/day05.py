@@ -29,44 +29,37 @@ def _mean(total, text, power):
     return total / (len(text) - 1) ** power
 
 
-def _enough(ended, num_beams):
-    return len(ended) >= num_beams
+def _search(*given, keep=_keep, pool=dict.__or__, score=_mean, rank=None, early=False):
+    """Search as exercise 3 asks, with parts that can be exchanged."""
+    next_probs, start, num_beams, max_steps, power = given
+    running, ended = {(start,): 0.0}, {}
+    for _ in range(max_steps):
+        grown = {
+            (*text, word): total + math.log(p)
+            for text, total in running.items()
+            for word, p in next_probs(text).items()
+        }
+        aside, on = keep(grown, num_beams, ended)
+        ended |= {text: grown[text] for text in aside}
+        running = {text: grown[text] for text in on}
+        if early and len(ended) >= num_beams:
+            break
+    texts = pool(ended, running)
+    best = max(texts, key=lambda text: (rank or score)(texts[text], text, power))
+    return best, score(texts[best], best, power)
 
 
-def _search(keep=_keep, pool=dict.__or__, score=_mean, rank=None, stops=None):
-    """Return the search of exercise 3, made of parts that can be exchanged."""
-
-    def search_with_ends(next_probs, start, num_beams, max_steps, power):
-        running, ended = {(start,): 0.0}, {}
-        for _ in range(max_steps):
-            grown = {
-                (*text, word): total + math.log(p)
-                for text, total in running.items()
-                for word, p in next_probs(text).items()
-            }
-            aside, on = keep(grown, num_beams, ended)
-            ended |= {text: grown[text] for text in aside}
-            running = {text: grown[text] for text in on}
-            if stops and stops(ended, num_beams):
-                break
-        texts = pool(ended, running)
-        best = max(texts, key=lambda text: (rank or score)(texts[text], text, power))
-        return best, score(texts[best], best, power)
-
-    return search_with_ends
-
-
-def _ask(answer, model, steps, *given):
-    """Run an answer with a model's ``next_probs``, which minds what it is asked for."""
+def _minding(model, start, steps=math.inf):
+    """Return a model's ``next_probs``, which minds what it is asked for."""
 
     def next_probs(text):
         part = f"next_probs was given {text!r}: it takes a whole text, a tuple of words"
-        expect(tuple(text[:1]) == ("saw",), part)
+        expect(tuple(text[:1]) == (start,), part)
         expect("." not in text, f"a text that has ended was grown: {tuple(text)}")
         expect(len(text) <= steps, f"stop after {steps} steps: a longer text was grown")
-        return dict(model(tuple(text)) if callable(model) else model[text[-1]])
+        return dict(model(tuple(text)) if callable(model) else model.get(text[-1], {}))
 
-    return answer(next_probs, "saw", *given)
+    return next_probs
 
 
 def _hidden(text) -> dict:
@@ -79,22 +72,22 @@ def _hidden(text) -> dict:
 
 
 def _likeliest(next_probs, start, steps, beams=5**4, show=math.exp):
-    find = _search(score=lambda total, *_: total)
-    text, total = find(next_probs, start, beams, steps, None)
+    given = next_probs, start, beams, steps, None
+    text, total = _search(*given, score=lambda total, *_: total)
     return text, show(total)
 
 
 day05_best_text = exercise(
     "best_text(next_probs, start, steps): the likeliest text and its probability.",
     cases=[(4,), (1,)],
-    call=lambda best_text, steps: _ask(best_text, _hidden, steps, steps),
+    call=lambda answer, steps: answer(_minding(_hidden, "saw", steps), "saw", steps),
     same=partial(same, atol=1e-9),
     right=_likeliest,
     wrong={
-        "this is what greedy finds: look at every text": partial(_likeliest, beams=1),
-        "this is what beams find: drop no beginning": partial(_likeliest, beams=2),
+        "this is what greedy finds: look at every text": dict(beams=1),
+        "this is what beams find: drop no beginning": dict(beams=2),
         "the start is no step": lambda f, s, n: _likeliest(f, s, n - 1),
-        "this is log P: return exp of it": partial(_likeliest, show=float),
+        "this is log P: return exp of it": dict(show=float),
     },
 )
 
@@ -106,20 +99,8 @@ WORDS = {
 }
 LETTERS = ["I see him/I see him", "I hear it/I hear it", "I see you", "I am here"]
 LETTERS += ["I see him/I hear it", "I hear you/I see him", "I see him/I am here"]
-LETTERS += [
-    "I am here/I am you/I am there",
-    "I hear him/I see him",
-    "I see here",
-    "I see it/I him see",
-    "I am/I am you",
-]
-
-
-def _next_probs(text):
-    """Return the distribution of the word behind a text that begins as all do."""
-    part = f"next_probs was given {text!r}: it takes a whole text, a tuple of words"
-    expect(tuple(text[:1]) == ("I",), part)
-    return dict(WORDS.get(text[-1], {}))
+LETTERS += ["I am here/I am you/I am there", "I hear him/I see him", "I see here"]
+LETTERS += ["I see it/I him see", "I am/I am you"]
 
 
 def _how_chosen(next_probs, texts, alike=None, least=1e-9):
@@ -142,7 +123,7 @@ day05_how_chosen = exercise(
     "how_chosen(next_probs, texts): foreign, greedy, search, top-k 2 or drawn.",
     cases=[(letter,) for letter in LETTERS],
     call=lambda answer, letter: answer(
-        _next_probs, [tuple(text.split()) for text in letter.split("/")]
+        _minding(WORDS, "I"), [tuple(text.split()) for text in letter.split("/")]
     ),
     hint=lambda case, right, said: f"the texts {case[0]!r} are {right!r}, not {said!r}",
     right=_how_chosen,
@@ -152,7 +133,7 @@ day05_how_chosen = exercise(
         "look for a word beyond the two likeliest": _told("drawn", "top-k 2"),
         "a word without any probability was not drawn": _told("foreign", "drawn"),
         "a word may stand in the dictionary with probability 0: it is foreign, "
-        "too": partial(_how_chosen, least=0.0),
+        "too": dict(least=0.0),
         "look at every text, not only the first": lambda f, texts: _how_chosen(
             f, texts[:1], len(set(texts)) == 1
         ),
@@ -174,28 +155,29 @@ OPEN = TORN | {
 day05_beam_search = exercise(
     "search(next_probs, start, num_beams, max_steps, length_penalty): text, score.",
     cases=[*product((OPEN, TORN), (2, 1, 3), (4, 2), (1.0, 0.0, 2.0))],
-    call=lambda answer, model, *given: _ask(answer, model, given[1], *given),
-    right=_search(),
+    call=lambda answer, model, *n: answer(_minding(model, "saw", n[1]), "saw", *n),
+    right=_search,
     hint=lambda case, right, error: (
         "nothing had ended: what still runs counts, too" * ("empty" in str(error))
     ),
     wrong={
-        "what still runs counts, too": _search(pool=lambda ended, on: ended or on),
-        "a text that ended leaves its place empty for a step": _search(keep=_fill),
+        "what still runs counts, too": dict(pool=lambda ended, on: ended or on),
+        "a text that ended leaves its place empty for a step": dict(keep=_fill),
         "the beam shrank for good: each step keeps up to num_beams again, however many "
-        "have ended": _search(keep=lambda g, k, e: _keep(g, k - len(e), e)),
-        "add logarithms, do not multiply: the score is log P / n ** penalty": _search(
-            score=lambda total, text, power: _mean(math.exp(total), text, power)
+        "have ended": dict(keep=lambda g, k, e: _keep(g, k - len(e), e)),
+        "add logarithms, do not multiply: the score is log P / n ** penalty": dict(
+            score=lambda total, *of: _mean(math.exp(total), *of)
         ),
-        "keep first, set aside then: an end behind the best num_beams is "
-        "dropped": _search(keep=_end_first),
-        "compare scores, not log-probabilities": _search(rank=lambda total, *_: total),
-        "go on when num_beams texts have ended: stop when nothing runs": _search(
-            stops=_enough
+        "keep first, set aside then: an end behind the best num_beams is dropped": dict(
+            keep=_end_first
         ),
-        "divide by the length to the power, do not multiply": _search(
-            score=lambda total, text, power: total * (len(text) - 1) ** power
+        "compare scores, not log-probabilities": dict(rank=lambda total, *_: total),
+        "go on when num_beams texts have ended: stop when nothing runs": dict(
+            early=True
         ),
-        "the start is no new word": _search(score=lambda z, t, a: z / len(t) ** a),
+        "divide by the length to the power, do not multiply": dict(
+            score=lambda total, text, power: _mean(total, text, -power)
+        ),
+        "the start is no new word": dict(score=lambda z, t, a: z / len(t) ** a),
     },
 )

@@ -1,12 +1,13 @@
-"""Checks for day 6: drawing a token, top-p, the rule in a black box."""
+"""Checks for day 6: drawing a token, top-p, settings that are level with the best."""
 
-from collections.abc import Callable
+import math
+from statistics import fmean
 
 import torch
 
 from helpers.checks.common import exercise
 from helpers.checks.values import plain, same
-from helpers.decoding import min_p, temperature, top_k, top_p, typical_p
+from helpers.worlds import Mean, mean
 
 
 def _draw(probs, u):
@@ -73,9 +74,9 @@ day06_top_p = exercise(
     wrong={
         "the rest must sum to 1": lambda q, p: torch.where(_nucleus(q, p) > 0, q, 0),
         "the token that crosses the threshold was dropped: less than p is left, or "
-        "nothing": lambda q, p: _nucleus(q, p, lambda m, p: (m <= p).sum()),
+        "nothing": dict(count=lambda mass, p: (mass <= p).sum()),
         "where the mass is exactly p, one token more was kept: no other is needed to "
-        "reach p": lambda q, p: _nucleus(q, p, lambda m, p: (m <= p).sum() + 1),
+        "reach p": dict(count=lambda mass, p: (mass <= p).sum() + 1),
         "all tokens that tie with the last one were kept: keep the fewest that reach p "
         "together": lambda q, p: _only(q, q >= q[_nucleus(q, p) > 0].min()),
         "put each probability at its own token": lambda q, p: _nucleus(_falling(q), p),
@@ -84,47 +85,60 @@ day06_top_p = exercise(
 )
 
 
-RULES = {
-    "temperature": [temperature(t) for t in (0.5, 0.8, 1.5, 2.0)],
-    "top-k": [top_k(k) for k in (2, 10, 30)],
-    "top-p": [top_p(p) for p in (0.05, 0.5, 0.9)],
-    "min-p": [min_p(p) for p in (0.05, 0.3, 0.9)],
-    "typical": [typical_p(p) for p in (0.05, 0.5, 0.9)],
-}
+def _behind(best, shares):
+    """Return by how much a setting is behind the best, and the error of that."""
+    return mean(a - b for a, b in zip(best, shares, strict=True))
 
 
-class _Box:  # a rule with a number, inside a function of logits (vocab,)
-    def __init__(self, rule: Callable):
-        self.rule = rule
-
-    def __call__(self, logits):
-        return self.rule(None, torch.as_tensor(logits).float()[None])[0]
+def _unpaired(best, shares):
+    both = [mean(best), mean(shares)]
+    return Mean(both[0].value - both[1].value, math.hypot(*(m.error for m in both)))
 
 
-def _which(box, broad=1e-4, second=True):
-    steep, flat = torch.linspace(0, -90, 100), torch.linspace(0, -broad, 100)
-    few, many = (int(box(z).isfinite().sum()) for z in (steep, flat))
-    flat[0] = 1.6  # a favourite, five times as likely as each of the others
-    if few == 100:
-        return "temperature"
-    if many == 100:
-        return "min-p"
-    if few == many or not second:
-        return "top-k"
-    return "top-p" if box(flat)[0].isfinite() else "typical"
+def _level(told, behind=_behind, times=3.0):
+    best = max(told.values(), key=fmean)
+    rows = {name: behind(best, shares) for name, shares in told.items()}
+    return [name for name, row in rows.items() if row.value <= times * row.error]
 
 
-day06_box = exercise(
-    "which(box): the name of the rule in a box that takes logits (vocab,).",
-    cases=[(_Box(rule),) for rules in RULES.values() for rule in rules],
-    right=_which,
-    hint=lambda case, name, said: f"a box with {name} in it was called {said}",
+def _of_one(best, shares):
+    return Mean(_behind(best, shares).value, mean(shares).error)
+
+
+def _spread(best, shares):
+    value, error = _behind(best, shares)
+    return Mean(value, error * math.sqrt(len(best)))
+
+
+HARD = [1.0, 0.2, 0.9, 0.4, 1.0, 0.3, 0.8, 0.5, 0.7, 0.6]  # hard or easy for all
+
+
+def _less(tenths: str) -> list[float]:
+    return [a - int(b) / 10 for a, b in zip(HARD, tenths, strict=True)]
+
+
+TRIED = [
+    {"k = 10": _less("0101010010"), "min-p 0.1": HARD, "T = 1.5": _less("3434334343")},
+    {"p = 0.9": _less("1111111011"), "min-p 0.1": HARD, "k = 40": _less("0100010000")},
+    {"twin": HARD, "T = 1.5": [x / 4 for x in HARD], "best": HARD},
+]
+day06_level = exercise(
+    "level(told): the best setting and those not told apart from it, as a list.",
+    cases=[(told,) for told in TRIED],
+    call=lambda answer, told: sorted(answer(told)),
+    right=_level,
+    hint=lambda case, level, said: f"of {[*case[0]]} level are {level}, not {said}",
     wrong={
-        "equal logits tie, and top-k keeps all that tie with the k-th: let them fall a "
-        "little": lambda box: _which(box, broad=0),
-        "one set of logits cannot show a number that is the same everywhere: top-k and "
-        "the shares look alike there": lambda box: _which(box, second=False),
-        "typical and top-p look alike until typical drops the favourite: make one that "
-        "is too likely": lambda box: _which(box).replace("typical", "top-p"),
+        "name those that are level with the best, too": lambda told: [
+            max(told, key=lambda name: fmean(told[name]))
+        ],
+        "take the differences beginning by beginning: two errors apart count what is "
+        "hard for all as noise": dict(behind=_unpaired),
+        "this is the ± of one mean: take that of the differences": dict(behind=_of_one),
+        "this is the spread of single differences: divide by the root of n": dict(
+            behind=_spread
+        ),
+        "the course asks for three standard errors": dict(times=1.0),
+        "two errors are not three": dict(times=2.0),
     },
 )

@@ -1,18 +1,19 @@
-"""Checks for day 7: kinds of heads, silencing one, what may be said."""
+"""Checks for day 7: kinds of heads, what each says, what may be said."""
 
 from functools import partial
 
 import torch
 
 from helpers.checks.common import exercise
-from helpers.checks.day03 import masked
+from helpers.checks.values import same
 
 LUCK = torch.Generator().manual_seed(7)
 
 
 def _texts(length: int):
     """Yield a head of each kind, its weights (seq, seq), and the length of a copy."""
-    spread = masked(torch.zeros(2 * length + 1, 2 * length + 1))
+    spread = torch.ones(2 * length + 1, 2 * length + 1).tril()
+    spread /= spread.sum(-1, keepdim=True)
     copies = torch.arange(1, length + 1), torch.arange(length + 1, len(spread))
 
     def head(looks, queries=copies[1]):  # {how far back: its share}, the rest spread
@@ -22,11 +23,9 @@ def _texts(length: int):
             sharp[queries, queries - back] += share
         return sharp
 
-    for back in (1, length, length - 1, length - 2):
-        yield head({back: 0.9}), length
-    sink = 0.1 * spread
-    sink[:, 0] += 0.9
-    yield from ((sink, length), (spread, length), (masked(2 * spread.log()), length))
+    yield from ((head({n: 0.9}), length) for n in (1, length, length - 1, length - 2))
+    sink = 0.1 * spread + 0.9 * torch.eye(len(spread))[0]
+    yield from ((sink, length), (spread, length))
     yield head({1: 0.35, length - 1: 0.6}), length  # two kinds, one stronger
     yield head({1: 2.4 / length}), length  # four times chance
     yield head({1: 0.9}, copies[0]), length  # not in the second copy
@@ -35,13 +34,12 @@ def _texts(length: int):
 def _kind(weights, length, shift=0, least=5, whole=False, pick=max):
     queries = torch.arange(length + 1, len(weights))
     keys = {"previous": queries - 1, "first": 0 * queries}
-    keys |= {"duplicate": queries - length + shift, "induction": queries - length + 1}
-    keys["induction"] += shift
+    back = queries - length + shift
+    keys |= {"duplicate": back, "induction": back + 1}
     scores = {name: weights[queries, key].mean() for name, key in keys.items()}
     if whole:
         scores["previous"] = weights.diagonal(-1).mean()
-    threshold = least * (1 / (queries + 1)).mean()
-    kinds = [name for name in scores if scores[name] > threshold]
+    kinds = [k for k in scores if scores[k] > least * (1 / (queries + 1)).mean()]
     return pick(kinds, key=scores.get) if kinds else "none"
 
 
@@ -51,53 +49,50 @@ day07_kind = exercise(
     right=_kind,
     hint=lambda case, name, said: f"a head of the kind {name} was called {said}",
     wrong={
-        "a head that looks everywhere alike has some kind, too: compare with chance": (
-            lambda w, length: _kind(w, length, least=0)
-        ),
-        "duplicate is length back, induction one to its right: length - 1 back": (
-            lambda w, length: _kind(w, length, shift=-1)
-        ),
-        "several kinds may lie above the threshold: take the largest": partial(
-            _kind, pick=lambda kinds, key: kinds[0]
-        ),
-        "take the mean over the second copy only, from query length + 1": partial(
-            _kind, whole=True
-        ),
-        "five times chance, and chance at query q is 1 / (q + 1)": partial(
-            _kind, least=2
-        ),
+        "to look everywhere alike is no kind: use chance": dict(least=0),
+        "duplicate is length back, induction length - 1": dict(shift=-1),
+        "several may pass: take the largest": dict(pick=lambda kinds, key: kinds[0]),
+        "the second copy only, from query length + 1": dict(whole=True),
+        "five times chance; at query q that is 1 / (q + 1)": dict(least=2),
         "rows look, columns are looked at": lambda w, length: _kind(w.T, length),
     },
 )
 
 
-def _place(merged, n_head, head):
-    d_head = merged.shape[-1] // n_head
-    return slice(head * d_head, (head + 1) * d_head)
+def _say(merged, w_o, direction, n_head, cut=lambda x, n: x.view(n, -1)):
+    places = cut(torch.arange(len(merged)), n_head)  # (n_head, d_head)
+    return torch.stack([merged[at] @ w_o[at] @ direction for at in places])
 
 
-def _ablate(merged, n_head, head, put=lambda part: part.mean((0, 1)), place=_place):
-    changed = merged.clone()
-    at = place(merged, n_head, head)
-    changed[..., at] = put(merged[..., at])
-    return changed
+def _wide(x, n):
+    return [x[h * n : h * n + n] for h in range(n)]
 
 
-MERGED = torch.randn(2, 3, 12, generator=LUCK) + torch.arange(12)
-day07_mean_ablated = exercise(
-    "ablated(merged, n_head, head): a head's slice replaced by its mean.",
-    cases=[(MERGED, n_head, head) for n_head, head in ((3, 1), (4, 3), (2, 0))],
-    right=_ablate,
+NORMAL = [torch.randn(12, generator=LUCK) for _ in range(4)]
+W_O = torch.randn(12, 12, generator=LUCK)
+day07_says = exercise(
+    "says(merged, w_o, direction, n_head): each head's share of the lead.",
+    cases=[(NORMAL[0], W_O, NORMAL[1], 3), (NORMAL[2], W_O, NORMAL[3], 4)],
+    right=_say,
+    same=partial(same, atol=1e-4),
     wrong={
-        "that is zero ablation: put the mean": partial(_ablate, put=lambda x: 0),
-        "each of the d_head numbers has its own mean": partial(_ablate, put=torch.mean),
-        "take the mean over all texts": partial(_ablate, put=lambda x: x.mean(1, True)),
-        "and over all positions": partial(_ablate, put=lambda x: x.mean(0, True)),
         "the slices of heads lie one after the other, not interleaved, each n_head-th "
-        "number": partial(_ablate, place=lambda x, n, h: slice(h, None, n)),
-        "a slice is d_head wide, that is d_model // n_head, and begins at h * d_head, "
-        "not n_head": partial(_ablate, place=lambda x, n, h: slice(h * n, (h + 1) * n)),
-        "heads count from 0": lambda x, n, h: _ablate(x, n, (h - 1) % n),
+        "number": dict(cut=lambda x, n: x.view(-1, n).T),
+        "w_o is stored (in, out): a head owns rows of it, not "
+        "columns": lambda merged, w_o, *rest: _say(merged, w_o.T, *rest),
+        "that is what all heads say together: one number for each "
+        "head": lambda merged, w_o, lead, n: (merged @ w_o @ lead).expand(n),
+        "no W_O in it: what a head gathers is not yet what it "
+        "says": lambda merged, w_o, *rest: _say(merged, torch.eye(12), *rest),
+        "a share is signed: a head may speak against the word": lambda *given: _say(
+            *given
+        ).abs(),
+        "the shares add up to the lead, they are logits: no softmax": lambda *given: (
+            _say(*given).softmax(0)
+        ),
+        "a slice is d_head wide, d_model // n_head, and begins at h * d_head": dict(
+            cut=_wide
+        ),
     },
 )
 
@@ -105,12 +100,15 @@ day07_mean_ablated = exercise(
 WHY = {
     "A": "silenced it costs no more than its control, patched it brings nothing",
     "B": "patched it brings the word, silenced the word is lost; its control does not",
-    "C": "half the word comes by it alone, yet without it nothing is lost",
-    "D": "its control costs as much: 0.05 apart, and the errors are 0.09 each",
-    "E": "without it the forecast breaks, but it does not bring the word",
+    "C": "half the word comes by it, and 6 of 15 logits go with it: P has a ceiling",
+    "D": "its control costs as much: 0.7 apart, and the errors are 0.8 and 0.9",
+    "E": "without it the lead breaks, but it does not bring the word",
+    "F": "half the word comes by it alone, yet without it not even a logit is lost",
+    "G": "it costs 3.1 logits and its control 2.9: that is what any heads there cost",
 }
-TRUE = ["only looks", "enough and needed", "redundant", "nothing special"]
-TRUE = dict(zip("ABCDE", [*TRUE, "needed, does not carry"], strict=True))
+SHARE, NOTHING = "carries a share", "nothing special"
+TRUE = ["only looks", "enough and needed", SHARE, NOTHING, "needed, does not carry"]
+TRUE = dict(zip("ABCDEFG", [*TRUE, "redundant", NOTHING], strict=True))
 
 
 def _first_wrong(case, true, said):
@@ -119,20 +117,14 @@ def _first_wrong(case, true, said):
 
 
 day07_verdicts = exercise(
-    "verdicts(): what each of five experiments, A to E, allows one to say.",
+    "verdicts(): what each of seven experiments, A to G, allows one to say.",
     cases=[()],
     right=lambda: dict(TRUE),
     call=lambda answer: answer(),  # so that no message prints what is expected
     hint=_first_wrong,
     wrong={
-        "a large weight is a place to look, no proof: see A": lambda: (
-            TRUE | {"A": "redundant"}
-        ),
-        "what costs something may cost what any heads cost: see D and its control": (
-            lambda: TRUE | {"D": "needed, does not carry"}
-        ),
-        "not needed is not the same as without a part in it: see C": lambda: (
-            TRUE | {"C": "only looks"}
-        ),
+        "a large weight proves nothing: see A": partial(dict, TRUE, A="redundant"),
+        "as dear as any heads: see D": partial(dict, TRUE, D="needed, does not carry"),
+        "P is at its ceiling: see C in logits": partial(dict, TRUE, C="redundant"),
     },
 )

@@ -1,9 +1,10 @@
-"""Checks for day 8: the parts of a GPT-2, a block mended, places as angles."""
+"""Checks for day 8: the parts of a GPT-2, a block mended."""
 
-from functools import partial
+from functools import partial, wraps
 
 import torch
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from helpers.checks.common import exercise, expect
@@ -23,18 +24,48 @@ def _reference(layers):
     return model, torch.randperm(20, generator=luck)[None, :5]
 
 
-def part(text, cases, layers=1):
-    """Return the check of a part: in a whole model, the debugger says what is wrong."""
-    right = getattr(parts, text.partition("(")[0])
+class _Calls(TorchFunctionMode):
+    """While it is on, note the names of torch's functions that are called."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = set()
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        self.names.add(func.__name__)
+        return func(*args, **(kwargs or {}))
+
+
+def part(text, cases, layers=1, kernel="", wrong=None):
+    """Return the check of a part: in a whole model, the debugger says what is wrong.
+
+    Who calls torch's own ``kernel`` is right, and told so. ``wrong``: see ``exercise``.
+    """
+    right, wrong = getattr(parts, text.partition("(")[0]), wrong or {}
 
     def judge(answer):
+        for message, function in wrong.items():
+            if all(same(answer(*case), function(*case)) for case in cases):
+                return message
         reference, ids = _reference(layers)
         own = {right.__name__: answer}
         report = compare(parts.assembled(reference, **own), reference, ids)
         if not report.equal:
             return f"{report.cause} (first difference: {report.operation})"
 
-    return exercise(text, cases=cases, right=right, wrong={}, judge=judge)
+    check = exercise(text, cases=cases, right=right, wrong=wrong, judge=judge)
+
+    @wraps(check)
+    def told(answer):
+        check.__name__ = told.__name__
+        message = check(answer)
+        with _Calls() as calls:
+            if message == "correct" and kernel:
+                answer(*cases[0])
+        by_kernel = f"correct, by torch's own {kernel}: now write the steps out"
+        return by_kernel if kernel in calls.names else message
+
+    return told
 
 
 def _random(*shapes):
@@ -53,19 +84,36 @@ day08_embed = part(
 day08_layer_norm = part(
     "layer_norm(x, weight, bias, eps): over the last axis.",
     cases=[(X, W, B, 1e-5), (X[:1], W, B, 0.1)],
+    kernel="layer_norm",
 )
 day08_attend = part(
     "attend(query, key, value): softmax(Q K^T / sqrt(d_head) + M) V.",
     cases=[tuple(_random(*3 * [(2, 3, 5, 4)])), tuple(_random(*3 * [(6, 3)]))],
+    kernel="scaled_dot_product_attention",
 )
+
+
+def _untransposed(x, c_attn, attend, c_proj, heads):
+    split = c_attn(x).unflatten(-1, (3, heads, -1))  # (batch, seq, 3, head, d_head)
+    return c_proj(attend(*split.unbind(2)).flatten(2))
+
+
 day08_attention = part(
     "attention(x, c_attn, attend, c_proj, heads): all heads at once.",
     cases=[
         (X, lambda x: x @ WIDE, parts.attend, lambda x: x @ SQUARE, heads)
         for heads in (3, 4)
     ],
+    wrong={
+        "heads and places are never exchanged: transpose(1, 2) before and "
+        "after": _untransposed,
+    },
 )
-day08_gelu = part("gelu(x): the tanh form.", cases=[(X,), (torch.linspace(-4, 4, 9),)])
+day08_gelu = part(
+    "gelu(x): the tanh form.",
+    cases=[(X,), (torch.linspace(-4, 4, 9),)],
+    kernel="gelu",
+)
 day08_block = part(
     "block(x, ln_1, attn, ln_2, mlp): each half added to what came in.",
     cases=[(X, *CALLS), (X[:1], *CALLS[::-1])],
@@ -109,7 +157,7 @@ def _try_block(mended, d, heads):
         for parameter in block.parameters():
             parameter += 0.3 * torch.randn(parameter.shape, generator=luck)
         block.attn.register_forward_hook(lambda attn, given, answer: answer[0])
-        itself = "block(x) is what you are writing: it would call itself"
+        itself = "shelf(x) is what you are writing: it would call itself"
         block.forward = lambda *given, **options: expect(False, itself)
         x = torch.randn(2, 7, d, generator=luck)
         given = x.clone()
@@ -122,47 +170,40 @@ def _try_block(mended, d, heads):
 CUT = "still wrong: how query, key and value are cut out of what c_attn returns"
 STREAM = "still wrong: what attention's output is added to"
 day08_mend = exercise(
-    "mended(block, x, heads): what a block of GPT-2 does.",
+    "mended(shelf, x, heads): what a block of GPT-2 does.",
     cases=[(24, 4), (16, 2)],
     call=_try_block,
     same=partial(same, atol=1e-4),
     hint=lambda *_: "something is still wrong: what does try_out(mended) say?",
     right=_mend,
     wrong={
-        CUT: partial(_mend, cut=lambda z, n: _split(z, n).chunk(3, dim=-1)),
-        STREAM: partial(_mend, sum_=lambda x, y: y),
-        "still wrong: what the kernel does with the scores": partial(
-            _mend, attend=_by_heads
-        ),
-        "still wrong: what the kernel does with the scores, and more": partial(
-            _mend, sum_=lambda x, y: y, attend=_by_heads
+        CUT: dict(cut=lambda z, n: _split(z, n).chunk(3, dim=-1)),
+        STREAM: dict(sum_=lambda x, y: y),
+        "still wrong: what the kernel does with the scores": dict(attend=_by_heads),
+        "still wrong: what the kernel does with the scores, and more": dict(
+            sum_=lambda x, y: y, attend=_by_heads
         ),
         "use heads, they need not be 8": lambda block, x, heads: _mend(block, x, 8),
-        "it must be causal": partial(_mend, attend=F.scaled_dot_product_attention),
+        "it must be causal": dict(attend=F.scaled_dot_product_attention),
     },
 )
 
 
-def _turn(x, base=10_000, first=0, speed=1.0, way=1, beside=False):
-    d = x.shape[-1]
-    places = torch.arange(x.shape[-2]) + first
-    angle = way * places[:, None] * base ** (-speed * torch.arange(d // 2) / (d // 2))
-    a, b = (x[..., ::2], x[..., 1::2]) if beside else x.chunk(2, dim=-1)
-    turned = a * angle.cos() - b * angle.sin(), a * angle.sin() + b * angle.cos()
-    return torch.stack(turned, -1).flatten(-2) if beside else torch.cat(turned, -1)
+def _letters(case, right, said):
+    if sorted(said) == sorted(right):
+        return "these are the three: now in the debugger's order"
+    return f"letters that belong here: {len(set(said) & set(right))} of 3"
 
 
-day08_turn = exercise(
-    "turn(x, base): pair i, (x_i, x_(i + d/2)), turned by t * base ** (-2 i / d).",
-    cases=[(_random((2, 3, 5, 8))[0], 10_000), (_random((7, 4))[0], 100)],
-    same=partial(same, atol=1e-4),
-    right=_turn,
+day08_causes = exercise(
+    "causes(): what was wrong in the colleague's block, as letters.",
+    cases=[()],
+    call=lambda answer: answer(),
+    hint=_letters,
+    right=lambda: "fdb",
     wrong={
-        "a pair is i and i + d/2, not two neighbours": partial(_turn, beside=True),
-        "the first place is 0: its vector does not turn": partial(_turn, first=1),
-        "every pair turns as fast; the angle falls with i": partial(_turn, speed=0),
-        "the exponent is -2 i / d, with d the length of x": partial(_turn, speed=0.5),
-        "it turns the other way: a cos - b sin, a sin + b cos": partial(_turn, way=-1),
-        "use base, it need not be 10,000": lambda x, base: _turn(x),
+        "not the mask: the call asks for a causal one": lambda: "fab",
+        "not the softmax: nothing in the call says over which axis": lambda: "feb",
+        "not what ln_2 reads, but what was added before it": lambda: "fdg",
     },
 )

@@ -8,11 +8,10 @@ programs disturbed least. The limit is the memory's: every step reads each weigh
 import argparse
 import math
 import os
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple
+from statistics import median
 
 import torch
 from pandas import DataFrame
@@ -34,14 +33,7 @@ Row = dict[str, str]  # one line of the table, by column
 Rows = Iterator[tuple[str, Row]]
 
 
-class Times(NamedTuple):
-    """Seconds of one step, over all turns."""
-
-    median: float
-    least: float
-
-
-def take_turns(runs: list[Callable], repeats: int, steps: int) -> list[Times]:
+def take_turns(runs: list[Callable], repeats: int, steps: int) -> list[list[float]]:
     """Return each one's seconds per step, its own or as timed; one turn warms up."""
     seconds = [[] for _ in runs]
     for turn in range(repeats + 1):
@@ -51,15 +43,17 @@ def take_turns(runs: list[Callable], repeats: int, steps: int) -> list[Times]:
             passed = own if isinstance(own, float) else time.perf_counter() - begun
             if turn:
                 found.append(passed / steps)
-    return [Times(statistics.median(found), min(found)) for found in seconds]
+    return seconds
 
 
-def row(theirs: Times, ours: Times, tokens: int = 1, limit="", note="") -> Row:
-    """Return a line of the table, where a step makes so many tokens."""
-    speeds = [f"{tokens / t:.0f} ({tokens / least:.0f})" for t, least in (theirs, ours)]
-    columns = {"library": speeds[0], "ours": speeds[1]}
-    columns["ratio"] = f"{theirs.median / ours.median:.2f}x"
-    return columns | {"of limit": limit, "": note}
+def row(theirs: list, ours: list, tokens: int = 1, limit="", note="") -> Row:
+    """Return a line of the table from seconds; a step makes so many tokens."""
+    speeds = [
+        f"{tokens / median(s):.0f} ({tokens / min(s):.0f})" for s in (theirs, ours)
+    ]
+    ratio = f"{median(theirs) / median(ours):.2f}x"
+    columns = ("library", "ours", "ratio", "of limit", "")
+    return dict(zip(columns, (*speeds, ratio, limit, note), strict=True))
 
 
 def mean_loss(engine: GPT2, tokenizer, texts: list[str]) -> float:
@@ -79,7 +73,7 @@ def notes(kinds: dict[str, GPT2], tokenizer, texts: int) -> dict[str, str]:
     return {kind: f"perplexity {100 * more[kind]:+.2f} %" for kind in others}
 
 
-def beside_library(model, ids, run: Callable, options, beams: int = 1) -> list[Times]:
+def beside_library(model, ids, run: Callable, options, beams: int = 1) -> list[list]:
     """Time the library and another that writes as many tokens, whatever they are."""
     how = {"num_beams": beams, "do_sample": False, "pad_token_id": 0}
     config = GenerationConfig(max_new_tokens=options.tokens, **how)
@@ -99,8 +93,8 @@ def greedy_rows(model, kinds: dict, notes: dict, options) -> Rows:
             run = partial(generate, engine, ids, max_new_tokens=options.tokens)
             times = beside_library(model, ids, run, options)
             memory = torch.ones(weights * BYTES[kind] // 4)  # read by all threads
-            least = take_turns([memory.sum], options.repeats, 1)[0].least
-            limit = f"{100 * least / times[1].least:.0f} %"
+            least = min(take_turns([memory.sum], options.repeats, 1)[0])
+            limit = f"{100 * least / min(times[1]):.0f} %"
             said = row(*times, batch, limit, notes.get(kind, ""))
             yield f"batch {batch}, {kind}", said
 
@@ -122,8 +116,8 @@ def length_rows(model, engine: GPT2, options) -> Rows:
         if place + 1 + AFTER <= model.config.n_positions:
             pair = [partial(seconds_after, one, ids, place) for one in (model, engine)]
             theirs, ours = take_turns(pair, options.repeats, AFTER)
-            note = f"cost {100 * (ours.least / first - 1):+.0f} %" if first else ""
-            first = first or ours.least
+            note = f"cost {100 * (min(ours) / first - 1):+.0f} %" if first else ""
+            first = first or min(ours)
             yield f"after {place} tokens", row(theirs, ours, note=note)
 
 

@@ -8,20 +8,15 @@ from helpers.inputs import between, check_choice, check_prompt, expect, whole
 
 
 def contrastive_search(
-    model,
-    input_ids: torch.Tensor,
-    *,
-    k: int,
-    alpha: float,
-    max_new_tokens: int,
-    eos_token_id: int | None = None,
+    model, input_ids, *, k: int, alpha: float, max_new_tokens: int, eos_token_id=None
 ) -> torch.Tensor:
-    """Continue one text with likely tokens that bring something new; return its ids.
+    """Continue one text, (1, seq), with likely tokens that bring something new.
 
     Of the ``k`` likeliest tokens, each step takes the one with the largest
     (1 - alpha) * probability - alpha * similarity, where similarity is the largest
     cosine between the token's hidden state and those of all tokens before it.
-    ``alpha`` is from 0, which is greedy, to 1; the rest is as in ``generate``.
+    ``alpha`` is from 0, which is greedy, to 1; the rest, and the ids that come back,
+    are as in ``generate``.
 
     Source: Su et al. 2022.
     """

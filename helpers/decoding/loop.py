@@ -8,7 +8,7 @@ import torch
 from helpers.decoding.choice import Picker, choose, ended, greedy
 from helpers.decoding.reader import Reader
 from helpers.decoding.rules import apply
-from helpers.inputs import check_end, check_functions, check_prompt
+from helpers.inputs import check_end, check_functions, check_mask, check_prompt
 
 
 @torch.inference_mode()
@@ -78,19 +78,9 @@ class Step(NamedTuple):
     allowed: torch.Tensor  # (vocab,), the same after the rules
 
     @property
-    def before(self) -> torch.Tensor:
-        """The model's distribution, (vocab,)."""
-        return self.logits.softmax(dim=-1)
-
-    @property
-    def after(self) -> torch.Tensor:
-        """The distribution after the rules, (vocab,)."""
-        return self.allowed.softmax(dim=-1)
-
-    @property
     def prob(self) -> float:
         """The token's probability after the rules."""
-        return self.after[self.token].item()
+        return self.allowed.softmax(dim=-1)[self.token].item()
 
 
 def stream(
@@ -111,9 +101,10 @@ def stream(
     return (Step(ids[0, -1].item(), logits[0], new[0]) for ids, logits, new in states)
 
 
-def _check(model, input_ids, *, rules, pick, stop, **options) -> None:
+def _check(model, input_ids, *, pick, stop, attention_mask, **options) -> None:
     check_prompt(model, input_ids, **options)
-    check_functions("rules", rules)
+    if attention_mask is not None:
+        check_mask(attention_mask, input_ids)
     check_functions("stop", stop)
     if not callable(pick):
         raise TypeError(f"pick is {pick!r}, expected greedy or sample(seed)")

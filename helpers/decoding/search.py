@@ -8,14 +8,7 @@ import torch
 from helpers.decoding.choice import ended
 from helpers.decoding.reader import Reader
 from helpers.decoding.rules import FORBIDDEN, apply
-from helpers.inputs import (
-    between,
-    check_choice,
-    check_functions,
-    check_prompt,
-    expect,
-    whole,
-)
+from helpers.inputs import between, check_choice, check_prompt, expect, whole
 
 
 class Hypothesis(NamedTuple):
@@ -67,7 +60,7 @@ def beam_search(
     Source: the choices where texts end are those of transformers' ``generate``.
     """
     options = dict(max_new_tokens=max_new_tokens, eos_token_id=eos_token_id)
-    check_prompt(model, input_ids, one=True, **options)
+    check_prompt(model, input_ids, one=True, rules=rules, **options)
     options |= dict(num_beams=num_beams, early_stopping=early_stopping, rules=rules)
     search = _BeamSearch(length_penalty=length_penalty, **options)
     search.check(model.config.vocab_size, num_return_sequences)
@@ -153,7 +146,6 @@ class _BeamSearch:
         expect("num_return_sequences", returned, whole(self.num_beams), wanted)
         wanted = "a number from -10 to 10; 0 compares sums, 1 means"
         expect("length_penalty", self.length_penalty, between(-10, 10), wanted)
-        check_functions("rules", self.rules)
         early, wanted = self.early_stopping, 'expected True, False or "never"'
         if not isinstance(early, bool) and early != "never":
             raise ValueError(f"early_stopping is {early!r}, {wanted}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from helpers.plots.colours import BLUE, GREY, ORANGE, PALE
+from helpers.plots.colours import BLUE, GREY, ORANGE, PALE, PURPLE, SKY
 from helpers.plots.style import CENTRE, SMALL, TINY, label, new_axes, share_bars
 
 
@@ -10,6 +10,8 @@ def parameter_parts(counts: Mapping[str, Mapping[str, int]]):
     """Draw the shares of parameters: {model: {part: number}}, parts in one order."""
     title = "From gpt2 to gpt2-xl, the tokens' share shrinks"
     ax = share_bars(counts, title=title, size=(6, 0.55 * len(counts) + 1.4), columns=5)
+    for bar in (*ax.containers[1], ax.get_legend().get_patches()[1]):
+        bar.set_facecolor(PURPLE)  # or two blues would lie side by side
     for row, parts in enumerate(counts.values()):
         ax.text(102, row, short_number(sum(parts.values())), va="center")
     ax.set_xlabel("share of the parameters in % (total at the right)")
@@ -21,7 +23,7 @@ def gpt2_drawing(tokens: Sequence[str], ids, likely: Mapping[str, float], config
 
     ``likely``: {token: its probability of coming next}, a list at the right.
     """
-    ax = new_axes(title="A whole GPT-2, from a text to a guess", size=(8, 4.6))
+    ax = new_axes(title="Each token's row goes up; attention looks back", size=(8, 4.6))
     n = len(tokens)
     steps = ["text, cut into tokens", "id and place", f"{config.n_embd} numbers"]
     steps += ["block 0", "…", f"block {config.n_layer - 1}", "norm, head, softmax"]
@@ -37,12 +39,18 @@ def gpt2_drawing(tokens: Sequence[str], ids, likely: Mapping[str, float], config
         ax.text(x, 1, f"id {number}\nplace {x}", **CENTRE, **TINY)
         ax.text(x, 2, "▪" * 7, color=BLUE, **CENTRE, **SMALL)
         ax.plot([x, x], [2.2, 5.5], color=GREY, zorder=0)
-    for y, text in ((3, BLOCK), (4, "…"), (5, BLOCK)):
-        ax.barh(y, n, 0.62, left=-0.5, color="white", edgecolor=GREY)
-        ax.text((n - 1) / 2, y, text, **CENTRE, **SMALL)
-    ax.plot([n - 1, n - 1, n + 0.2], [5.4, 6, 6], color=GREY, zorder=0)  # the last row
-    ax.barh(6, 1.5, 0.62, left=n - 1.75, color="white", edgecolor=GREY)
-    ax.text(n - 1, 6, f"{config.vocab_size:,} scores", **CENTRE, **SMALL)
+        ax.text(x, 6, f"{config.vocab_size:,}\nscores", **CENTRE, **TINY)
+    for y in (3, 5):
+        ax.barh(y, n, 0.8, left=-0.5, color="white", edgecolor=GREY)
+        for x in range(n):  # every place looks at itself and at those before it
+            for seen in range(x + 1):
+                ax.plot([seen, x], [y - 0.4, y + 0.05], color=SKY, lw=1)
+        ax.text(-0.46, y + 0.22, "MLP: each alone", va="center", **TINY)
+    ax.barh(4, n, 0.4, left=-0.5, color="white", edgecolor=GREY)
+    ax.text((n - 1) / 2, 4, "…", **CENTRE, **SMALL)
+    ax.barh(6, n, 0.9, left=-0.5, color="white", edgecolor=GREY, zorder=0)
+    ax.barh(6, 0.94, 0.74, left=n - 1.47, color="white", edgecolor=ORANGE)  # is read
+    ax.plot([n - 1, n + 0.2], [6, 6], color=ORANGE, zorder=0)
     ax.text(n + 0.3, 6.5, "what next?", color=GREY, **SMALL)
     for i, (token, prob) in enumerate(likely.items()):
         ax.text(n + 0.3, 6 - 0.6 * i, label(token, 13), va="center", **SMALL)
@@ -51,9 +59,6 @@ def gpt2_drawing(tokens: Sequence[str], ids, likely: Mapping[str, float], config
     ax.set(xlim=(-2.3, n + 3.1), ylim=(-0.4, 6.8))
     ax.axis("off")
     return ax
-
-
-BLOCK = "attention: look back, then MLP: each alone"
 
 
 def short_number(number: float) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from helpers.plots.colours import BLUE, ORANGE, PALE
-from helpers.plots.style import CENTRE, label, new_axes
+from helpers.plots.style import CENTRE, label, new_axes, spread
 
 BLANK = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}  # behind a label
 
@@ -36,11 +36,13 @@ def compression_curves(curves: Mapping[str, Mapping[int, float]], *, ax=None):
     ``curves``: {name of the text: {number of merges: bytes per token}}.
     """
     ax = new_axes(ax, title="Merges help most the text they were learned from")
-    for name, curve in curves.items():
+    ends = [list(curve.values())[-1] for curve in curves.values()]
+    heights = spread(ends, gap=max(ends) / 15)  # labels that would cover each other
+    for (name, curve), height in zip(curves.items(), heights, strict=True):
         (line,) = ax.plot(list(curve), list(curve.values()), marker="o", markersize=3)
         style = {"color": line.get_color(), "va": "center", "annotation_clip": False}
-        end = list(curve.items())[-1]
-        ax.annotate(name, end, (6, 0), textcoords="offset points", **style)
+        place = {"xytext": (6, 0), "textcoords": "offset points"}
+        ax.annotate(name, (max(curve), height), **place, **style)
     ax.set(xlabel="merges learned", ylabel="bytes per token", ylim=(0, None))
     return ax
 
@@ -48,20 +50,27 @@ def compression_curves(curves: Mapping[str, Mapping[int, float]], *, ax=None):
 def language_prices(prices: Mapping[str, Mapping[str, int]], *, ax=None):
     """Draw what one sentence costs in each language, under two tokenizers.
 
-    ``prices``: {"bytes" or a tokenizer's name: {language: how many}}. Pale bars are the
-    bytes, which no tokenizer exceeds; the cheapest language under the first tokenizer
-    is on top.
+    ``prices``: {"bytes", "pieces" or a tokenizer's name: {language: how many}}. Pale
+    bars are the bytes, which no tokenizer exceeds; black ticks are the pieces, below
+    which none goes. The cheapest language under the first tokenizer is on top.
     """
-    ceiling, (first, *others) = prices["bytes"], [n for n in prices if n != "bytes"]
+    ceiling, floor = prices["bytes"], prices.get("pieces", {})
+    first, *others = [name for name in prices if name not in ("bytes", "pieces")]
     languages = sorted(ceiling, key=prices[first].get, reverse=True)
-    ax = new_axes(ax, title="Where no merge helps, a token is a byte", size=(6, 4))
+    dearest, *_, cheapest = languages
+    times = prices[first][dearest] / prices[first][cheapest]
+    title = f"{first}: {dearest} costs {times:.0f} times as much as {cheapest}"
+    ax = new_axes(ax, title=title, size=(6, 4))
     counts = [ceiling[language] for language in languages]
     ax.barh(languages, counts, color=PALE, height=0.6, label="bytes")
     ring = {"color": BLUE, "markersize": 10, "fillstyle": "none"}  # around a dot
     for name, style in zip([first, *others], (ring, {"color": ORANGE}), strict=False):
         tokens = [prices[name][language] for language in languages]
         ax.plot(tokens, languages, "o", **style, label=name)
+    if floor:
+        ticks = {"marker": "|", "s": 90, "color": "black", "zorder": 3}
+        ax.scatter(list(floor.values()), list(floor), **ticks, label="pieces")
     ax.legend(loc="upper right")
     ax.grid(axis="y", visible=False)
-    ax.set(xlabel="tokens (dots), bytes (bars)", xlim=(0, None))
+    ax.set(xlabel="tokens (dots), bytes (bars), pieces (ticks)", xlim=(0, None))
     return ax

@@ -1,11 +1,11 @@
-"""Figures of day 3: next words, attention weights, n-grams, where a model is wrong."""
+"""Figures of day 3: next words, attention weights, where a model is wrong."""
 
 from collections.abc import Mapping
 
 import torch
 
-from helpers.plots.colours import BLUE, GREY, ORANGE, PALE, PALETTE, ink
-from helpers.plots.style import CENTRE, SMALL, grid, heatmap, label, new_axes, spread
+from helpers.plots.colours import BLACK, BLUE, GREY, ORANGE, ink
+from helpers.plots.style import CENTRE, SMALL, grid, heatmap, label, new_axes
 
 REST = "(others)"  # all other words together; always the last bar
 
@@ -45,16 +45,6 @@ def next_word_bars(truth, model, *, title="", top=6, ax=None):
     return ax
 
 
-def next_word_panels(panels, *, title="", top=6):
-    """Draw several pairs (truth, model) side by side, each below its name."""
-    size = (4.6 * len(panels), 1.2 + 0.42 * top)
-    axes = grid(1, len(panels), size=size, title=title, names=panels)[0]
-    for ax, (name, pair) in zip(axes, panels.items(), strict=True):
-        next_word_bars(*pair, top=top, ax=ax)
-        ax.set_title(name, color=GREY, fontweight="normal", **SMALL)
-    return axes
-
-
 def weight_maps(maps: Mapping[str, torch.Tensor], *, title: str = ""):
     """Draw square matrices of attention weights side by side, with their row sums."""
     size = (3 * len(maps), 3.3)
@@ -72,58 +62,23 @@ def weight_maps(maps: Mapping[str, torch.Tensor], *, title: str = ""):
     return axes
 
 
-def ngram_curves(curves, levels, *, title="", ax=None):
-    """Draw losses in nats per token against the order n, from 1, a line per name.
+def odds_against_odds(truth, model, special, *, title="", ax=None):
+    """Draw the model's odds of the words that came against the true ones, (places,).
 
-    ``levels`` are losses that know no order: dashed lines, each with its name.
+    Where ``special`` is True the dots are orange. Dots are moved sideways by up to a
+    sixth, so that those of equal true odds can be told apart.
     """
-    ax = new_axes(ax, title=title)
-    for (name, losses), colour in zip(curves.items(), PALETTE, strict=False):
-        orders = range(1, len(losses) + 1)
-        ax.plot(orders, losses, "o-", color=colour, markersize=4)
-        ax.text(orders[-1] + 0.1, losses[-1], name, color=colour, va="center")
-    heights = spread(list(levels.values()), gap=0.35)
-    for (name, loss), height in zip(levels.items(), heights, strict=True):
-        ax.axhline(loss, color=GREY, linewidth=1, linestyle="--")
-        ax.text(1, height + 0.05, name, color=GREY, va="bottom", **SMALL)
-    ax.set(xlabel="order n: reads n − 1 tokens", ylabel="loss, nats per token")
-    ax.set(xticks=orders, xlim=(0.8, len(orders) + 1.3), ylim=(0, None))
-    return ax
-
-
-def belief_scatter(truth, belief, *, far=None, title="", ax=None):
-    """Draw words as points: true probability to the right, the model's upwards.
-
-    Points that the mask ``far`` marks are blue, and counted beside their median.
-    """
-    ax = new_axes(ax, title=title, size=(4.8, 4.6))
-    ax.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--")
-    ax.plot(truth, belief, "o", color=ORANGE, markersize=5, alpha=0.4)
-    if far is not None and far.any():
-        ax.plot(truth[far], belief[far], "o", color=BLUE, markersize=5, alpha=0.4)
-        place = truth[far].median() + 0.04, belief[far].median()
-        ax.text(*place, f"{far.sum()} words", color=BLUE, va="center")
-    ax.set(xlabel="true probability", ylabel="the model's", aspect="equal")
-    return ax
-
-
-def gap_stems(words, gaps, entropies, *, title="", most=3, ax=None):
-    """Draw the divergence at each word upwards, the entropy of the truth downwards.
-
-    The ``most`` largest divergences are named by their word. All in nats.
-    """
-    ax = new_axes(ax, title=title, size=(7.5, 3.6))
-    places = range(len(words))
-    ax.vlines(places, 0, [-entropy for entropy in entropies], color=PALE)
-    ax.vlines(places, 0, gaps, color=ORANGE, linewidth=2)
-    top = max(gaps)
-    for place in sorted(places, key=gaps.__getitem__)[-most:]:
-        text = f" {label(words[place])}"
-        ax.text(place, gaps[place], text, color=ORANGE, ha="center", va="bottom")
-    right = {"x": len(words) + 4, "va": "center"}
-    ax.text(y=top / 2, s="divergence", color=ORANGE, **right)
-    ax.text(y=-max(entropies) / 2, s="entropy", color=GREY, **right)
-    ax.set(xlabel="word of the story", ylabel="nats", ylim=(None, 1.25 * top))
-    ax.set_xlim(-4, len(words) + 2)
-    ax.yaxis.set_major_formatter(lambda nats, _: f"{abs(nats):g}")
+    ax = new_axes(ax, title=title, size=(6, 4.5))
+    moved = truth * (0.3 * (torch.arange(len(truth)) * 0.618 % 1 - 0.5)).exp()
+    style = {"s": 7, "linewidths": 0}
+    ax.scatter(moved[~special], model[~special], color=GREY, alpha=0.3, **style)
+    ax.scatter(moved[special], model[special], color=ORANGE, **style)
+    least = truth.min().item()
+    ax.plot([least, 1], [least, 1], color=BLACK, linewidth=1)
+    ax.text(least, 6 * least, "line: as the truth", color=BLACK, **SMALL)
+    ax.text(1.2, 1.4, "settled by memory", color=ORANGE, ha="right", **SMALL)
+    ax.set(xscale="log", yscale="log", ylim=(None, 2.5))
+    ax.xaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.set(xlabel="true odds of the word that came", ylabel="the model's odds")
     return ax

@@ -9,23 +9,26 @@ from helpers.plots.colours import BLUE, GREY, ORANGE, PALE
 from helpers.plots.style import CENTRE, SMALL, TINY, grid, heatmap, label, new_axes
 
 
-def work_maps(reads: Mapping[str, Sequence[int]], *, title: str = ""):
-    """Draw which tokens the model read at each step, a map per way of generating.
+def work_maps(reads: Mapping[str, Sequence[Sequence[int]]], *, title: str = ""):
+    """Draw which positions the model read at each step, a map per way of generating.
 
-    Each way is given by its number of tokens read, step by step. At step ``i`` the
-    text has ``i`` tokens more than at first; the last of them are those that were read.
+    Each way is given by the positions read, a list for each step.
     """
-    names = [f"{name}: {sum(counts)}" for name, counts in reads.items()]
+    totals = {name: sum(map(len, calls)) for name, calls in reads.items()}
+    names = [f"{name}: {total}" for name, total in totals.items()]
     axes = grid(1, len(names), size=(6.4, 3.3), title=title, names=names)[0]
-    for ax, counts in zip(axes, reads.values(), strict=True):
-        work = torch.zeros(len(counts), counts[0] + len(counts) - 1)  # (step, position)
-        for step, count in enumerate(counts):
-            end = counts[0] + step
-            work[step, :end] = 1  # there already
-            work[step, end - count : end] = 2  # read in this step
+    for ax, calls in zip(axes, reads.values(), strict=True):
+        work = torch.zeros(len(calls), 1 + max(map(max, calls)))  # (step, position)
+        for step, positions in enumerate(calls):
+            work[step] = (work[step - 1] > 0) if step else 0  # read before
+            work[step, positions] = 2  # read in this step
         colours = ListedColormap(["white", PALE, BLUE])
-        heatmap(ax, work, cmap=colours, vmax=2, aspect="auto")
-        ax.set(xlabel="position in the text")
+        look = {"vmax": 2, "aspect": "auto", "interpolation": "nearest"}
+        heatmap(ax, work, cmap=colours, **look)
+        ax.set(xlabel="position")
+    corner = {"transform": axes[-1].transAxes, "ha": "right", "va": "top", **SMALL}
+    axes[-1].text(0.97, 0.97, "read in this step", color=BLUE, **corner)
+    axes[-1].text(0.97, 0.89, "read before", color=GREY, **corner)
     axes[0].set_ylabel("step")
     return axes
 
@@ -33,18 +36,24 @@ def work_maps(reads: Mapping[str, Sequence[int]], *, title: str = ""):
 def cost_curves(lengths, costs, *, title="", ax=None):
     """Draw the milliseconds for one more token against the tokens before it.
 
-    The axis of the costs is logarithmic, so that a line at the bottom is flat only if
-    its cost does not grow by a factor.
+    Both axes are logarithmic; a dashed line shows a cost in proportion to the length.
     """
     ax = new_axes(ax, title=title)
-    ax.set_yscale("log")
     for (name, values), colour in zip(costs.items(), (ORANGE, BLUE), strict=False):
         ax.plot(lengths, values, color=colour, marker="o", markersize=4)
-        text = f"{name}: {values[0]:.3g} to {values[-1]:.3g} ms"
+        text = f"{name}: {values[0]:,.4g} to {values[-1]:,.4g} ms"
         ax.text(lengths[-1], 1.25 * max(values), text, color=colour, ha="right")
-    ax.set(xlabel="tokens in the text so far", ylabel="ms for one more token")
     every = [value for values in costs.values() for value in values]
-    ax.set_ylim(min(every) / 3, max(every) * 3)
+    ends = [lengths[0], lengths[-1]]
+    end = min(every) / 2.2  # below both lines and what is written on them
+    start = end * ends[0] / ends[1]
+    ax.plot(ends, [start, end], color=GREY, linestyle="--")
+    ax.text(ends[0], 2.2 * start, "dashed: in proportion", color=GREY, **SMALL)
+    ax.set(xlabel="tokens in the text so far", ylabel="ms for one more token")
+    ax.set(xscale="log", yscale="log")
+    ax.set_xticks(lengths, [str(length) for length in lengths])
+    ax.minorticks_off()
+    ax.set_ylim(start / 1.6, 3 * max(every))
     ax.yaxis.set_major_formatter("{x:g}")
     return ax
 

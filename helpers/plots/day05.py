@@ -78,7 +78,8 @@ def verdict_strip(rows, *, title="", ax=None):
     """Draw texts as marks, a row per way of writing: how probable, and right or wrong.
 
     A text is (log-probability per token, whether it is right): a dot above the row's
-    line, or a cross below it. Two bars are the means of the right and of the wrong.
+    line, or a cross below it. Two bars are the means of the right and of the wrong, a
+    dashed line is that of all.
     """
     ax = new_axes(ax, title=title, size=(6.4, 0.9 + 0.8 * len(rows)))
     names = []
@@ -93,21 +94,11 @@ def verdict_strip(rows, *, title="", ax=None):
             if values:
                 mean = sum(values) / len(values)
                 ax.plot([mean, mean], [row, row + end], color=colour, linewidth=2.6)
+        mean = sum(value for value, _ in texts) / len(texts)
+        ax.plot([mean, mean], [row - 0.42, row + 0.42], color=GREY, linestyle="--")
         names.append(f"{name}\n{len(right) / len(texts):.0%} right")
     ax.set_yticks(range(len(rows)), names)
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
     ax.set_xlabel("log-probability per token, nats (more probable →)")
-    return ax
-
-
-def copy_climb(probs, *, title="", ax=None):
-    """Draw probabilities along a loop, a line for each name, a point for each round."""
-    ax = new_axes(ax, title=title)
-    for (name, values), colour in zip(probs.items(), (ORANGE, BLUE), strict=False):
-        rounds = range(1, len(values) + 1)
-        ax.plot(rounds, values, marker="o", color=colour)
-        ax.text(len(values) + 0.2, values[-1], name, color=colour, va="center", **SMALL)
-    ax.set(ylim=(0, 1), xlabel="the pair comes for the … time", ylabel="probability")
-    ax.set_xlim(right=1.35 * len(values))
     return ax

@@ -1,4 +1,4 @@
-"""Figures of day 6: rules at work, first slips, the truth, the frontier."""
+"""Figures of day 6: rules at work, first slips, what a cut costs, the frontier."""
 
 from collections.abc import Mapping
 
@@ -55,35 +55,32 @@ def right_lines(lines, *, risk, given=0, title="", ax=None):
     law = [(1 - risk) ** max(n - given, 0) for n in range(longest)]
     ax.plot(law, "--", color=GREY, linewidth=1)
     note = f"dashed: {risk:.3f} risk per word"
-    ax.text(0.98, 0.95, note, transform=ax.transAxes, color=GREY, ha="right")
+    ax.text(0.02, 0.05, note, transform=ax.transAxes, color=GREY)
     ax.set(xlim=(0, 1.17 * longest), ylim=(-0.03, 1.05))
     ax.set(xlabel="words of the story", ylabel="stories without a slip so far")
     return ax
 
 
-def truth_bars(rows: Mapping[str, Mapping[str, float]], *, title: str = "", ax=None):
-    """Draw how each rule's distribution differs from the true one.
+def cut_curves(panels: Mapping[str, Mapping[float, tuple]], *, title: str = ""):
+    """Draw what a cut gains and costs, a panel for each model; return the axes.
 
-    ``rows``: name of the rule to "let in" (probability of what is impossible), "cut
-    off" (true probability of what the rule forbids), "distance" (total variation).
+    ``panels``: model to strength of the cut to (share of stories without a slip, share
+    of the true stories that can still be told).
     """
-    ax = new_axes(ax, title=title, size=(6.5, 0.8 + 0.3 * len(rows)))
-    let_in = [row["let in"] for row in rows.values()]
-    cut_off = [-row["cut off"] for row in rows.values()]
-    distance = [row["distance"] for row in rows.values()]
-    ax.barh(list(rows), let_in, color=ORANGE, height=0.6)
-    ax.barh(list(rows), cut_off, color=BLUE, height=0.6)
-    ax.plot(distance, list(rows), "D", color="black", ms=5)
-    ax.axvline(0, color=GREY, linewidth=1)
-    right = max(*distance, *let_in)
-    ax.text(right / 60, -1, "nonsense let in", color=ORANGE, va="center")
-    ax.text(-right / 60, -1, "truth cut off", color=BLUE, ha="right", va="center")
-    ax.text(right, -1, "◆ distance", ha="right", va="center")
-    ax.set_xlim(min(-0.6 * right, 1.1 * min(cut_off)), 1.05 * right)
-    ax.set(ylim=(len(rows) - 0.5, -1.6), xlabel="probability, mean over the places")
-    ax.xaxis.set_major_formatter(lambda share, place: f"{abs(share):.2f}")
-    ax.grid(axis="y", visible=False)
-    return ax
+    size = (2.6 * len(panels), 3.2)
+    axes = grid(1, len(panels), names=panels, size=size, title=title, sharey=True)
+    for ax, curves in zip(axes.flat, panels.values(), strict=True):
+        right, tellable = zip(*curves.values(), strict=True)
+        ax.plot([*curves], right, marker="o", ms=4, color=ORANGE)
+        ax.plot([*curves], tellable, marker="s", ms=4, color=BLUE)
+        ax.set(xscale="log", ylim=(-0.03, 1.05), xlabel="min-p (log scale)")
+        ax.set_xticks([0.001, 0.01, 0.1], ["0.001", "0.01", "0.1"])
+    first = axes.flat[0]
+    first.set_ylabel("share of stories")
+    style = {"transform": first.transAxes, **SMALL}
+    first.text(0.05, 0.3, "without a slip", color=ORANGE, **style)
+    first.text(0.05, 0.2, "still tellable", color=BLUE, **style)
+    return axes.flat
 
 
 def frontier(families, *, truth, title="", ax=None):
@@ -97,21 +94,21 @@ def frontier(families, *, truth, title="", ax=None):
     for (family, points), colour in zip(families.items(), PALETTE, strict=False):
         alike, xerr = zip(*(point.self_bleu for point in points.values()), strict=True)
         alike = [max(share, 1e-3) for share in alike]  # the axis is logarithmic
-        right, yerr = zip(*(point.right for point in points.values()), strict=True)
+        whole, yerr = zip(*(point.accepted for point in points.values()), strict=True)
         style = {"elinewidth": 0.8, "markersize": 5, "alpha": 0.9}
-        ax.errorbar(alike, right, yerr, xerr, fmt="o", color=colour, **style)
+        ax.errorbar(alike, whole, yerr, xerr, fmt="o", color=colour, **style)
         if family in JOINED:
-            ax.plot(alike, right, color=colour, linewidth=1, alpha=0.5)
-        places = zip(alike, right, strict=True)
+            ax.plot(alike, whole, color=colour, linewidth=1, alpha=0.5)
+        places = zip(alike, whole, strict=True)
         spots += [(at, name, colour) for at, name in zip(places, points, strict=True)]
-    place = (truth.self_bleu.value, truth.right.value)
+    place = (truth.self_bleu.value, truth.accepted.value)
     ax.plot(*place, "*", color="black", markersize=14)
     spots.append((place, "the world's own", "black"))
     ax.set(xlabel="self-BLEU, likeness of the stories to one another (log scale)")
-    ax.set(ylabel="told before the first slip, share", xscale="log")
+    ax.set(ylabel="whole: stories right to the end, share", xscale="log")
     ax.set_xticks([0.05, 0.1, 0.2, 0.5], ["0.05", "0.1", "0.2", "0.5"])
     ax.xaxis.set_minor_formatter("")
-    ax.margins(0.1)
+    ax.margins(0.1, 0.2)  # room for names above the best
     _label(ax, spots)
     return ax
 
@@ -123,7 +120,8 @@ def _label(ax, spots) -> None:
     points, boxes = [ax.transData.transform(place) for place, _, _ in spots], []
 
     def covered(box) -> int:
-        outside = box.x0 < frame.x0 or box.x1 > frame.x1 or box.y0 < frame.y0
+        outside = not (frame.x0 < box.x0 < box.x1 < frame.x1)
+        outside |= not (frame.y0 < box.y0 < box.y1 < frame.y1)
         hits = sum(box.overlaps(other) for other in boxes)
         return 4 * outside + 2 * hits + sum(box.contains(*p) for p in points)
 
@@ -135,7 +133,7 @@ def _label(ax, spots) -> None:
         box = Text.get_window_extent(note)  # without its line
         width, height = box.width / dots / 2, box.height / dots / 2
         ways = {}  # how far it may be moved, in points, the nearest first, to its box
-        for far in (4, 12, 20, 30, 42):
+        for far in (4, 12, 20, 30, 42, 56, 72):
             for a, b in SIDES:
                 across, up = a * (far + width), b * (far + height)
                 ways[across, up] = box.translated(across * dots, up * dots).padded(2)

@@ -1,22 +1,9 @@
-"""Figures of day 7: attention weights, head scores, what is left when silenced."""
-
-from textwrap import fill
+"""Figures of day 7: attention weights, head scores, what parts say and cost."""
 
 import torch
 
 from helpers.plots.colours import BLUE, GREEN, GREY, ORANGE, PURPLE
-from helpers.plots.style import (
-    CENTRE,
-    SMALL,
-    TINY,
-    grid,
-    heatmap,
-    label,
-    new_axes,
-    spread,
-)
-
-ROLES = {"lookup heads": ORANGE, "previous-token heads": BLUE}  # all others grey
+from helpers.plots.style import CENTRE, SMALL, TINY, grid, heatmap, label, new_axes
 
 
 def weight_map(weights, tokens, *, title="", ax=None):
@@ -91,44 +78,27 @@ def score_maps(scores, *, title=""):
     return axes
 
 
-def dose_lines(curves, *, measure="", title="", ax=None):
-    """Draw a measure against the number of heads silenced, a curve for each draw."""
-    ax = new_axes(ax, title=title)
-    for name, several in curves.items():
-        colour = ROLES.get(name, GREY)
-        for values in several:
-            shade = 1 if len(several) == 1 else 0.5
-            ax.plot(values, "o-", markersize=4, color=colour, alpha=shade)
-        end = sum(values[-1] for values in several) / len(several)
-        ax.text(len(values) - 0.85, end, fill(name, 15), color=colour, va="center")
-    ax.set(xlabel="heads silenced", ylabel=measure, ylim=(0, None))
-    ax.set(xlim=(-0.2, 1.28 * len(values)), xticks=range(len(values)))
-    return ax
+def strips(panels, *, title: str = "", named=(), shared: bool = False):
+    """Draw values as dots, {panel: {row: values}}; a bar is their mean, ± its error.
 
-
-def choice_points(named, others, *, groups, measure="", title="", ax=None):
-    """Draw a measure for choices of heads to be silenced, each choice a point.
-
-    ``named``: name of a choice to (heads silenced, what is left, its standard error).
-    ``others``: such points of the control. ``groups``: names of the two kinds.
+    The texts of a row stand in the same order everywhere. ``named`` rows are coloured;
+    ``shared``: all panels have the same axis.
     """
-    ax = new_axes(ax, title=title)
-    aside = [n + 0.1 + 0.05 * (i % 3) for i, (n, _, _) in enumerate(others)]
-    moved = [(x, *point[1:]) for x, point in zip(aside, others, strict=True)]
-    points = [*named.values()], moved
-    for place, group, kind in zip((0.16, 0.08), groups, points, strict=True):
-        colour = ROLES.get(group, GREY)
-        x, left, error = zip(*kind, strict=True)
-        ax.errorbar(x, left, error, fmt="o", color=colour, elinewidth=1)
-        ax.text(0.02, place, group, transform=ax.transAxes, color=colour)
-    style = {"color": ROLES.get(groups[0], GREY), "ha": "right", "va": "center"}
-    for count in {n for n, _, _ in named.values()}:
-        column = {name: left for name, (n, left, _) in named.items() if n == count}
-        # Spread downwards: what is left is often everything, at the top of the axes.
-        heights = [-h for h in spread([-left for left in column.values()], gap=0.06)]
-        for name, height in zip(column, heights, strict=True):
-            ax.text(count - 0.06, height, name, **style, **TINY)
-    most = max(n for n, _, _ in [*named.values(), *others])
-    ax.set(xlabel="heads silenced", ylabel=measure, xticks=range(1, most + 1))
-    ax.set(xlim=(0.5, most + 0.4), ylim=(-0.05, 1.05))
-    return ax
+    rows = list(next(iter(panels.values())))
+    size = (7.2, 0.9 + 0.33 * len(rows))
+    options = {"sharey": True, "sharex": shared}
+    axes = grid(1, len(panels), size=size, title=title, **options)[0]
+    for ax, (name, of_row) in zip(axes, panels.items(), strict=True):
+        for y, row in enumerate(rows):
+            values = torch.as_tensor(of_row[row], dtype=torch.float32)
+            heights = y + torch.linspace(-0.3, 0.3, len(values))
+            colour = ORANGE if row in named else BLUE
+            ax.plot(values, heights, "o", color=colour, alpha=0.35, markersize=3)
+            error = values.std() / len(values) ** 0.5
+            style = {"fmt": "|", "markersize": 13, "color": "black", "elinewidth": 1.5}
+            ax.errorbar(values.mean(), y, xerr=error, **style)
+        ax.set_xlabel(name, **SMALL)
+        ax.tick_params(labelsize=8)
+    axes[0].set_yticks(range(len(rows)), rows)
+    axes[0].invert_yaxis()
+    return axes

@@ -1,5 +1,7 @@
 """Figures of day 8: the architecture, the lens, and losses that fall."""
 
+import math
+
 import matplotlib.pyplot as plt
 
 from helpers.plots.colours import BLUE, GREEN, GREY, ORANGE, PALE, PURPLE, SKY, ink
@@ -14,11 +16,11 @@ def architecture(config):
     In each box stand the weights by their names, and the section that builds the part.
     """
     title = "One stream runs through: each layer reads it twice, and adds to it twice"
-    ax = new_axes(title=title, size=(9.5, 3.1))
+    ax = new_axes(title=title, size=(10, 3.1))
     ax.axis("off")
-    ax.set(xlim=(-0.7, 13.6), ylim=(-1.4, 2.6))
+    ax.set(xlim=(-1.2, 15), ylim=(-1.1, 2.6))
     arrow = {"arrowstyle": "->", "color": GREY, "lw": 1.4}
-    ax.annotate("", (12.7, 0), (0.4, 0), arrowprops=arrow | {"lw": 4, "color": SKY})
+    ax.annotate("", (12.6, 0), (0.4, 0), arrowprops=arrow | {"lw": 4, "color": SKY})
     frame = {"fill": False, "ec": PALE, "ls": "--"}
     ax.add_patch(plt.Rectangle((2.1, -0.45), 7.2, 2.65, **frame))
     ax.text(2.2, 2.3, f"layer: {config.n_layer} times", color=GREY)
@@ -41,15 +43,16 @@ def architecture(config):
         ax.text(end, 0, "+", color="white", weight="bold", **CENTRE, bbox=PLUS)
     names = ["ids\n(batch, seq)", f"the stream: (batch, seq, {config.n_embd})"]
     names.append(f"logits\n(batch, seq, {config.vocab_size:,})")
-    for x, name in zip((-0.1, 5.7, 12.9), names, strict=True):
-        ax.text(x, -0.95, name, color=GREY, **CENTRE, **SMALL)
+    for x, y, name in zip((-0.4, 5.7, 13.9), (0, -0.8, 0), names, strict=True):
+        ax.text(x, y, name, color=GREY, **CENTRE, **SMALL)
     return ax
 
 
-def lens_map(favourites, probs, depths, came, *, title, ax=None):
+def lens_map(favourites, probs, depths, came, *, title, read=(), ax=None):
     """Draw the favourite token at each depth and place, (depth, seq), lowest first.
 
-    ``probs`` of the same shape: the probability of ``came``, the token that came.
+    ``probs`` of the same shape: the probability of ``came``, the token that came, which
+    is written behind the one that was ``read`` there.
     """
     ax = new_axes(ax, title=title, size=(7.5, 3.4))
     image = heatmap(ax, probs, aspect="auto")
@@ -57,31 +60,43 @@ def lens_map(favourites, probs, depths, came, *, title, ax=None):
         for x, token in enumerate(row):
             colour = ink(float(probs[y][x]))
             ax.text(x, y, label(token, 11), color=colour, **CENTRE, **SMALL)
-    ax.set_xticks(range(len(came)), [label(token, 11) for token in came])
+    names = [label(token, 11) for token in came]
+    names = [
+        f"{label(a, 11)}\n→ {b}" for a, b in zip(read, names, strict=False)
+    ] or names
+    ax.set_xticks(range(len(came)), names)
     ax.set_yticks(range(len(depths)), depths)
-    ax.set_xlabel("the token that came")
+    ax.set_xlabel("token read → token that came")
     ax.invert_yaxis()
-    ax.figure.colorbar(image, label="its probability")
+    ax.figure.colorbar(image, label="probability of the token that came")
     return ax
 
 
-def loss_curves(curves, marks, *, title, ax=None):
-    """Draw training losses by step, {name: losses}, and heights, {label: loss}."""
+def loss_curves(curves, marks, *, ends, title, ax=None):
+    """Draw training losses by step, {name: losses}, and heights, {label: loss}.
+
+    ``ends``: {name: (loss on new texts, its error)}, a dot at the end of each curve.
+    """
     ax = new_axes(ax, title=title, size=(7.5, 3.6))
     longest = max(map(len, curves.values()))
     names = []  # each with the height that it belongs to
     for name, losses in curves.items():
         (line,) = ax.plot(losses)
         style = {"color": line.get_color(), "weight": "bold"}
-        names.append((losses[-1], name, style))
+        value, error = ends[name]
+        dot = {"fmt": "o", "color": line.get_color(), "mec": "white", "zorder": 3}
+        ax.errorbar(longest, value, error, **dot)
+        names.append((value, f"{name}: {value:.2f} on new stories", style))
     for name, height in marks.items():
         ax.hlines(height, 0, longest, color=GREY, linestyle="--", linewidth=1)
-        names.append((height, name, {"color": GREY, **SMALL}))
-    gap = 0.07 * max(height for height, _, _ in names)
-    heights = spread([height for height, _, _ in names], gap=gap)
+        names.append((height, f"{name}: {height:.2f}", {"color": GREY, **SMALL}))
+    logs = [math.log(height) for height, _, _ in names]  # where labels stand evenly
+    heights = spread(logs, gap=0.08 * (max(logs) - min(logs)))
     for (_, name, style), height in zip(names, heights, strict=True):
-        ax.text(1.02 * longest, height, name, va="center", **style)
-    ax.set(xlabel="training step", ylabel="loss (nats per byte)", ylim=(0, None))
-    ax.set_xlim(0, 1.6 * longest)
+        ax.text(1.02 * longest, math.exp(height), name, va="center", **style)
+    ax.set(xlabel="training step", ylabel="loss (nats per byte, log scale)")
+    ax.set(xlim=(0, 1.65 * longest), yscale="log")
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.grid(visible=False)  # it would run under the names
     ax.set_xticks([step for step in ax.get_xticks() if step <= longest])
     return ax

@@ -10,7 +10,7 @@ def loss_curve(history: list[list[float]], *, floor: float, ax=None):
     ax.plot(millions, [row[2] for row in history])
     ax.set(xlabel="tokens seen (millions)", ylabel="training loss (nats per token)")
     ax.axhline(floor, color="black", linewidth=1, linestyle="--")
-    label = "entropy of stories (the mix of worlds has less)"
-    ax.text(millions[-1], floor + 0.1, label, ha="right", va="bottom")
+    label = "entropy of the texts: the least possible"
+    ax.text(millions[-1], floor - 0.1, label, ha="right", va="top")
     ax.set_ylim(0, 6)
     return ax

@@ -4,6 +4,9 @@ Most rows hold one whole document from position 0, because a story cut in the mi
 hides the introductions that copying needs; some hold several, packed to the full
 context, so that every position is trained and ``<|endoftext|>`` learns to mean
 "forget what came before". One in ten lacks that token in front, as people forget it.
+
+Where the truth is the target, it is the same however often a document is read: so
+lists of rare tasks, and those that need the longest memory, are read more often.
 """
 
 import multiprocessing
@@ -17,11 +20,12 @@ from itertools import count
 
 import torch
 
-from helpers.pocket.targets import TARGETS, Document, join
-from helpers.worlds import FRESH, load_world
+from helpers.pocket.targets import TARGETS, Document, TrueTargets, join
+from helpers.worlds import FRESH, load_world, task_world
 
 CONTEXT = 512
 SHARES = {"stories": 0.5, "code": 0.2, "lists": 0.3}  # of the documents
+RARE = {"recall": 0.1, "opposite": 0.05, "next": 0.05, "previous": 0.05}  # beside them
 CHUNK = 512  # documents that are made at a time
 AGAIN = (0, 6, 15)  # chunks ago: a document is read when it is new, and again later
 
@@ -31,11 +35,12 @@ def chunk(reader, number: int) -> list[Document]:
 
     Whatever the number, none is one of those that measuring uses, from FRESH on.
     """
-    choose = random.Random(number)
-    names = choose.choices([*SHARES], [*SHARES.values()], k=CHUNK)
-    seeds = [(number * CHUNK + i) % FRESH for i in range(CHUNK)]
-    texts = [load_world(w).sample(s) for w, s in zip(names, seeds, strict=True)]
-    return [reader.read(text) for text in texts]
+    mix = {load_world(name): share for name, share in SHARES.items()}
+    if isinstance(reader, TrueTargets):
+        mix |= {task_world(task): share for task, share in RARE.items()}
+    worlds = random.Random(number).choices([*mix], [*mix.values()], k=CHUNK)
+    seeds = ((number * CHUNK + i) % FRESH for i in range(CHUNK))
+    return [reader.read(w.sample(s)) for w, s in zip(worlds, seeds, strict=True)]
 
 
 def chunks(tokenizer, targets: str, first: int, workers: int) -> Iterator:

@@ -12,10 +12,8 @@ def write_card(figures: dict, log: dict) -> str:
     """Return the model card: measured figures only, each with its command."""
     worlds = [["world", "perplexity", "entropy floor", "perplexity / floor"]]
     for name, row in figures["floor"]["worlds"].items():
-        cells = [
-            f"{row[k]:.{n}f} ± {row[k + '_error']:.{n}f}" for k, n in DIGITS.items()
-        ]
-        worlds.append([name, *cells])
+        pairs = [(row[k], row[f"{k}_error"], n) for k, n in DIGITS.items()]
+        worlds.append([name, *(f"{x:.{n}f} ± {error:.{n}f}" for x, error, n in pairs)])
     shares = [["decoding", "accepted whole", "first errors by kind, stories"]]
     rates = [*figures["stories"]["strategies"]]
     for name, row in figures["stories"]["strategies"].items():
@@ -25,8 +23,9 @@ def write_card(figures: dict, log: dict) -> str:
     curve = [["shots", "right answers"]]
     for shots, share in figures["lists"]["accuracy"].items():
         curve.append([shots, percent(share, figures["lists"]["prompts"])])
-    code, ways = figures["code"], [["learned from", "tokens", "ratio, stories", *rates]]
+    code, compared = figures["code"], ""
     if beside := figures.get("beside"):
+        ways = [["learned from", "tokens", "ratio, stories", *rates]]
         for of, told in ((figures, log), (beside, beside["log"])):
             name = f"{told['recipe']['targets']}, seed {told['recipe']['seed']}"
             row = of["floor"]["worlds"]["stories"]
@@ -34,12 +33,13 @@ def write_card(figures: dict, log: dict) -> str:
             n, ways_of = of["stories"]["texts"], of["stories"]["strategies"]
             right = [percent(ways_of[rate]["accepted"], n) for rate in rates]
             ways.append([name, f"{told['tokens']:,}", ratio, *right])
+        compared = f" The same recipe with\nothers (`--beside`):\n\n{table(ways)}"
     return WORDS.read_text("utf-8").format(
         **figures,
         **{"log": log, "recipe": log["recipe"], "runs": len(log["runs"])},
         **{"minutes": log["seconds"] / 60, "last": log["history"][-1][2]},
         **{"worlds": table(worlds), "shares": table(shares), "curve": table(curve)},
-        ways=table(ways),
+        ways=compared,
         parses=percent(code["parses"], code["texts"]),
         passes=percent(code["passes"], code["texts"]),
         fresh=FRESH,

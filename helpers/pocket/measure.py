@@ -37,10 +37,10 @@ FRONTIER = {  # family: strategy: its rules, or what it is called where it searc
     "temperature": {f"T = {t}": [temperature(t)] for t in (0.1, 0.7, 1.0, 1.5)},
     "top-k": {f"k = {k}": [top_k(k)] for k in (10, 40, 100)},
     "top-p": {f"p = {p}": [top_p(p)] for p in (0.8, 0.9, 0.95)},
-    "min-p, typical": {"min-p 0.1": [min_p(0.1)], "typical 0.9": [typical_p(0.9)]},
+    "min-p, typical": {f"min-p {p}": [min_p(p)] for p in (0.01, 0.1)}
+    | {"typical 0.9": [typical_p(0.9)]},
     "two knobs": {
         "T = 0.7, p = 0.9": [temperature(0.7), top_p(0.9)],
-        "T = 0.8, p = 0.9": [temperature(0.8), top_p(0.9)],
         "T = 1.5, p = 0.9": [temperature(1.5), top_p(0.9)],
         "T = 1.5, min-p 0.1": [temperature(1.5), min_p(0.1)],
     },
@@ -175,7 +175,7 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--model", default="pocket", help="name or folder")
     parser.add_argument("--texts", type=int, default=ENOUGH, help="texts per figure")
-    parser.add_argument("--beside", help="folder of one trained with other targets")
+    parser.add_argument("--beside", help="folder of another to compare it with")
     parser.add_argument("--write", action="store_true", help="keep the card")
     options = parser.parse_args(arguments)
     least = 8 if options.part in APART else 1  # a group of stories
@@ -183,8 +183,6 @@ def main(arguments: list[str]) -> int:
         parser.error(f"--texts must be at least {least}, not {options.texts}")
     if options.write and (options.part or options.texts < ENOUGH):
         parser.error(f"--write needs all parts, and at least {ENOUGH} texts")
-    if options.write and not options.beside:
-        parser.error("--write needs --beside, which the card compares with")
     folder = find_folder(options.model)
     model, tokenizer = load_model(options.model)
     try:
@@ -211,6 +209,7 @@ def main(arguments: list[str]) -> int:
             (place / "README.md").write_text(card)
             numbers = json.dumps(figures, indent=2)
             (place / "measurements.json").write_text(f"{numbers}\n")
-            floor = math.log(figures["floor"]["worlds"]["stories"]["floor"])
+            recent = log["history"][-100:]
+            floor = sum(loss - above for _, _, loss, above in recent) / len(recent)
             loss_curve(log["history"], floor=floor).figure.savefig(place / "loss.png")
     return 0

@@ -33,9 +33,8 @@ def save(model, tokenizer, folder: Path, log: dict) -> None:
             sums = ""
             for path in sorted(place.iterdir()):
                 path.chmod(0o644)  # the library writes weights for their owner alone
-                sums += (
-                    f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
-                )
+                checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+                sums += f"{checksum}  {path.name}\n"
             (place / "SHA256SUMS").write_text(sums)
     except (OSError, SafetensorError) as error:
         line = f"{folder} cannot be written ({error}), the earlier save is kept"

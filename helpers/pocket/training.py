@@ -19,7 +19,7 @@ from transformers.utils import logging
 from helpers.gpt2.precision import choose_precision
 from helpers.models import load_model
 from helpers.options import Parser
-from helpers.pocket.batches import CHUNK, CONTEXT, SHARES, batches, chunks
+from helpers.pocket.batches import CHUNK, CONTEXT, RARE, SHARES, batches, chunks
 from helpers.pocket.optimizers import learning_rate, optimizers
 from helpers.pocket.saves import open_log, save
 from helpers.pocket.targets import TARGETS, backward, collate
@@ -53,12 +53,7 @@ class Recipe:
 
 
 def pretrain(
-    output: Path,
-    recipe: Recipe,
-    *,
-    workers: int = 1,
-    compiled: bool = False,
-    report=print,
+    output: Path, recipe: Recipe, *, workers=1, compiled=False, report=print
 ) -> Path:
     """Train the pocket model and its tokenizer into ``output``; return the folder.
 
@@ -78,7 +73,8 @@ def pretrain(
     report(why)
     model, tokenizer = begin(output, recipe, log)
     first = {"first_step": log["steps"] + 1, "first_chunk": log["chunks"]}
-    log["runs"].append(first | {"shares": SHARES, "precision": str(precision)})
+    mix = {"shares": SHARES, "rare": RARE, "precision": str(precision)}
+    log["runs"].append(first | mix)
     log |= {"recipe": asdict(recipe), "torch": torch.__version__, "device": device}
     model.to(device).train()
     model.set_attn_implementation("eager")  # on short rows faster than the fused one

@@ -13,5 +13,5 @@ from helpers.worlds.items import Live, forecast, step
 from helpers.worlds.mean import Mean, mean, ratio
 from helpers.worlds.memory import Exchange, exchanges, memories, swaps
 from helpers.worlds.show import show_story
-from helpers.worlds.tasks import RECALL, TASKS, list_prompt
+from helpers.worlds.tasks import RECALL, TASKS, list_prompt, task_world
 from helpers.worlds.world import FRESH, PythonWorld, Slip, World, load_world

@@ -40,7 +40,7 @@ def list_prompt(task: str, shots: int, seed: int) -> tuple[str, str]:
 def _items(task: str, shots: int, rng: Random) -> list[list[str]]:
     """Draw lists of the task until one has the shots and an item to ask for."""
     while True:
-        text = _world(task).sample(rng.randrange(10**9))
+        text = task_world(task).sample(rng.randrange(10**9))
         items = [item.split(": ") for item in text.split(", ")]
         shown = len({key for key, _ in items})  # pairs of recall, before the question
         if (shown == shots) if task == RECALL else (len(items) > shots):
@@ -48,8 +48,8 @@ def _items(task: str, shots: int, rng: Random) -> list[list[str]]:
 
 
 @lru_cache
-def _world(task: str) -> World:
-    """Return the world of lists, narrowed to one task."""
+def task_world(task: str) -> World:
+    """Return the world of lists, narrowed to one of ``TASKS``."""
     spec = load_spec("lists")
     ends = f" {task}>", f"<{task}>"
     starts = [s for s in spec["rules"]["start"].splitlines() if s.endswith(ends)]

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from helpers.attention.costs import Texts, cost, read, recall_texts, story_texts
-from helpers.attention.effects import Lines, extremes, line_effects
+from helpers.attention.costs import Texts, read, recall_texts, story_texts
+from helpers.attention.effects import line_effects
 from helpers.attention.hooks import change_heads
 from helpers.attention.weights import attention_weights, projections
 from helpers.gpt2 import GPT2
@@ -14,13 +14,6 @@ from helpers.tokens.documents import document_ids
 from helpers.worlds.tasks import list_prompt
 from helpers.worlds.world import FRESH
 from tests.random_models import random_ids
-
-
-def test_a_cost_is_a_paired_difference():
-    before = torch.tensor([1.0, 5.0, math.nan, 9.0])  # NaN: a text without a place
-    mean, error = cost(before, torch.tensor([2.0, 5.0, 7.0, 11.0]))
-    assert mean == pytest.approx(1.0)
-    assert error == pytest.approx(1 / math.sqrt(3))  # not that of 1, 5 and 9
 
 
 def test_losses_are_the_library_s_and_pads_change_nothing(pocket, world):
@@ -42,8 +35,12 @@ def test_right_is_the_share_of_places_where_the_favourite_is_right(library):
     places[0, 2:] = places[1, 1] = True
     expected = [(ids[0, 2] == favourites[0, 1]).float().item() / 2 + 0.5]
     expected.append((ids[1, 1] == favourites[1, 0]).float().item())
-    right = read(GPT2.from_hf(library), Texts(ids, places, places)).right
+    _, right, lead = read(GPT2.from_hf(library), Texts(ids, places, places))
     assert right[:2].tolist() == expected and right[2].isnan()
+    logits = library(ids).logits[1, 0]
+    others = logits.clone().index_fill(0, ids[1, 1], -math.inf)
+    gap = (logits[ids[1, 1]] - others.max()).item()
+    assert lead[1].item() == pytest.approx(gap, abs=1e-4) and lead[2].isnan()
 
 
 def test_the_last_value_of_a_list_is_its_only_place(pocket):
@@ -89,12 +86,3 @@ def test_a_length_is_that_of_what_reaches_the_stream(library):
 def test_lines_need_one_text_of_two_tokens(library, shape):
     with pytest.raises(ValueError, match="at least 2 tokens"):
         line_effects(library, torch.zeros(shape, dtype=torch.long))
-
-
-def test_a_large_weight_may_be_idle_and_a_small_one_busy():
-    weights = torch.tensor([[[0.9, 0.6, 0.1], [0.4, 0.05, 0.15]]])
-    effects = torch.tensor([[[0.3, 0.2, 0.1], [0.0, 0.4, 0.05]]])
-    lines = Lines(weights, weights, effects)
-    assert extremes(lines) == ((0, 0, 1), (0, 1, 1))
-    with pytest.raises(ValueError, match="above 0.95"):
-        extremes(lines, large=0.95)

@@ -87,8 +87,8 @@ def test_what_is_printed_is_what_generate_text_returns(words, capsys):
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["--strategy", "top_k", "--top-k", "4097"], "k is 4097, expected at most the"),
-        (["--strategy", "beam", "--num-beams", "2049"], "num_beams is 2049, expected"),
+        (["--strategy", "top_k", "--top-k", "9999"], "k is 9999, expected at most the"),
+        (["--strategy", "beam", "--num-beams", "9999"], "num_beams is 9999, expected"),
         (["--max-new-tokens", "512"], "2 tokens of prompt and 512 new ones, but th"),
         (["--model", "no/such/model"], "there is no folder and no model on the hub n"),
         (["--model", "~nouser/x"], "'~nouser/x' cannot be read or stored ("),

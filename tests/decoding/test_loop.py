@@ -171,12 +171,13 @@ def test_steps_show_the_distribution_before_and_after_the_rules():
             logits = model(ids).logits[0, -1]
         probs = logits.softmax(dim=-1)
         after = probs[:12] ** 2 / (probs[:12] ** 2).sum()
-        assert torch.allclose(step.before, probs, atol=1e-5)
+        assert torch.allclose(step.logits.softmax(-1), probs, atol=1e-5)
         assert torch.allclose(step.logits, logits, atol=1e-4)
         assert torch.allclose(step.allowed[:12], logits[:12] / 0.5, atol=1e-4)
-        assert torch.allclose(step.after[:12], after, atol=1e-5)
-        assert step.after[12:].count_nonzero() == 0
-        assert step.prob == step.after[step.token].item() > 0
+        shares = step.allowed.softmax(-1)
+        assert torch.allclose(shares[:12], after, atol=1e-5)
+        assert shares[12:].count_nonzero() == 0
+        assert step.prob == shares[step.token].item() > 0
         ids = torch.cat([ids, torch.tensor([[step.token]])], dim=1)
 
 

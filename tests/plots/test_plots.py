@@ -78,18 +78,13 @@ def test_parts_fill_each_bar_and_totals_are_written():
     assert [*map(day01.short_number, numbers)] == ["124 M", "1.56 B", "4.48 M"]
 
 
-def test_only_the_last_row_of_the_drawing_goes_on_and_the_likeliest_stand_in_a_list():
+def test_every_row_of_the_drawing_goes_up_and_the_last_is_read_into_a_list():
     config = SimpleNamespace(n_embd=8, n_layer=3, vocab_size=9)
     ax = day01.gpt2_drawing(["a", " b"], [3, 5], {" c": 0.5, "d": 0.25}, config)
-    high = [line for line in ax.lines if max(line.get_ydata()) > 5.5]
-    assert [line.get_xdata()[0] for line in high] == [1]
+    tops = [(line.get_xdata()[0], max(line.get_ydata())) for line in ax.lines]
+    assert [x for x, top in tops if top == 5.5] == [0, 1]  # into the head
+    assert [x for x, top in tops if top > 5.5] == [1]  # out of it
     assert widths(ax)[-2:] == [0.5, 0.25] and "id 5\nplace 1" in written(ax)
-
-
-def test_curves_of_likeness_have_their_names_apart():
-    ax = day01.likeness_curves({"one": {1: 0.5, 2: 0.0}, "other": {1: 0.1, 2: 0.01}})
-    assert written(ax) == ["one", "other"]
-    assert ax.texts[1].get_position()[1] - ax.texts[0].get_position()[1] >= 0.08
 
 
 def test_a_tree_joins_at_the_height_of_its_merge():
@@ -118,34 +113,19 @@ def test_bars_pair_the_likeliest_words_of_either_and_others_come_last():
     assert widths(ax) == [0.7, 0.0, 0.3, 0.2, 0.1, 0.0]
 
 
-def test_each_panel_has_its_name_and_its_bars():
-    axes = day03.next_word_panels(
-        {"a": ({" x": 1.0}, {" x": 0.5})} | {"b": ({" y": 1.0}, {})}
-    )
-    assert [ax.get_title(loc="left") for ax in axes] == ["a", "b"]
-    assert widths(axes[0]) == [1.0, 0.5]
-
-
-def test_divergences_go_up_and_entropies_down_and_the_largest_are_named():
-    ax = day03.gap_stems([" a", " b", "."], [0.1, 2.0, 0.0], [1.0, 0.5, 0.0], most=1)
-    ends = [[line[1, 1] for line in c.get_segments()] for c in ax.collections]
-    assert ends == [[-1.0, -0.5, 0.0], [0.1, 2.0, 0.0]]
-    assert written(ax) == [" ·b", "divergence", "entropy"]
-
-
-def test_levels_lie_beside_the_curves():
-    ax = day03.ngram_curves({"few": [6.0, 5.0]}, {"network": 1.2, "world": 1.15})
-    assert [line.get_ydata()[0] for line in ax.lines] == [6.0, 1.2, 1.15]
-    assert written(ax) == ["few", "network", "world"]
-
-
-def test_each_word_is_a_point_beside_the_diagonal():
-    ax = day03.belief_scatter(torch.tensor([0.5, 1.0]), torch.tensor([0.1, 0.9]))
-    assert ax.lines[1].get_xydata().round(1).tolist() == [[0.5, 0.1], [1.0, 0.9]]
+def test_odds_stand_against_odds_and_the_special_ones_apart():
+    truth, model = torch.tensor([0.5, 1.0, 1.0]), torch.tensor([0.5, 0.25, 1.0])
+    special = torch.tensor([False, True, False])
+    ax = day03.odds_against_odds(truth, model, special)
+    dots = [kind.get_offsets().tolist() for kind in ax.collections]
+    assert [[y for _, y in kind] for kind in dots] == [[0.5, 1.0], [0.25]]
+    assert dots[1][0][0] == pytest.approx(1.0, rel=0.17)
+    assert ax.lines[0].get_xydata().tolist() == [[0.5, 0.5], [1, 1]]
 
 
 def test_work_maps_show_what_was_read_at_each_step():
-    axes = day04.work_maps({"without": [2, 3, 4], "with": [2, 1, 1]})
+    reads = {"without": [[0, 1], [0, 1, 2], [0, 1, 2, 3]], "with": [[0, 1], [2], [3]]}
+    axes = day04.work_maps(reads)
     assert [ax.get_title(loc="left") for ax in axes] == ["without: 9", "with: 4"]
     grids = [ax.images[0].get_array().tolist() for ax in axes]
     assert grids[0] == [[2, 2, 0, 0], [2, 2, 2, 0], [2, 2, 2, 2]]
@@ -215,9 +195,10 @@ def test_the_law_begins_where_the_given_words_end():
     assert list(law.get_ydata()) == [1, 1, 0.5, 0.25]
 
 
-def test_what_is_cut_off_lies_on_the_left():
-    rows = {"p = 0.8": {"let in": 0.1, "cut off": 0.2, "distance": 0.3}}
-    assert sorted(widths(day06.truth_bars(rows))) == [-0.2, 0.1]
+def test_a_cut_has_its_gain_and_its_cost_in_each_panel():
+    panels = {"ours": {0.1: (0.5, 1.0), 0.3: (1.0, 0.5)}}
+    lines = [line.get_ydata().tolist() for line in day06.cut_curves(panels)[0].lines]
+    assert lines == [[0.5, 1.0], [1.0, 0.5]]
 
 
 def test_points_are_labelled_apart():
@@ -243,14 +224,13 @@ def test_every_head_and_every_score_has_its_map():
     torch.testing.assert_close(shown.float(), table["first"])
 
 
-def test_each_choice_is_a_point_and_only_the_named_have_names_beside_them():
-    named = {"4.3": (1, 0.9, 0.1), "both": (2, 0.1, 0.0)}
-    groups = ("lookup heads", "others")
-    ax = day07.choice_points(named, [(2, 0.8, 0.1)], groups=groups)
-    assert [list(line.get_ydata()) for line in ax.lines] == [[0.9, 0.1], [0.8]]
-    heights = {text.get_text(): text.get_position()[1] for text in ax.texts}
-    assert heights.keys() == {*named, *groups}
-    assert (heights["4.3"], heights["both"]) == (0.9, 0.1)
+def test_strips_have_a_dot_for_each_value_and_a_bar_at_their_mean():
+    panels = {"looks": {"4.3": [1.0, 0.5], "4.5": [0.0, 0.5]}}
+    axes = day07.strips(panels, named=["4.3"])
+    dots = [line.get_xdata().tolist() for line in axes[0].lines[::2]]
+    assert dots == list(panels["looks"].values())
+    assert [bar[0].get_xdata()[0] for bar in axes[0].containers] == [0.75, 0.25]
+    assert rows_of(axes[0]) == ["4.3", "4.5"]
 
 
 def test_the_lens_shows_favourites_over_the_chance_of_what_came():

@@ -26,26 +26,6 @@ def _while(next_logits, input_ids, max_new_tokens, eos_token_id):
     return torch.tensor([ids])
 
 
-def _slow_pad(rows, pad_token_id):
-    longest = max(len(row) for row in rows)
-    ids, mask, positions = [], [], []
-    for row in rows:
-        gap = longest - len(row)
-        ids.append([pad_token_id for _ in range(gap)] + row)
-        mask.append([column >= gap for column in range(longest)])
-        positions.append([max(column - gap, 0) for column in range(longest)])
-    parts = ids, mask, positions
-    return tuple(torch.tensor(part, dtype=torch.long) for part in parts)
-
-
-def _masking(make):
-    def left_pad(rows, pad_token_id):
-        ids, ones, positions = _slow_pad(rows, pad_token_id)
-        return ids, make(ids, ones, pad_token_id).long(), positions
-
-    return left_pad
-
-
 def _cached(read, cache, input_ids, new):
     for _ in range(new):
         chosen = read(input_ids[:, cache.length :], cache).argmax(-1, keepdim=True)
@@ -75,25 +55,21 @@ def _for_ever(next_logits, ids, *options):
             continue
 
 
-def _pads_at(padded, place):
-    """Give pads another position, where the text is long enough for it."""
-    ids, mask, positions = padded
-    place = min(place, ids.shape[1] - 1) if place == 1 else place
-    return ids, mask, positions.masked_fill(mask == 0, place)
-
-
 def _cut_logits(z):
     return z[:, -1].argmax(dim=-1, keepdim=True)
 
 
-def _by_steps(reads, prompt, n):
-    """Tell by whether each call reads what the one before makes due."""
-    if reads == [prompt]:
-        return "cannot tell"
-    due = [min(prompt, n), *(min(read + 1, n) for read in reads)]
-    whole = "window" if prompt + len(reads) - 1 > n else "no cache"
-    cached = reads[0] == prompt and set(reads[1:]) == {1}
-    return whole if reads == due[:-1] else "cache" if cached else "broken"
+def _rows(longer=True, low=0):
+    """A loop for rows, with another formula for the positions."""
+
+    def write(read, ids, mask, new):
+        for _ in range(new):
+            places = (mask.cumsum(1) - 1).masked_fill(mask == 0, low)
+            ids = torch.cat([ids, read(ids, mask, places).argmax(-1)[:, None]], dim=1)
+            mask = torch.cat([mask, mask[:, -1:]], dim=1) if longer else mask
+        return ids
+
+    return write
 
 
 WRONG = {
@@ -109,24 +85,18 @@ WRONG = {
         "(1, seq), got a list": lambda f, ids, n, e: ids[0].tolist(),
         "the loop does not stop at max_new_tokens": _for_ever,
     },
-    "day04_left_pad": {
-        "do not compare ids": _masking(lambda ids, ones, pad: ids != pad),
-        "upside down": _masking(lambda ids, ones, pad: 1 - ones),
-        "nothing is masked": _masking(lambda ids, ones, pad: ids >= 0),
-        "on the right": lambda r, p: [t.flip(1) for t in _slow_pad(r, p)],
-        "got a list": lambda r, p: [t.tolist() for t in _slow_pad(r, p)],
-        "rows was changed in place": lambda r, p: [row.insert(0, p) for row in r],
-        "position 100": lambda r, p: _pads_at(_slow_pad(r, p), 100),
-    },
     "day04_write_on": {
         "one call reads all": _token_by_token,
         "that you were given": _other_cache,
+    },
+    "day04_write_rows": {
+        "-1 is no position": _rows(low=-1),
+        "attention_mask: (3, 4), expected (3, 5)": _rows(longer=False),
     },
 }
 
 RIGHT = {
     "day04_write": [_loop(), _while],
-    "day04_left_pad": [_slow_pad, lambda r, p: _pads_at(_slow_pad(r, p), 1)],
     "day04_write_on": [_cached],
-    "day04_what_it_did": [_by_steps],
+    "day04_write_rows": [_rows(), _rows(low=1)],
 }

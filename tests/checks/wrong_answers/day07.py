@@ -7,12 +7,12 @@ import torch
 from helpers.checks import day07
 
 
-def _kind(weights, length):
+def _kind(weights, length, least=None):
     rows = range(length + 1, 2 * length + 1)
     back = {"previous": 1, "duplicate": length, "induction": length - 1}
     scores = {k: sum(float(weights[q, q - n]) for q in rows) for k, n in back.items()}
     scores["first"] = sum(float(weights[q, 0]) for q in rows)
-    scores["none"] = 5 * sum(1 / (q + 1) for q in rows)
+    scores["none"] = least * length if least else 5 * sum(1 / (q + 1) for q in rows)
     return max(scores, key=scores.get)
 
 
@@ -20,31 +20,29 @@ def _verdicts():
     return dict(day07.TRUE)
 
 
-def _by_heads(merged, n_head, head):
-    split = list(merged.chunk(n_head, dim=-1))
-    split[head] = split[head].double().mean(dim=(0, 1)).expand_as(split[head])
-    return torch.cat(split, dim=-1)
+def _by_heads(merged, w_o, direction, n_head):
+    pairs = zip(merged.chunk(n_head), w_o.chunk(n_head), strict=True)
+    return [float(part @ rows @ direction) for part, rows in pairs]
 
 
-def _above(weights, length, least):
-    rows = range(length + 1, 2 * length + 1)
-    back = {"previous": 1, "duplicate": length, "induction": length - 1}
-    scores = {k: sum(float(weights[q, q - n]) for q in rows) for k, n in back.items()}
-    scores["first"] = sum(float(weights[q, 0]) for q in rows)
-    best = max(scores, key=scores.get)
-    return best if scores[best] / length > least else "none"
+def _centred(merged, w_o, direction, n_head):
+    return _by_heads(merged, w_o, direction - direction.mean() + 1, n_head)
 
 
 WRONG = {
     "day07_kind": {
         "was called sink": lambda weights, length: "sink",
-        "a head of the kind none was called previous": partial(_above, least=0.2),
-        "chance at query q is 1 / (q + 1)": lambda weights, length: _above(
+        "a head of the kind none was called previous": partial(_kind, least=0.2),
+        "at query q that is 1 / (q + 1)": lambda weights, length: _kind(
             weights, length, least=5 / (2 * length + 1)
         ),
     },
+    "day07_says": {"expected": lambda *given: torch.tensor(_centred(*given))},
     "day07_verdicts": {
         "E is not 'redundant'": lambda: _verdicts() | {"E": "redundant"},
+        "G is not 'needed, does not carry'": lambda: (
+            _verdicts() | {"G": "needed, does not carry"}
+        ),
         "A is not None": lambda: {"B": "redundant"},
     },
 }
@@ -52,5 +50,5 @@ WRONG = {
 RIGHT = {
     "day07_kind": [_kind],
     "day07_verdicts": [_verdicts],
-    "day07_mean_ablated": [_by_heads],
+    "day07_says": [lambda *given: torch.tensor(_by_heads(*given))],
 }

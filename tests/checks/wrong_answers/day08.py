@@ -5,7 +5,6 @@ from functools import partial, reduce
 
 import torch
 from torch.nn import functional as F
-from transformers.models.llama import modeling_llama as llama
 
 from helpers.checks.day08 import _split
 from helpers.parity import parts
@@ -25,6 +24,12 @@ def _mask(q, k, v, diagonal):
     return F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
 
 
+def _written(q, k, v):
+    scores = torch.einsum("...qd,...kd->...qk", q, k) / q.shape[-1] ** 0.5
+    seen = torch.ones(scores.shape[-2:]).tril() == 1
+    return scores.where(seen, -torch.inf).softmax(-1) @ v
+
+
 def _einsum(x, c_attn, attend, c_proj, heads):
     split = c_attn(x).view(*x.shape[:2], 3, heads, -1).permute(2, 0, 3, 1, 4)
     return c_proj(attend(*split).permute(0, 2, 1, 3).reshape(x.shape))
@@ -40,6 +45,10 @@ def _heads(x, c_attn, attend, c_proj, heads, split=_split, merge=_merge):
 
 def _mixed(x, c_attn, attend, c_proj, heads):
     return c_proj(_merge(attend(*_split(c_attn(x), heads).chunk(3, -1))))
+
+
+def _gelu(x):
+    return x * torch.sigmoid(2 * (2 / math.pi) ** 0.5 * (x + 0.044715 * x.pow(3)))
 
 
 def _block(x, ln_1, attn, ln_2, mlp):
@@ -71,14 +80,6 @@ def _relu(block, x, heads):
     return x + F.relu(block.mlp(block.ln_2(x)))
 
 
-def _llama(x, base):
-    """Turn places by the library's own code."""
-    config = llama.LlamaConfig(hidden_size=x.shape[-1], num_attention_heads=1)
-    config.rope_parameters["rope_theta"] = base
-    cos, sin = llama.LlamaRotaryEmbedding(config)(x, torch.arange(x.shape[-2])[None])
-    return x * cos[0] + llama.rotate_half(x) * sin[0]
-
-
 WRONG = {
     "day08_embed": {
         "positions are counted from 1": lambda i, t, p: t[i] + p[1 : i.shape[1] + 1],
@@ -99,6 +100,9 @@ WRONG = {
             (x - x.mean(-1, True)) / (x.std(-1, False, True) + eps) * w + b
         ),
         "is a return missing?": lambda x, w, b, eps: None,
+        "correct, by torch's own layer_norm": lambda x, w, b, eps: F.layer_norm(
+            x, w.shape, w, b, eps
+        ),
         "layer 0: layer norm before attention": lambda x, w, b, eps: w * x + b,
     },
     "day08_attend": {
@@ -108,6 +112,9 @@ WRONG = {
             (q @ k.mT / q.shape[-1] ** 0.5).tril().softmax(-1) @ v
         ),
         "raised RuntimeError": lambda q, k, v: q @ k @ v,
+        "correct, by torch's own scaled_dot_product": partial(
+            F.scaled_dot_product_attention, is_causal=True
+        ),
     },
     "day08_attention": {
         "the thirds of c_attn are cut out within each head": _mixed,
@@ -129,6 +136,7 @@ WRONG = {
             x / 2 * (1 + ((2 / math.pi) ** 0.5 * (x + 0.44715 * x**3)).tanh())
         ),
         "this is SiLU": F.silu,
+        "correct, by torch's own gelu": partial(F.gelu, approximate="tanh"),
     },
     "day08_block": {
         "the stream is not added to attention's": lambda x, n, a, m, f: (
@@ -154,20 +162,21 @@ WRONG = {
         "try_out(mended)": _relu,
         '"cannot be viewed"': lambda b, x, h: x.mT.view(-1),  # "cannot be viewed"
     },
-    "day08_turn": {"of shape (2, 3, 5, 8), got": lambda x, base: x[..., :4]},
+    "day08_causes": {
+        "now in the debugger's order": lambda: "bdf",
+        "here: 1 of 3": lambda: "abc",
+        "expected a string": lambda: ["f", "d", "b"],
+    },
 }
 
 RIGHT = {
     "day08_embed": [_embed],
-    "day08_layer_norm": [
-        lambda x, w, b, eps: F.layer_norm(x, w.shape, w, b, eps),
-        _norm,
-    ],
-    "day08_attend": [partial(F.scaled_dot_product_attention, is_causal=True)],
+    "day08_layer_norm": [_norm],
+    "day08_attend": [_written],
     "day08_attention": [_einsum],
-    "day08_gelu": [partial(F.gelu, approximate="tanh")],
+    "day08_gelu": [_gelu],
     "day08_block": [_block],
     "day08_stack": [_stack],
     "day08_mend": [_written_out],
-    "day08_turn": [_llama],
+    "day08_causes": [lambda: "".join(("f", "d", "b"))],
 }
