@@ -20,6 +20,8 @@ COMMANDS = {
     "start": ("open JupyterLab on day 1", "helpers.cli.start"),
     "test": ("run every test and notebook; takes pytest's options", "helpers.cli.test"),
     "generate": ("continue a text, word by word", "helpers.cli.generate"),
+    "perplexity": ("how surprised a model is by a corpus", "helpers.cli.perplexity"),
+    "finetune": ("teach a model a corpus", "helpers.cli.finetune"),
     "doctor": ("say what is there, what is missing, what to do", "helpers.cli.doctor"),
     "address": ("write where the course is published", "helpers.cli.address"),
     "pretrain": ("make the pocket model again", "helpers.pocket.training"),
@@ -59,7 +61,7 @@ def run(argv: list[str]) -> int | None:
     if sys.flags.optimize:
         raise UsageError("-O and PYTHONOPTIMIZE take out the assertions: leave them")
     if not argv or argv[0] in ("-h", "--help"):
-        lines = [f"  {name:<10}{about}" for name, (about, _) in COMMANDS.items()]
+        lines = [f"  {name:<12}{about}" for name, (about, _) in COMMANDS.items()]
         head = "python -m helpers COMMAND [OPTIONS]; COMMAND --help tells its options"
         return print("\n".join([head, *lines]))
     name, rest = argv[0], argv[1:]
