@@ -2,14 +2,23 @@
 
 Read in this order: ``prediction`` (probabilities of tokens, words and texts),
 ``losses`` (a model beside the entropy floor). Behind them: ``perplexity`` (of any
-corpus, in sliding windows), ``samples`` (texts that a
-model writes), ``truth`` (the world's distribution beside the model's), ``diversity``,
-``frontier`` (quality against diversity).
+corpus, in sliding windows), ``samples`` (texts that a model writes), ``truth`` (the
+world's distribution beside the model's), ``diversity``, ``metrics`` (rhyme, metre,
+syntax, passing), ``frontier`` (quality against diversity).
 """
 
 from helpers.evaluation import frontier
-from helpers.evaluation.diversity import distinct_n, self_bleu
+from helpers.evaluation.diversity import distinct_n, repetition_rate, self_bleu
 from helpers.evaluation.losses import Gap, document_losses, gap_to_floor
+from helpers.evaluation.metrics import (
+    beats,
+    metre_rate,
+    pass_at_k,
+    rhyme_rate,
+    rhymes,
+    scans,
+    syntax_rate,
+)
 from helpers.evaluation.perplexity import (
     PerplexityResult,
     corpus_perplexity,
