@@ -7,10 +7,9 @@ sets of the hub by ``datasets``. Every failure is a CorpusError of one line.
 import csv
 import json
 import re
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -20,7 +19,8 @@ from helpers.options import UsageError
 from helpers.worlds import END, FRESH, load_world
 
 WORLDS = ("stories", "verse", "code", "lists")
-PART = 1_000_000  # characters: longer documents of a file come in parts
+PART = 1_000_000  # characters: longer documents of a text file come in parts
+LONGEST = 50_000_000  # characters of a row of a .csv or .jsonl, which is read whole
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class DataSet:
     column: str
     subset: str | None = None
     splits: tuple[str, ...] = ()  # its own; none if it has only train
+    most: int | None = None  # documents, unless more are asked for
+    joined: bool = False  # whether its documents are parts of one text
 
 
 HUB = {
@@ -39,12 +41,13 @@ HUB = {
         "text",
         "wikitext-2-raw-v1",
         ("train", "validation", "test"),
+        joined=True,
     ),
-    "openwebtext": DataSet("Skylion007/openwebtext", "text"),
+    "openwebtext": DataSet("Skylion007/openwebtext", "text", most=10_000),
     "poems": DataSet("suayptalha/Poetry-Foundation-Poems", "Poem"),
     "python-code": DataSet("codeparrot/codeparrot-clean-valid", "content"),
     "tinystories": DataSet(
-        "roneneldan/TinyStories", "text", splits=("train", "validation")
+        "roneneldan/TinyStories", "text", splits=("train", "validation"), most=10_000
     ),
 }
 KNOWN = f"a world ({', '.join(WORLDS)}), one of the hub's ({', '.join(HUB)}) or a file"
@@ -65,7 +68,8 @@ class Source:
     name: str
     read: Callable[[str], Iterator[str]]
     splits: tuple[str, ...] = ()
-    most: int | None = field(default=None)  # documents, unless more are asked for
+    most: int | None = None  # documents, unless more are asked for
+    joined: bool = False  # whether its documents are parts of one text
 
 
 def find_source(name: str, column: str = "") -> Source:
@@ -75,7 +79,8 @@ def find_source(name: str, column: str = "") -> Source:
     if name in WORLDS:
         return Source(name, partial(_world, name), most=1_000)
     if name in HUB:
-        return Source(name, partial(_hub, name), HUB[name].splits)
+        own = HUB[name]
+        return Source(name, partial(_hub, name), own.splits, own.most, own.joined)
     path = Path(name).expanduser()
     if not path.exists():
         raise CorpusError(f"there is no corpus named {name!r:.80}: expected {KNOWN}")
@@ -93,7 +98,8 @@ def find_source(name: str, column: str = "") -> Source:
 
 def _world(name: str, split: str) -> Iterator[str]:
     world = load_world(name)
-    yield from map(world.sample, count(FRESH))  # never read in pre-training
+    # Never read in pre-training; and training has seeds that no measure draws from.
+    yield from map(world.sample, count(2 * FRESH if split == "train" else FRESH))
 
 
 def _hub(name: str, split: str) -> Iterator[str]:
@@ -113,23 +119,29 @@ def _hub(name: str, split: str) -> Iterator[str]:
     yield from _articles(texts) if name == "wikitext-2" else texts
 
 
-def _articles(lines: Iterator[str]) -> Iterator[str]:
-    """Join lines to articles: each begins with its title, ` = Title = `."""
-    article, before = [], ""
+def _articles(lines: Iterable[str]) -> Iterator[str]:
+    """Join lines to articles: each begins with its title, ` = Title = `.
+
+    Joined to one text, articles are the lines with two line ends between them, as
+    perplexity is usually measured on them (though most lines have a line end already).
+    """
+    article = []
     for line in lines:
-        title = re.fullmatch(r" = [^=].*[^=] = \n?", line) and not before.strip()
-        if title and "".join(article).strip():
-            yield "".join(article)
+        title = (
+            re.fullmatch(r" = [^=].*[^=] = \n?", line)
+            and not "".join(article[-1:]).strip()
+        )
+        if title and any(map(str.strip, article)):
+            yield "\n\n".join([*article, ""])
             article = []
         article.append(line)
-        before = line
-    yield "".join(article)
+    yield "\n\n".join(article)
 
 
 def _text(path: Path) -> Iterator[str]:
     """Yield what stands between lines of ``<|endoftext|>``, long ones in parts."""
     text = ""
-    with _told(path), path.open(encoding="utf-8") as file:
+    with _told(path), path.open(encoding="utf-8-sig") as file:
         while piece := file.read(PART):
             *done, text = (text + piece).split(END)
             yield from (one.strip("\n") for one in done)
@@ -149,9 +161,9 @@ def _good_end(text: str) -> int:
 
 
 def _csv(path: Path, column: str) -> Iterator[str]:
-    csv.field_size_limit(sys.maxsize // 2**33)
+    csv.field_size_limit(LONGEST)
     with _told(path), path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(file)
+        rows = csv.DictReader(_lines(path, file))
         name = _column(path, column, rows.fieldnames or [])
         for row in rows:
             yield row[name] or ""
@@ -159,7 +171,7 @@ def _csv(path: Path, column: str) -> Iterator[str]:
 
 def _jsonl(path: Path, column: str) -> Iterator[str]:
     with _told(path), path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(filter(str.strip, file), 1):
+        for number, line in enumerate(filter(str.strip, _lines(path, file)), 1):
             row = json.loads(line)
             if not isinstance(row, dict):
                 raise CorpusError(
@@ -170,6 +182,15 @@ def _jsonl(path: Path, column: str) -> Iterator[str]:
                 came = type(text).__name__
                 raise CorpusError(f"{path}: row {number} holds {came}, expected text")
             yield text or ""
+
+
+def _lines(path: Path, file) -> Iterator[str]:
+    """Yield the lines of a file, none of them enormous."""
+    while line := file.readline(LONGEST):
+        if len(line) == LONGEST:
+            what = f"a line is longer than {LONGEST:,} characters"
+            raise CorpusError(f"{path}: {what}: give one document a row, or a .txt")
+        yield line
 
 
 def _column(path: Path, column: str, names: list[str]) -> str:
@@ -198,9 +219,13 @@ def _told(name) -> Iterator[None]:
     except (CorpusError, GeneratorExit):
         raise
     except UnicodeDecodeError as error:
-        where = f"byte {error.start} is {error.object[error.start]:#04x}"
-        line = f"{name} is no UTF-8 text ({where})"
+        byte = f"{error.object[error.start]:#04x}"
+        line = f"{name} is no UTF-8 text (it has the byte {byte} where none may be)"
         raise CorpusError(f"{line}: save it as UTF-8") from None
     except Exception as error:  # whatever disk, network and library raise
         reason = " ".join(str(error).split()) or type(error).__name__
+        kind = type(error).__name__.lower()
+        if name in HUB and re.search("timeout|connect|offline", kind):
+            line = f"{name} cannot be read: the hub does not answer ({reason:.80})"
+            raise CorpusError(f"{line}; go online, or give a world or a file") from None
         raise CorpusError(f"{name} cannot be read ({reason:.160})") from None

@@ -10,8 +10,8 @@ documents, one at a time, so that they need not fit into memory.
 import math
 import re
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import NamedTuple
 
 import torch
@@ -21,7 +21,7 @@ from helpers.gpt2 import GPT2
 from helpers.inputs import check_within, context_length, expect, whole
 from helpers.tokens import check_text, pad
 
-AT_ONCE = 100_000  # characters that are tokenised at a time
+AT_ONCE = 50_000  # characters that are tokenised at a time
 PIECE = 16  # contexts: longer documents are several pieces in the error
 
 
@@ -59,13 +59,17 @@ class PerplexityResult(NamedTuple):
         return math.exp(min(nats, 700.0))
 
 
+Token = tuple[int, Sequence[float]]  # its id, its share of the text's sizes
+NOTHING = 0.0, 0.0, 0.0  # characters, bytes, words: of what is not the text's own
+
+
 class Window(NamedTuple):
     """Ids that are read, and how many of the last predictions count."""
 
-    ids: list[int]  # one longer than what is read: the last is only predicted
+    ids: Sequence[int]  # one longer than what is read: the last is only predicted
     scored: int
     piece: tuple  # of text, which the error takes as independent of all others
-    sizes: list[float]  # its share of the document's characters, bytes and words
+    sizes: list[float]  # characters, bytes, words that are scored
 
 
 def perplexity(
@@ -92,7 +96,7 @@ def perplexity(
         shape = tuple(ids.shape)
         raise ValueError(f"expected ids (seq,) of two tokens or more, got {shape}")
     sums = Sums(model, stride, dtype, batch_size)
-    return last(sums.read([(ids.tolist(), "")]))
+    return last(sums.read([((i, NOTHING) for i in ids.tolist())]))
 
 
 def corpus_perplexity(
@@ -100,6 +104,7 @@ def corpus_perplexity(
     tokenizer,
     documents: Iterable[str],
     *,
+    joined: bool = False,
     stride: int | None = None,
     dtype=None,
     batch_size: int = 8,
@@ -107,23 +112,33 @@ def corpus_perplexity(
     """Return a model's perplexity on documents, each read from the end token on.
 
     Every token of every document is scored, the end of a document is not. Empty
-    documents have nothing to score. Options and errors as for ``perplexity``;
+    documents have nothing to score. ``joined`` documents are parts of one text: each is
+    read on from the one before. Other options and errors as for ``perplexity``;
     ValueError if no document has a token.
     """
     options = {"stride": stride, "dtype": dtype, "batch_size": batch_size}
-    return last(running_perplexity(model, tokenizer, documents, **options))
+    results = running_perplexity(model, tokenizer, documents, joined=joined, **options)
+    return last(results)
 
 
 def running_perplexity(
-    model, tokenizer, documents: Iterable[str], *, stride=None, dtype=None, batch_size=8
+    model,
+    tokenizer,
+    documents: Iterable[str],
+    *,
+    joined: bool = False,
+    stride: int | None = None,
+    dtype=None,
+    batch_size: int = 8,
 ) -> Iterator[PerplexityResult]:
     """Yield the result so far, after each batch of windows: ``corpus_perplexity``."""
     if isinstance(documents, str):
         raise ValueError("expected documents, got one string: put it in a list")
-    eos = tokenizer.eos_token_id
     sums = Sums(model, stride, dtype, batch_size)
-    pairs = (([eos, *_tokens(tokenizer, text)], text) for text in documents)
-    yield from sums.read(pairs)
+    texts = (_tokens(tokenizer, text) for text in documents)
+    texts = [chain.from_iterable(texts)] if joined else texts
+    first = tokenizer.eos_token_id, NOTHING
+    yield from sums.read(chain([first], tokens) for tokens in texts)
 
 
 def last(results: Iterator[PerplexityResult]) -> PerplexityResult:
@@ -134,18 +149,20 @@ def last(results: Iterator[PerplexityResult]) -> PerplexityResult:
     return newest[0]
 
 
-def windows(ids: list[int], context: int, stride: int) -> Iterator[tuple]:
-    """Yield (ids, scored): all ids but the first are scored, each of them once.
+def windows(tokens: Iterable, context: int, stride: int) -> Iterator[tuple]:
+    """Yield (tokens, scored): all tokens but the first are scored, each of them once.
 
-    A window reads up to ``context`` ids and predicts one further. The last one is
-    moved back to be full, like all others.
+    A window reads up to ``context`` tokens and predicts one further. The last one is
+    moved back to be full, like all others. Of the tokens, no more are held than one
+    window has.
     """
-    end = min(context, len(ids) - 1)  # ids before it are read, the one at it predicted
-    scored = end
+    tokens = iter(tokens)
+    window = list(islice(tokens, context + 1))
+    scored = len(window) - 1
     while scored > 0:
-        yield ids[max(0, end - context) : end + 1], scored
-        scored = min(stride, len(ids) - 1 - end)
-        end += scored
+        yield window, scored
+        more = list(islice(tokens, stride))
+        window, scored = (window + more)[-context - 1 :], len(more)
 
 
 class Sums:
@@ -165,11 +182,11 @@ class Sums:
         self.engine, self.batch_size = model, batch_size
         self.open = defaultdict(lambda: [0.0, 0])  # nats and tokens of unfinished ones
         self.pieces, self.moments = 0, [0.0] * 5  # sums of nats, tokens, their products
-        self.sizes = [0.0, 0.0, 0.0]
+        self.sizes = NOTHING
 
-    def read(self, documents: Iterable[tuple]) -> Iterator[PerplexityResult]:
-        """Score (ids, text) pairs; yield the result so far, batch by batch."""
-        waiting = self._windows(documents)
+    def read(self, texts: Iterable[Iterable[Token]]) -> Iterator[PerplexityResult]:
+        """Score each text's tokens; yield the result so far, batch by batch."""
+        waiting = self._windows(texts)
         # Windows of like length are read together; a few batches wait at most.
         while some := list(islice(waiting, 16 * self.batch_size)):
             unfinished = some[-1].piece
@@ -191,21 +208,23 @@ class Sums:
         if n > 1:  # that of the delta method, as in worlds.ratio
             residuals = max(0.0, nats2 - 2 * nll * both + nll**2 * tokens2)
             error = math.sqrt(residuals / (n - 1) * n) / tokens
-        return PerplexityResult(nll, error, tokens, *map(round, self.sizes), n)
+        sizes = map(round, [tokens, *self.sizes])
+        return PerplexityResult(nll, error, *sizes, n)
 
-    def _windows(self, documents) -> Iterator[Window]:
-        for number, (ids, text) in enumerate(documents):
-            vocabulary = "the vocabulary", self.engine.config.vocab_size
-            check_within("token id", torch.tensor(ids), *vocabulary)
-            sizes = len(text), len(text.encode()), len(text.split())
-            for i, (row, scored) in enumerate(windows(ids, self.context, self.stride)):
-                share = [size * scored / (len(ids) - 1) for size in sizes]
+    def _windows(self, texts) -> Iterator[Window]:
+        for number, tokens in enumerate(texts):
+            rows = windows(tokens, self.context, self.stride)
+            for i, (row, scored) in enumerate(rows):
+                ids, shares = zip(*row, strict=True)
+                sizes = [sum(share) for share in zip(*shares[-scored:], strict=True)]
                 part = i * self.stride // (PIECE * self.context)
-                yield Window(row, scored, (number, part), share)
+                yield Window(ids, scored, (number, part), sizes)
 
     @torch.inference_mode()
     def _score(self, batch: list[Window]) -> None:
         ids = pad([window.ids for window in batch], 0).to(self.engine.device)
+        vocabulary = "the vocabulary", self.engine.config.vocab_size
+        check_within("token id", ids, *vocabulary)
         # No pad is masked: on the right, no token of the text can look at it.
         hidden = self.engine.hidden_states(ids[:, :-1])  # (batch, seq - 1, d_model)
         for window, row, states in zip(batch, ids, hidden, strict=True):
@@ -224,17 +243,20 @@ def _add(sums: list[float], nats: float, tokens: int) -> None:
     sums[:] = [a + b for a, b in zip(sums, parts, strict=True)]
 
 
-def _tokens(tokenizer, text: str) -> list[int]:
+def _tokens(tokenizer, text: str) -> Iterator[Token]:
     """Tokenise a text in parts, so that a very long line needs little memory.
 
     A part ends before a space between two characters that are none: no token of a
-    byte-level tokenizer reaches across it.
+    byte-level tokenizer reaches across it. If none comes for long, it ends anyhow.
     """
-    ids, start = [], 0
     check_text(text)
+    start, space = 0, re.compile(r"(?<=\S) (?=\S)")
     while start < len(text):
-        found = re.compile(r"(?<=\S) (?=\S)").search(text, start + AT_ONCE)
-        end = found.start() if found else len(text)
-        ids += tokenizer(text[start:end], verbose=False)["input_ids"]
-        start = end
-    return ids
+        found = space.search(text, start + AT_ONCE, start + 2 * AT_ONCE)
+        end = found.start() if found else start + 2 * AT_ONCE
+        part, start = text[start:end], end
+        ids = tokenizer(part, verbose=False)["input_ids"]
+        sizes = len(part), len(part.encode()), len(part.split())
+        share = [size / len(ids) for size in sizes]
+        for token in ids:
+            yield token, share

@@ -37,6 +37,7 @@ def test_files_give_each_document_to_one_split(tmp_path, kind):
     path = str(write(tmp_path, kind))
     read = {s: list(load_corpus(path, split=s, field=column)) for s in SPLITS}
     assert sorted(sum(read.values(), [])) == sorted(TEXTS)
+    assert list(load_corpus(path, split="all", field=column)) == TEXTS
     for split, share in SPLITS.items():
         expected = share * len(TEXTS)
         assert abs(len(read[split]) - expected) < 4 * expected**0.5
@@ -74,11 +75,7 @@ def test_an_enormous_line_comes_in_parts(tmp_path, monkeypatch):
     file = tmp_path / "one.txt"
     text = "".join(f"word {i} " for i in range(5_000)) + "x" * 5_000
     file.write_text(text)
-    parts = (
-        list(load_corpus(str(file), limit=10**6)._own())
-        if False
-        else list(sources.find_source(str(file)).read("train"))
-    )
+    parts = list(sources.find_source(str(file)).read("train"))
     assert "".join(parts) == text
     assert max(map(len, parts)) <= 2_000 and len(parts) > 20
 
@@ -88,7 +85,7 @@ def test_articles_begin_with_their_titles():
     lines += [" = Two of them = \n", "", "more\n"]
     found = list(sources._articles(iter(lines)))
     assert [one.split()[1] for one in found] == ["One", "Two"]
-    assert "".join(found) == "".join(lines)
+    assert "".join(found) == "\n\n".join(lines)
 
 
 def test_blocks_hold_all_documents_without_pads(tokenizer):
@@ -109,13 +106,13 @@ def bad(tmp_path, name, data):
 
 
 BAD = [
-    ("a.txt", b"", "", "has no text: give more"),
-    ("a.txt", b" \n \n", "", "has no text"),
+    ("a.txt", b"", "", "there is no text in the split train: give more"),
+    ("a.txt", b" \n \n", "", "there is no text"),
     (
         "a.txt",
         b"gr\xfc\xdfe",
         "",
-        "is no UTF-8 text (byte 2 is 0xfc): save",
+        "is no UTF-8 text (it has the byte 0xfc where none may be): save",
     ),
     (
         "a.csv",

@@ -138,7 +138,10 @@ def test_a_very_long_line_is_tokenised_in_parts(pocket):
     ]
     text = "".join(choose.choices(pieces, k=80_000))
     assert len(text) > 150_000
-    assert _tokens(tokenizer, text) == tokenizer(text, verbose=False)["input_ids"]
+    ids, shares = zip(*_tokens(tokenizer, text), strict=True)
+    assert list(ids) == tokenizer(text, verbose=False)["input_ids"]
+    sizes = [round(sum(size)) for size in zip(*shares, strict=True)]
+    assert sizes == [len(text), len(text.encode()), len(text.split())]
 
 
 def test_a_result_of_bfloat16_is_near(pocket):
