@@ -35,7 +35,7 @@ day10_labels = exercise(
         "loss": lambda ids, lengths: ids.clone(),
         "the end of each document was taken for a pad, and the model will never learn "
         "to stop": dict(ends=-1),
-        "every end token became -100, those of the documents too: go by the lengths, not "
+        "every end token became -100, those of documents too: go by the lengths, not "
         "by the id": _no_ends,
         "the first pad of each row is still a label": dict(ends=1),
         "the model shifts the labels itself": lambda ids, n: _shifted(_labels(ids, n)),

@@ -9,7 +9,7 @@ import torch
 matplotlib.use("Agg")
 
 from helpers.evaluation.frontier import Point
-from helpers.plots import day01, day02, day03, day04, day05, day06, day07, day08
+from helpers.plots import day01, day02, day03, day04, day05, day06, day07, day08, day10
 from helpers.plots.style import label, spread
 from helpers.plots.training import loss_curve
 from helpers.worlds import Mean
@@ -239,3 +239,27 @@ def test_the_lens_shows_favourites_over_the_chance_of_what_came():
     ax = day08.lens_map(rows, probs, ["start", "end"], [" c", "d"], title="")
     assert written(ax) == ["a", "·b", "·c", "d"] and rows_of(ax) == ["start", "end"]
     assert ax.images[0].get_array().tolist() == probs.tolist()
+
+
+def test_a_loss_is_drawn_beside_named_heights():
+    ax = day10.loss_curve([3.0, 2.0, 1.5], lines={"floor": 1.0})
+    assert ax.lines[0].get_ydata().tolist() == [3.0, 2.0, 1.5]
+    assert written(ax) == ["floor"] and ax.get_ylim()[0] == 0
+
+
+def test_overfitting_compares_means_with_what_was_held_out():
+    tracks = {"few": ([4.0, 2.0, 1.0, 0.0], {2: 3.0, 4: 5.0}), "new": ([1.0], {1: 1.0})}
+    axes = day10.overfitting(tracks, floor=0.5)
+    training, held_out = (line.get_ydata() for line in axes[0].lines[:2])
+    assert [*training] == [3.0, 0.5] and [*held_out] == [3.0, 5.0]
+    assert written(axes[0])[:2] == ["held-out", "training"] and not written(axes[1])
+
+
+def test_a_sweep_shows_each_pair_above_the_floor_and_the_best_one_bold():
+    names = "learning_rate", "epochs", "nll"
+    rows = [(1e-3, 1, 3.0), (1e-3, 2, 1.6), (4e-3, 1, 2.0), (4e-3, 2, 9.0)]
+    rows = [dict(zip(names, row, strict=True)) for row in rows]
+    ax = day10.sweep(rows, floor=1.0)
+    assert written(ax) == ["2.0", "0.6", "1.0", "8.0"]
+    bold = [text.get_text() for text in ax.texts if text.get_weight() == "bold"]
+    assert bold == ["0.6"] and rows_of(ax) == ["0.001", "0.004"]
