@@ -2,7 +2,8 @@
 
 Every figure comes from texts with seeds never trained on. ``--write`` keeps the card
 as the model's README.md and the figures, for machines, in measurements.json.
-``measure frontier > data/measurements/frontier.json`` makes what day 6 draws.
+``measure frontier > data/measurements/frontier.json`` makes what day 6 draws, and
+``measure checkpoints FOLDER … > data/measurements/checkpoints.json`` what day 9 does.
 """
 
 import json
@@ -29,7 +30,15 @@ from helpers.pocket.batches import SHARES
 from helpers.pocket.card import write_card
 from helpers.pocket.saves import read_log, replacing
 from helpers.tokens import pretokenise as words
-from helpers.worlds import FRESH, RECALL, TASKS, check_many, list_prompt, load_world
+from helpers.worlds import (
+    FRESH,
+    RECALL,
+    TASKS,
+    check_many,
+    list_prompt,
+    load_world,
+    mean,
+)
 
 ENOUGH = 500  # texts, for a card
 STRATEGIES = {"pure sampling": (), "top-p 0.9": (top_p(0.9),), "greedy": None}
@@ -161,18 +170,38 @@ def measure_frontier(model, tokenizer, n: int) -> dict:
     return {"texts": n, "families": families}
 
 
+def checkpoints(folders: list[str], n: int) -> dict:
+    """Return what saves of a training expect of fresh stories, and how they tell."""
+    world, rows = load_world("stories"), []
+    prompts = frontier.beginnings(world, n)
+    for folder in folders:
+        model, tokenizer = load_model(folder)
+        gap = gap_to_floor(model, tokenizer, world, n, share=SHARES["stories"])
+        writer = pack(GPT2.from_hf(model))
+        texts = frontier.write(writer, tokenizer, prompts, pick=sample(0))
+        whole = mean(world.first_error(text) is None for text in texts)
+        tokens = read_log(find_folder(folder))["tokens"]
+        rows.append({"tokens": tokens, "whole": whole} | gap._asdict())
+    return {"texts": n, "checkpoints": rows}
+
+
 MEASURES = {"floor": measure_floor, "stories": measure_stories}
 MEASURES |= {"code": measure_code, "lists": measure_lists}
 BESIDE = ["floor", "stories"]  # of a model that the card compares with
 APART = {"frontier": measure_frontier, "places": measure_places}  # not of the card
+CHECKPOINTS = "checkpoints"  # of several models
 
 
 def main(arguments: list[str]) -> int:
     """Run ``python -m helpers measure``."""
     parser = Parser(prog="python -m helpers measure")
     parser.add_argument(
-        "part", nargs="?", choices=[*MEASURES, *APART], help="one part only"
+        "part",
+        nargs="?",
+        choices=[*MEASURES, *APART, CHECKPOINTS],
+        help="one part only",
     )
+    parser.add_argument("folders", nargs="*", help="saves, for checkpoints")
     parser.add_argument("--model", default="pocket", help="name or folder")
     parser.add_argument("--texts", type=int, default=ENOUGH, help="texts per figure")
     parser.add_argument("--beside", help="folder of another to compare it with")
@@ -183,6 +212,14 @@ def main(arguments: list[str]) -> int:
         parser.error(f"--texts must be at least {least}, not {options.texts}")
     if options.write and (options.part or options.texts < ENOUGH):
         parser.error(f"--write needs all parts, and at least {ENOUGH} texts")
+    if bool(options.folders) != (options.part == CHECKPOINTS):
+        parser.error("checkpoints needs folders of saves, and nothing else does")
+    if options.folders:
+        try:
+            print(json.dumps(checkpoints(options.folders, options.texts)))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"a save cannot be measured ({error})") from None
+        return 0
     folder = find_folder(options.model)
     model, tokenizer = load_model(options.model)
     try:
