@@ -12,7 +12,15 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from helpers.cli.environment import LEARNERS, ROOT, TESTS, ensure, is_own, python_of
+from helpers.cli.environment import (
+    BARE,
+    LEARNERS,
+    ROOT,
+    TESTS,
+    ensure,
+    is_own,
+    python_of,
+)
 from helpers.options import Parser, UsageError
 
 # What each does, and its module, which has `add_options(parser)` and `run(options)`.
@@ -31,8 +39,9 @@ COMMANDS = {
 ALONE = ("doctor", "address")  # need no `.venv`
 LATE = ("pretrain", "measure", "bench")  # need torch to be asked: `main(arguments)`
 IMPORTED = {  # some of what each file of requirements brings
-    LEARNERS: ("torch", "transformers", "jupyterlab", "pandas"),
+    LEARNERS: ("torch", "transformers", "jupyterlab", "datasets"),
     TESTS: ("pytest", "nbval", "hypothesis", "scipy"),
+    BARE: ("lm_eval",),
 }
 
 
@@ -98,7 +107,7 @@ def parse(name: str, rest: list[str]) -> argparse.Namespace:
 def enter(argv: Sequence[str], *, gpu: bool = False) -> int | None:
     """Move into a complete `.venv`; return None when this process is in it already."""
     venv = ROOT / ".venv"
-    needs = [LEARNERS, TESTS] if argv[0] == "test" else [LEARNERS]
+    needs = [LEARNERS, TESTS, BARE] if argv[0] == "test" else [LEARNERS]
     changed = not is_own() and ensure(needs, gpu=gpu)
     inside = os.path.realpath(sys.prefix) == os.path.realpath(venv)
     if changed or not (inside or is_own()):
