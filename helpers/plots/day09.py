@@ -9,7 +9,7 @@ from helpers.plots.style import SMALL, grid, new_axes
 def stride_curve(rows: Mapping[int, tuple], *, lines: Mapping[str, float], title=""):
     """Draw perplexity against its cost, {stride: (tokens read per token, perplexity)}.
 
-    ``lines`` are perplexities to compare with, dashed, each with its name.
+    ``lines`` are two perplexities to compare with, dashed, each with its name.
     """
     ax = new_axes(title=title)
     costs, values = zip(*rows.values(), strict=True)
@@ -17,9 +17,9 @@ def stride_curve(rows: Mapping[int, tuple], *, lines: Mapping[str, float], title
     for stride, place in rows.items():
         style = {"textcoords": "offset points", "color": BLUE, **SMALL}
         ax.annotate(f"stride {stride}", place, (5, 7), **style)
-    for name, value in lines.items():
+    for side, (name, value) in zip(("bottom", "top"), lines.items(), strict=False):
         ax.axhline(value, color=BLACK, linewidth=1, linestyle="--")
-        ax.text(max(costs), value, name, ha="right", va="bottom", **SMALL)
+        ax.text(max(costs), value, name, ha="right", va=side, **SMALL)
     ax.set(xlabel="tokens read per token scored", ylabel="perplexity")
     ax.margins(0.15, 0.12)
     return ax
@@ -42,7 +42,10 @@ def along(ends: Sequence[int], curves: Mapping[str, Sequence], *, title: str = "
 
 
 def beside(panels: Mapping[str, Mapping[float, Sequence]], *, x, log=False, title=""):
-    """Draw measures one beside the other, {measure: {x: its Mean}}, over one ``x``."""
+    """Draw two measures over one ``x``, {measure: {x: its Mean}}.
+
+    The first has a log scale, and with ``log`` both have one for ``x``.
+    """
     size = (3.4 * len(panels), 3.1)
     axes = grid(1, len(panels), size=size, title=title, names=panels)[0]
     for ax, points, colour in zip(axes, panels.values(), (BLUE, ORANGE), strict=False):
@@ -50,6 +53,10 @@ def beside(panels: Mapping[str, Mapping[float, Sequence]], *, x, log=False, titl
         style = {"marker": "o", "markersize": 5, "color": colour}
         ax.errorbar([*points], values, errors, **style)
         ax.set(xlabel=x, xscale="log" if log else "linear")
+        ax.xaxis.set_major_formatter("{x:g}")
+    axes[0].set_yscale("log")
+    axes[0].yaxis.set_major_formatter("{x:g}")
+    axes[0].yaxis.set_minor_formatter("")
     return axes
 
 

@@ -277,9 +277,11 @@ def test_a_sweep_shows_each_pair_above_the_floor_and_the_best_one_bold():
 
 
 def test_each_stride_stands_at_its_cost_beside_what_it_is_compared_with():
-    ax = day09.stride_curve({512: (1.0, 2.4), 256: (1.9, 1.8)}, lines={"floor": 1.6})
+    ax = day09.stride_curve(
+        {512: (1.0, 2.4), 256: (1.9, 1.8)}, lines={"alone": 1.7, "floor": 1.6}
+    )
     assert ax.lines[0].get_xydata().tolist() == [[1.0, 2.4], [1.9, 1.8]]
-    assert written(ax) == ["stride 512", "stride 256", "floor"]
+    assert written(ax) == ["stride 512", "stride 256", "alone", "floor"]
 
 
 def test_means_stand_in_the_middle_of_their_stretch():
