@@ -14,3 +14,19 @@ def loss_curve(history: list[list[float]], *, floor: float, ax=None):
     ax.text(millions[-1], floor - 0.1, label, ha="right", va="top")
     ax.set_ylim(0, 6)
     return ax
+
+
+def learning_curves(history: list[dict], ax=None):
+    """Draw a fine-tuning's history: the loss on what is learned, and on held-out texts.
+
+    ``history`` is what ``finetune`` writes: rows with ``step`` and ``loss`` or ``nll``.
+    """
+    title = "Learning shows on texts that are not learned from"
+    ax = new_axes(ax, title=title)
+    for i, (key, name) in enumerate({"loss": "training", "nll": "held-out"}.items()):
+        found = [(row["step"], row[key]) for row in history if key in row]
+        (line,) = ax.plot(*zip(*found, strict=True), marker=" o"[i], markersize=4)
+        here = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
+        ax.annotate(name, found[-1], color=line.get_color(), **here)
+    ax.set(xlabel="step", ylabel="loss (nats per token)")
+    return ax

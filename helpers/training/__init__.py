@@ -2,9 +2,24 @@
 
 Read ``rows`` (documents as what a model learns from: pads, labels, ends), then
 ``finetuning`` (``python -m helpers finetune``, a thin layer over transformers.Trainer).
+Behind them: ``folders`` (what is on the disk, while it runs and when it is done),
+``lora`` (fine-tuning of a few weights beside the frozen others).
 """
 
-from helpers.training.finetuning import finetune
-from helpers.training.rows import Rows, collate
+from helpers.training.finetuning import Recipe, finetune
+from helpers.training.folders import TrainingError, is_finished
+from helpers.training.lora import LoRA, add_lora, merge_lora
+from helpers.training.rows import ByLength, Rows, collate
 
-__all__ = ["Rows", "collate", "finetune"]
+__all__ = [
+    "ByLength",
+    "LoRA",
+    "Recipe",
+    "Rows",
+    "TrainingError",
+    "add_lora",
+    "collate",
+    "finetune",
+    "is_finished",
+    "merge_lora",
+]

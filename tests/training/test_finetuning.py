@@ -2,7 +2,11 @@
 
 import json
 import math
+import re
+import resource
 import shutil
+import time
+from random import Random
 
 import pytest
 import torch
@@ -12,10 +16,12 @@ from transformers import GPT2Config, GPT2LMHeadModel, TrainerCallback
 
 from helpers.corpora import load_corpus
 from helpers.models import load_model
-from helpers.training import Rows, collate, finetune
-from helpers.training.finetuning import TrainingError, last_save
+from helpers.training import ByLength, Rows, collate, finetune
+from helpers.training.finetuning import texts_of
+from helpers.training.folders import TrainingError, last_save
+from tests.training.processes import free_port, of_two, start
 
-QUICK = {"learning_rate": 1e-2, "batch_size": 4, "epochs": 2, "progress": False}
+QUICK = {"learning_rate": 1e-2, "batch_size": 4, "epochs": 2, "report": None}
 QUICK |= {"precision": "float32", "block_size": 64}
 
 
@@ -62,35 +68,71 @@ def test_it_learns_and_loads_back(whole, base):
     model, tokenizer = load_model(str(whole), device="cpu")
     assert not same(weights(whole), weights(base))
     assert f"{held[0]['perplexity']:.2f} before" in (whole / "README.md").read_text()
-    assert not (whole / "work").exists()
+    made = {path.name for path in whole.iterdir()} - {"generation_config.json"}
+    made -= {"special_tokens_map.json"}
+    assert made == {"config.json", "model.safetensors", "recipe.json", "README.md"} | {
+        "history.json",
+        "curves.png",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    }
 
 
-class Stop(TrainerCallback):
-    """Stops a training as a kill would, at a step, at some moment of it."""
-
-    def __init__(self, moment, step):
-        self.step = step
-        setattr(self, moment, self.stop)
-
-    def stop(self, args, state, control, **_):
-        if state.global_step == self.step:
-            raise KeyboardInterrupt
+def again(*given):
+    corpus, output, how = given
+    finetune(corpus, output=output, **how)
 
 
-@pytest.mark.parametrize(
-    ("moment", "step"),
-    [("on_step_begin", 0), ("on_step_end", 3), ("on_save", 5), ("on_step_end", 11)]
-    + [("on_pre_optimizer_step", 16), ("on_evaluate", 20), ("on_epoch_end", 14)],
-)
-def test_a_stopped_run_ends_as_one_that_was_not(
-    whole, base, poems, tmp_path, moment, step
+@pytest.fixture(scope="module")
+def seconds(base, poems, tmp_path_factory):
+    """How long a run takes in a process that has just been started."""
+    how = {"model": base, **QUICK}
+    start(again, poems, tmp_path_factory.mktemp("first") / "run", how).join()
+    begun = time.monotonic()
+    start(again, poems, tmp_path_factory.mktemp("timed") / "run", how).join()
+    return time.monotonic() - begun
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_killed_run_ends_as_one_that_was_not(
+    whole, base, poems, seconds, tmp_path, seed
 ):
-    how = {"model": base, "output": tmp_path / "run", **QUICK}
-    with pytest.raises(KeyboardInterrupt):
-        finetune(poems, callbacks=[Stop(moment, step)], **how)
-    assert same(weights(whole), weights(finetune(poems, **how)))
-    history = (whole / "history.json").read_text()
-    assert (tmp_path / "run" / "history.json").read_text() == history
+    given = poems, tmp_path / "run", {"model": base, **QUICK}
+    run = start(again, *given)
+    run.join(Random(seed).uniform(0.1, 1) * seconds)
+    run.kill()
+    run.join()
+    finetune(poems, output=given[1], **given[2])
+    assert same(weights(whole), weights(given[1]))
+    assert (given[1] / "history.json").read_text() == (
+        whole / "history.json"
+    ).read_text()
+    assert not list(given[1].glob("*unfinished*"))
+
+
+def small_files(most, said, *given):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    try:
+        again(*given)
+    except TrainingError as error:
+        said.write_text(str(error))
+
+
+@pytest.mark.parametrize("most", [500, 300_000, 700_000])  # bytes: nothing, weights, …
+def test_a_full_disk_is_told_and_nothing_is_lost(whole, base, poems, tmp_path, most):
+    given, said = (poems, tmp_path / "run", {"model": base, **QUICK}), tmp_path / "said"
+    start(small_files, most, said, *given).join()
+    assert re.fullmatch(r"/\S+/run cannot be (.+): make room, .+", said.read_text())
+    finetune(poems, output=given[1], **given[2])
+    assert same(weights(whole), weights(given[1]))
+
+
+def test_a_finished_run_is_not_done_again(whole, base, poems):
+    before = {path.name: path.stat().st_mtime_ns for path in whole.iterdir()}
+    (whole / "work").mkdir()  # as when it was killed while its saves were removed
+    assert finetune(poems, model=base, output=whole, **QUICK) == whole
+    after = {path.name: path.stat().st_mtime_ns for path in whole.iterdir()}
+    assert after == before
 
 
 def test_a_save_that_was_cut_off_is_not_gone_on_from(tmp_path):
@@ -130,6 +172,62 @@ def test_rows_are_read_again_as_they_were_written(tmp_path, tokenizer, poems):
     assert {len(row["input_ids"]) for row in first} == {64}
 
 
+def test_batches_have_rows_of_like_length_in_a_new_order_each_time(tmp_path, tokenizer):
+    texts = ["a" + " kite" * (i % 7) for i in range(103)]
+    rows = Rows(tmp_path, tokenizer, texts, 64, "documents")
+    orders = []
+    for epoch in (0, 1, 0):
+        rows.set_epoch(epoch)
+        orders.append(list(ByLength(rows, 4, seed=5)))
+    assert orders[0] == orders[2] != orders[1]
+    assert all(len(set(order)) == len(order) == 100 for order in orders)
+    lengths = [len(rows[i]["input_ids"]) for i in orders[0]]
+    spans = [
+        max(lengths[i : i + 4]) - min(lengths[i : i + 4]) for i in range(0, 100, 4)
+    ]
+    assert sum(spans) <= 7  # of 25 batches; in any order it would be about 100
+    assert list(ByLength(rows, 4, seed=6)) != orders[0]
+
+
+def test_long_documents_go_on_in_further_rows(tmp_path, tokenizer):
+    text, end = "a kite and a boat and a drum", tokenizer.eos_token_id
+    rows = Rows(tmp_path, tokenizer, [text], 4, "documents")
+    learned = [token for i in range(len(rows)) for token in rows[i]["input_ids"][1:]]
+    assert learned == [*tokenizer(text)["input_ids"], end]
+    assert max(len(rows[i]["input_ids"]) for i in range(len(rows))) == 4
+
+
+def test_what_is_measured_is_not_learned_from(tmp_path):
+    texts = [f"text {i // 2}" for i in range(60)]  # each of them twice
+    learned, held, _ = texts_of(texts, None)
+    assert len(held) == 6 and not set(held) & set(learned)
+    for corpus in ("verse", load_corpus("verse", limit=40)):
+        learned, held, _ = texts_of(corpus, None)
+        assert held and not set(held) & set(learned)
+    with pytest.raises(TrainingError, match="verse .* is also what would be measured"):
+        texts_of(load_corpus("verse", split="validation"), None)
+    one = tmp_path / "one.txt"
+    one.write_text("word " * 400)
+    learned, held, _ = texts_of(str(one), None)
+    assert [len(text.split()) for text in (*learned, *held)] == [360, 40]
+
+
+def test_early_stopping_counts_on_after_a_stop(base, poems, tmp_path):
+    class Stop(TrainerCallback):
+        def on_step_begin(self, args, state, control, **_):
+            if state.global_step == 11:
+                raise KeyboardInterrupt
+
+    how = {"model": base, "held_out": ["Zanzibar"], "patience": 2, "evaluations": 12}
+    wanted = finetune(poems, output=tmp_path / "whole", **how, **QUICK)
+    how |= {"output": tmp_path / "run", **QUICK}
+    with pytest.raises(KeyboardInterrupt):
+        finetune(poems, callbacks=[Stop()], **how)
+    found = finetune(poems, **how)
+    histories = [(run / "history.json").read_text() for run in (wanted, found)]
+    assert histories[0] == histories[1] and json.loads(histories[0])[-1]["step"] == 15
+
+
 def test_a_loss_that_is_no_number_stops_the_training(base, poems, tmp_path):
     model, _ = load_model(str(base), device="cpu")
     model.transformer.wte.weight.data[5:] = math.nan
@@ -143,14 +241,17 @@ def test_a_loss_that_is_no_number_stops_the_training(base, poems, tmp_path):
 
 BAD = [
     ({"corpus": ["one"]}, "1 documents, of which one must be held out"),
-    ({"form": "rows"}, "form is 'rows', expected documents or packed"),
+    ({"corpus": []}, "0 documents, of which one must be held out"),
+    ({"epochs": -1}, "epochs is -1, expected a number above 0"),
+    ({"precision": "int8"}, "precision is 'int8', expected float32, bfloat16 or None"),
+    ({"form": "rows"}, "form is 'rows', expected one of documents, packed"),
     ({"form": "packed", "block_size": 128, "corpus": ["a", "b"]}, "less than a block"),
 ]
 
 
 @pytest.mark.parametrize(("options", "line"), BAD)
 def test_what_cannot_be_done_is_told_and_leaves_nothing(base, tmp_path, options, line):
-    how = {"corpus": ["a kite"] * 4, "model": base, "output": tmp_path / "run"}
+    how = {"corpus": ["a kite", "a boat"], "model": base, "output": tmp_path / "run"}
     with pytest.raises((TrainingError, ValueError)) as error:
         finetune(**how | QUICK | options)
     assert line in str(error.value) and "\n" not in str(error.value)
@@ -164,15 +265,29 @@ def test_another_runs_folder_is_refused(whole, base, poems):
     assert before == {path.name: path.read_bytes() for path in whole.iterdir()}
 
 
-def test_several_batches_of_one_step_are_as_one_large_batch(base, poems, tmp_path):
-    runs = []
-    for batch, accumulation in ((8, 1), (4, 2)):
-        how = QUICK | {"batch_size": batch, "accumulation": accumulation, "epochs": 1}
-        model = tmp_path / f"model{batch}"
-        shutil.copytree(base, model)
-        config = json.loads((model / "config.json").read_text())
-        config |= dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0)
-        (model / "config.json").write_text(json.dumps(config))
-        output = finetune(poems, model=model, output=tmp_path / f"run{batch}", **how)
-        runs.append(json.loads((output / "history.json").read_text())[-1]["nll"])
-    assert runs[0] == pytest.approx(runs[1], abs=1e-3)
+@pytest.fixture(scope="module")
+def calm(base, tmp_path_factory):
+    """The tiny model without dropout, whose numbers come in another order in parts."""
+    folder = tmp_path_factory.mktemp("calm") / "model"
+    shutil.copytree(base, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config |= dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0)
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def losses(output):
+    rows = json.loads((output / "history.json").read_text())
+    return [row[name] for row in rows for name in ("loss", "nll") if name in row]
+
+
+def test_parts_of_a_step_make_the_curve_of_the_whole(calm, poems, tmp_path):
+    how = QUICK | {"model": calm, "batch_size": 8}
+    wanted = losses(finetune(poems, output=tmp_path / "one", **how))
+    how |= {"batch_size": 4}
+    parts = finetune(poems, output=tmp_path / "parts", accumulation=2, **how)
+    assert losses(parts) == pytest.approx(wanted, abs=1e-3)
+    port, given = free_port(), (poems, tmp_path / "two", how)
+    runs = [start(again, *given, **of_two(rank, port)) for rank in (0, 1)]
+    assert [run.join() or run.exitcode for run in runs] == [0, 0]
+    assert losses(given[1]) == pytest.approx(wanted, abs=1e-3)
