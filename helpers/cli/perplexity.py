@@ -122,7 +122,7 @@ def watched(results: Iterator) -> Iterator:
     with tqdm(unit=" tokens", disable=hidden, leave=False) as bar:
         for result in results:
             yield result
-            bar.set_postfix_str(f"perplexity {result.ppl:.2f}", refresh=False)
+            bar.set_postfix_str(f"perplexity {shown(result.ppl, 3)}", refresh=False)
             bar.update(result.tokens - bar.n)
 
 
@@ -132,35 +132,32 @@ def figures(result) -> str:
     words = result.tokens / result.words if result.words else math.nan
     per_token, per_word = result.ppl, result.ppl_per_word
     rows = {
-        "nats per token": (nats, nats * share),
-        "bits per token": (result.bits_per_token, result.bits_per_token * share),
-        "bits per byte": (result.bits_per_byte, result.bits_per_byte * share),
-        "perplexity per token": (per_token, per_token * result.error),
-        "perplexity per word": (per_word, per_word * result.error * words),
+        "nats per token": (nats, nats * share, 4),
+        "bits per token": (result.bits_per_token, result.bits_per_token * share, 4),
+        "bits per byte": (result.bits_per_byte, result.bits_per_byte * share, 4),
+        "perplexity per token": (per_token, per_token * result.error, 3),
+        "perplexity per word": (per_word, per_word * result.error * words, 3),
     }
     lines = [f"{'':22}{'value':>12}{'± error':>12}"]
-    for name, (value, error) in rows.items():
-        lines.append(f"{name:22}{shown(value):>12}{shown(error):>12}")
+    for name, (value, error, places) in rows.items():
+        lines.append(f"{name:22}{shown(value, places):>12}{shown(error, places):>12}")
     return "\n".join(lines)
 
 
-def shown(value: float) -> str:
-    """Return a number in as many places as it needs; a dash for what is unknown."""
+def shown(value: float, places: int) -> str:
+    """Return a number with so many places; a dash for what is unknown."""
     if math.isnan(value):
         return "–"
-    if value >= 1e6:
-        return f"{value:.3g}"
-    return f"{value:,.2f}" if value >= 10 else f"{value:.4f}"
+    return f"{value:.3g}" if value >= 1e6 else f"{value:,.{places}f}"
 
 
 def counts(result, corpus, seconds: float) -> str:
     """Return in a few lines what was read, what was left out, and the time."""
     scored = f"{result.tokens:,} tokens, {result.bytes:,} bytes, {result.words:,} words"
-    left = f"{corpus.duplicates:,} duplicates and {corpus.empty:,} empty ones left out"
-    return (
-        f"scored: {scored}\nread: {corpus.documents:,} documents; {left}\n"
-        f"time: {seconds:.1f} seconds, {result.tokens / seconds:,.0f} tokens a second"
-    )
+    out = f"left out: {corpus.duplicates:,} repeated, {corpus.empty:,} without text"
+    speed = f"{seconds:.1f} seconds, {result.tokens / seconds:,.0f} tokens a second"
+    lines = f"scored: {scored}", f"documents: {corpus.documents:,}; {out}"
+    return "\n".join([*lines, f"time: {speed}"])
 
 
 def published(name: str, result, stride: int, *, part: bool) -> str:
@@ -170,6 +167,6 @@ def published(name: str, result, stride: int, *, part: bool) -> str:
         rows += [("measured again", 29.94, ON["measured again"])]
     own = f"the raw text{', a part of it' if part else ''}, stride {stride}"
     rows += [("yours", result.ppl, own)]
-    lines = [f"{label:22}{ppl:>12.2f}  {on}" for label, ppl, on in rows]
+    lines = [f"{label:22}{shown(ppl, 2):>12}  {on}" for label, ppl, on in rows]
     head = "perplexity on WikiText-2 (published: Radford et al. 2019, table 3)"
     return "\n".join([head, *lines])

@@ -224,8 +224,7 @@ def _told(name) -> Iterator[None]:
         raise CorpusError(f"{line}: save it as UTF-8") from None
     except Exception as error:  # whatever disk, network and library raise
         reason = " ".join(str(error).split()) or type(error).__name__
-        kind = type(error).__name__.lower()
-        if name in HUB and re.search("timeout|connect|offline", kind):
-            line = f"{name} cannot be read: the hub does not answer ({reason:.80})"
+        if name in HUB:
+            line = f"{name} cannot be read from the hub ({reason:.120})"
             raise CorpusError(f"{line}; go online, or give a world or a file") from None
         raise CorpusError(f"{name} cannot be read ({reason:.160})") from None

@@ -1,6 +1,9 @@
 """Corpora of the worlds and of files, split, without repetitions, with clear errors."""
 
 import json
+import sys
+import time
+import tracemalloc
 from itertools import islice
 
 import pytest
@@ -8,6 +11,9 @@ import torch
 
 from helpers.corpora import SPLITS, CorpusError, load_corpus, packed, sources
 from helpers.worlds import load_world
+from tests.cli.waiting import run
+from tests.hub import serve
+from tests.lanes import ROOT
 
 TEXTS = [
     f"Text {i}.\nIt has two lines, ünd {'more ' * (i % 7)}words." for i in range(400)
@@ -152,15 +158,73 @@ def test_what_cannot_be_found_is_told_in_one_line(options, line):
     assert str(error.value).startswith(line) and "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_an_enormous_line_of_a_table_is_refused(kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "LONGEST", 1_000)
+    file = tmp_path / f"a.{kind}"
+    file.write_text(
+        '{"text": "' + "x" * 2_000 + '"}' if kind == "jsonl" else "x" * 2_000
+    )
+    with pytest.raises(CorpusError, match="longer than 1,000 characters: give one"):
+        list(load_corpus(str(file)))
+
+
+def test_stanzas_in_a_table_keep_their_blank_lines(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text('text\n"One\n\nTwo\n"\n\n"Three"\n')
+    assert list(load_corpus(str(file), split="all")) == ["One\n\nTwo\n", "Three"]
+
+
 def test_memory_stays_flat(tmp_path):
     file = tmp_path / "large.txt"
     with file.open("w") as out:
         for i in range(40):
             out.write(f"{i} " + "word " * 100_000)  # one line of 20 MB
-    import tracemalloc
-
     tracemalloc.start()
     some = sum(map(len, islice(sources.find_source(str(file)).read("train"), 100)))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert some > 19e6 and peak < 12e6
+
+
+@pytest.fixture
+def poems(tmp_path):
+    """A data set as the hub has it, of which one poem stands there twice."""
+    rows = [{"Title": "none", "Poem": text} for text in [*TEXTS, TEXTS[0], None]]
+    (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return {"datasets/" + sources.HUB["poems"].repository: tmp_path}
+
+
+READ = """
+from helpers.corpora import load_corpus
+found = {s: load_corpus("poems", split=s) for s in ("train", "validation", "test")}
+texts = [text for corpus in found.values() for text in corpus]
+print(len(texts), len(set(texts)), [corpus.duplicates for corpus in found.values()])
+print(list(load_corpus("poems", split="all", limit=2)))
+"""
+
+
+def read_from(hub, cache):
+    variables = {"HF_ENDPOINT": hub, "HF_HOME": str(cache), "PYTHONPATH": str(ROOT)}
+    return run(sys.executable, "-c", READ, **variables)
+
+
+def test_a_data_set_of_the_hub_is_read_as_files_are(poems, tmp_path):
+    with serve(poems) as hub:
+        answer = read_from(hub.url, tmp_path / "cache")
+    counts, first = answer.stdout.decode().splitlines()
+    assert counts == "400 400 [1, 0, 0]"
+    assert first == str(TEXTS[:2])
+    files = [asked for asked in hub.requests if "train.jsonl" in asked]
+    assert files and answer.stderr == b""
+
+
+@pytest.mark.parametrize("fault", ["silent", "portal", "broken", "unauthorised", ""])
+def test_a_hub_that_fails_is_one_line_within_seconds(fault, poems, tmp_path):
+    with serve(poems, fault or None) as hub:
+        url = hub.url if fault else "http://127.0.0.1:9"  # where nothing listens
+        begun = time.monotonic()
+        said = read_from(url, tmp_path / "cache").stderr.decode().splitlines()[-1]
+        assert time.monotonic() - begun < 60  # most of it to import what reads
+    assert said.startswith("helpers.corpora.sources.CorpusError: poems cannot be read")
+    assert said.endswith("; go online, or give a world or a file")

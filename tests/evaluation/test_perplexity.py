@@ -2,10 +2,12 @@
 
 import math
 import random
+import tracemalloc
 from itertools import islice
 
 import pytest
 import torch
+from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from helpers.evaluation import (
@@ -83,17 +85,22 @@ def test_short_documents_cost_what_the_library_says(pocket):
     assert result.ppl_per_word == pytest.approx(math.exp(sum(nats) / result.words))
 
 
-def test_the_windows_are_those_of_the_evaluation_harness(tiny, ids):
-    # lm_eval 0.4: make_disjoint_window(get_rolling_token_windows(ids, 0, 16, 1))
-    tokens, total, end = ids.tolist(), 0.0, 0
-    while end < len(tokens):
-        n = min(16, len(tokens) - end)
-        end += n
-        row = torch.tensor([[0, *tokens][max(0, end - 16) : end]])
+@pytest.mark.parametrize("stride", [1, 2, 7, 15, 16])
+@pytest.mark.parametrize("n", [1, 2, 16, 17, 100])
+def test_windows_are_those_of_the_evaluation_harness(tiny, ids, n, stride):
+    tokens, context = ids[:n].tolist(), 16 - stride + 1
+    given, total = get_rolling_token_windows(tokens, 0, 16, context), 0.0
+    pairs = [make_disjoint_window(pair) for pair in given]
+    own = [
+        (row[:-some], row[-some:]) for row, some in windows([0, *tokens], 16, stride)
+    ]
+    assert own == pairs
+    for before, after in pairs:
+        row = torch.tensor([before + after])
         with torch.no_grad():
-            logs = tiny(row).logits[0, -n:].log_softmax(-1)
-        total -= logs.gather(1, ids[end - n : end, None]).sum().item()
-    result = perplexity(tiny, torch.cat([torch.tensor([0]), ids]), stride=16)
+            logs = tiny(row[:, :-1]).logits[0, -len(after) :].log_softmax(-1)
+        total -= logs.gather(1, torch.tensor(after)[:, None]).sum().item()
+    result = perplexity(tiny, [0, *tokens], stride=stride)
     assert result.nll * result.tokens == pytest.approx(total, rel=1e-5)
     assert result.tokens == len(tokens)
 
@@ -142,6 +149,47 @@ def test_a_very_long_line_is_tokenised_in_parts(pocket):
     assert list(ids) == tokenizer(text, verbose=False)["input_ids"]
     sizes = [round(sum(size)) for size in zip(*shares, strict=True)]
     assert sizes == [len(text), len(text.encode()), len(text.split())]
+
+
+def test_a_line_of_20_megabytes_is_read_in_little_memory():
+    text = "twenty megabytes of words " * 800_000
+
+    def tokenizer(text, verbose):  # a fast one: a token for each word
+        return {"input_ids": list(range(1000, 1000 + text.count(" ")))}
+
+    tracemalloc.start()
+    tokens = sum(some for _, some in windows(_tokens(tokenizer, text), 1024, 512))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(text) > 20e6 and tokens == 3_200_000 - 1
+    assert peak < 5e6
+
+
+def test_no_white_space_for_long_is_cut_and_every_character_counts(pocket):
+    text = "日本語" * 50_000
+    _, shares = zip(*_tokens(pocket[1], text), strict=True)
+    sizes = [round(sum(size)) for size in zip(*shares, strict=True)]
+    assert sizes == [len(text), len(text.encode()), 2]  # parts, words for all we know
+
+
+def test_joined_documents_are_one_text(pocket):
+    texts = [load_world("stories").sample(FRESH + i) + "\n" for i in range(8)]
+    ids = pocket[1]("".join(texts))["input_ids"]
+    row = [pocket[1].eos_token_id, *ids]
+    joined = corpus_perplexity(*pocket, texts, joined=True, stride=100)
+    assert joined.tokens == len(ids) and joined.pieces == 1
+    assert joined.nll == pytest.approx(perplexity(pocket[0], row, stride=100).nll)
+    apart = corpus_perplexity(*pocket, texts, stride=100)
+    assert apart.tokens == joined.tokens and apart.pieces == 8
+    assert apart.bytes == joined.bytes and apart.nll != joined.nll
+
+
+@pytest.mark.parametrize("text", ["a", "\ufeff", "\x00\x7f\x1b", "ⵣ🙂\u200d", "\r\n\t"])
+def test_any_character_can_be_scored(pocket, text):
+    result = corpus_perplexity(*pocket, [text])
+    assert result.tokens == len(pocket[1](text)["input_ids"])
+    assert result.bytes == len(text.encode()) and math.isfinite(result.bits_per_byte)
+    assert math.isnan(result.error)
 
 
 def test_a_result_of_bfloat16_is_near(pocket):
