@@ -180,8 +180,9 @@ def checkpoints(folders: list[str], n: int) -> dict:
         writer = pack(GPT2.from_hf(model))
         texts = frontier.write(writer, tokenizer, prompts, pick=sample(0))
         whole = mean(world.first_error(text) is None for text in texts)
-        tokens = read_log(find_folder(folder))["tokens"]
-        rows.append({"tokens": tokens, "whole": whole} | gap._asdict())
+        log = read_log(find_folder(folder))
+        row = {"targets": log["recipe"]["targets"], "tokens": log["tokens"]}
+        rows.append(row | {"whole": whole} | gap._asdict())
     return {"texts": n, "checkpoints": rows}
 
 

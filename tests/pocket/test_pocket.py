@@ -366,7 +366,7 @@ def test_saves_are_measured_beside_each_other(capsys, monkeypatch):
     folder = str(pocket.POCKET)
     assert measure.main(["--texts", "2", "checkpoints", folder, folder]) == 0
     first, second = json.loads(capsys.readouterr().out)["checkpoints"]
-    assert first == second and first["tokens"] > 1e6
+    assert first == second and first["tokens"] > 1e6 and first["targets"] == "truth"
     assert first["excess"][0] == pytest.approx(first["loss"][0] - first["floor"][0])
     assert 0 <= first["whole"][0] <= 1
 
