@@ -17,7 +17,7 @@ import torch
 from pandas import DataFrame
 from transformers import GenerationConfig, GPT2Config, GPT2LMHeadModel
 
-from helpers.cli.bench_training import training_rows
+from helpers.cli.bench_texts import reading_rows, training_rows
 from helpers.decoding import Reader, beam_search, generate
 from helpers.evaluation import document_losses
 from helpers.gpt2 import GPT2, pack, quantize
@@ -171,9 +171,13 @@ def main(arguments: list[str]) -> int:
     if "writing" in options.part:
         for title, (model, tokenizer) in models.items():
             print("\n" + measure(title, model, tokenizer, options), flush=True)
+    how = take_turns, row, options.repeats
     if "learning" in options.part:
-        rows = dict(training_rows(take_turns, row, options.repeats))
+        rows = dict(training_rows(*how))
         print("\n" + table_of(rows, "pocket, fine-tuned on verse"), flush=True)
+    if "reading" in options.part:
+        rows = dict(reading_rows(*how, GPT2Config()))
+        print("\n" + table_of(rows, "size of gpt2, perplexity"), flush=True)
     return 0
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from helpers.cli import bench, bench_training, command_line
+from helpers.cli import bench, bench_texts, command_line
 from helpers.cli.bench import mean_loss, row, take_turns
 from helpers.gpt2 import GPT2
 from helpers.models import ModelError
@@ -61,14 +61,21 @@ def test_bench_prints_one_table_for_the_pocket_model(monkeypatch, capsys):
 
 
 def test_learning_is_timed_beside_two_others(monkeypatch, capsys):
-    monkeypatch.setattr(bench_training, "TEXTS", 8)
-    monkeypatch.setattr(bench_training, "BATCH", 2)
+    monkeypatch.setattr(bench_texts, "TEXTS", 8)
+    monkeypatch.setattr(bench_texts, "BATCH", 2)
     bench.main(["--part", "learning", "--repeats", "1", "--quick"])
     shown = capsys.readouterr().out
     for what in ("usual recipe", "bare loop"):
         line = next(line for line in shown.splitlines() if f"learning, {what}" in line)
         assert re.search(r" \d+ \(\d+\) +\d+ \(\d+\) +\d+\.\d\dx", line), line
     assert "batch 1" not in shown
+
+
+def test_reading_is_timed_and_gives_the_same_perplexity():
+    config = random_model(n_positions=1024).config
+    ((name, found),) = bench_texts.reading_rows(take_turns, row, 1, config, read=2048)
+    assert name == "reading, stride 512"
+    assert abs(float(found[""].split()[1])) < 0.1
 
 
 def test_a_short_context_has_rows_for_what_fits():

@@ -1,22 +1,27 @@
-"""How fast models learn: ``finetune`` beside the usual recipe and beside a bare loop.
+"""How fast models learn and read texts, beside what is usual.
 
-The usual recipe has a text in each row, filled up to 512 tokens; the bare loop has the
-same rows as ``finetune`` and nothing around them. Tokens are those of texts, not pads.
+``finetune`` stands beside the usual recipe, a text in each row of 512 with pads, and
+beside a bare loop over its own rows; tokens are those of texts, not of pads.
+``perplexity`` stands beside the usual snippet, one window at a time.
 """
 
+import math
 import time
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-from transformers import TrainerCallback
+from transformers import GPT2Config, GPT2LMHeadModel, TrainerCallback
 
+from helpers.evaluation import perplexity
+from helpers.gpt2 import GPT2, choose_precision, pack
 from helpers.models import load_model
 from helpers.training import ByLength, Rows, collate, finetune
 from helpers.worlds import load_world
 
 TEXTS, BATCH = 64, 8
+STRIDE, READ = 512, 2_560  # tokens
 HOW = {"epochs": 1, "evaluations": 1, "report": None}
 
 
@@ -65,6 +70,41 @@ def learn(batches: list[dict]) -> float:
         optimizer.step()
         optimizer.zero_grad()
     return time.perf_counter() - begun
+
+
+def reading_rows(take_turns, row, repeats: int, config: GPT2Config, read: int = READ):
+    """Yield a row: perplexity at gpt2's size, the weights random."""
+    torch.manual_seed(0)
+    model, found = GPT2LMHeadModel(config).eval(), {}
+    model.loss_type = "ForCausalLM"  # or the library warns
+    ids = torch.randint(config.vocab_size, (1, read))
+    engine = pack(GPT2.from_hf(model, choose_precision("cpu")[0]))
+
+    def library() -> None:
+        found["library"] = one_window_at_a_time(model, ids)
+
+    def ours() -> None:
+        found["ours"] = perplexity(engine, ids, stride=STRIDE).ppl
+
+    times = take_turns([library, ours], repeats, read)
+    more = 100 * (found["ours"] / found["library"] - 1)
+    yield f"reading, stride {STRIDE}", row(*times, note=f"perplexity {more:+.3f} %")
+
+
+@torch.no_grad()
+def one_window_at_a_time(model, ids: torch.Tensor) -> float:
+    """Return the perplexity in the usual way, which makes all logits of all places."""
+    nats, scored, before, total = 0.0, 0, 0, ids.shape[1]
+    for begin in range(0, total, STRIDE):
+        end = min(begin + model.config.n_positions, total)
+        labels = ids[:, begin:end].clone()
+        labels[:, : before - begin] = -100  # read, and scored before
+        n = (labels[:, 1:] != -100).sum().item()
+        nats += model(ids[:, begin:end], labels=labels).loss.item() * n
+        scored, before = scored + n, end
+        if end == total:
+            return math.exp(nats / scored)
+    raise ValueError("expected ids to read")
 
 
 class Stopwatch(TrainerCallback):
