@@ -230,7 +230,7 @@ class Sums:
         for window, row, states in zip(batch, ids, hidden, strict=True):
             end = len(window.ids) - 1
             here = slice(end - window.scored, end)  # only these need logits
-            logits = self.engine.head(states[here])  # (scored, vocab)
+            logits = self.engine.head(states[None, here])[0]  # (scored, vocab)
             piece = self.open[window.piece]
             piece[0] += cross_entropy(logits, row[1:][here], reduction="sum").item()
             piece[1] += window.scored
