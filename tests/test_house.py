@@ -9,16 +9,19 @@ HOUSE = Path(helpers.__file__).parent
 PATH = {  # folder: its files behind the path, which a first reader leaves out
     "tokens": [],
     "models": ["hub"],
-    "gpt2": ["fast", "timing"],
+    "gpt2": ["fast", "timing", "precision"],
     "decoding": ["contrastive"],
-    "evaluation": ["samples", "truth", "diversity", "frontier"],
+    "evaluation": [
+        *("samples", "truth", "diversity", "frontier", "perplexity", "metrics")
+    ],
     "attention": ["costs", "effects", "views", "pages"],
 }
 FLOORS = [  # a folder imports from its own floor or from one below
     {"tokens", "inputs", "options", "plots", "logs"},
     {"gpt2", "models", "worlds"},
     {"decoding", "attention", "evaluation", "parity"},
-    {"pocket", "widgets"},
+    {"corpora", "pocket", "widgets"},
+    {"training"},
     {"cli"},
 ]
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}

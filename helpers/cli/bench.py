@@ -20,10 +20,9 @@ from transformers import GenerationConfig, GPT2Config, GPT2LMHeadModel
 from helpers.cli.bench_texts import reading_rows, training_rows
 from helpers.decoding import Reader, beam_search, generate
 from helpers.evaluation import document_losses
-from helpers.gpt2 import GPT2, pack, quantize
+from helpers.gpt2 import GPT2, instructions, pack, quantize
 from helpers.models import count_parameters, load_model
 from helpers.options import Parser, UsageError
-from helpers.pocket import instructions
 from helpers.worlds import FRESH, load_world
 
 PROMPT = 8  # tokens

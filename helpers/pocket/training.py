@@ -16,7 +16,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 from transformers.utils import logging
 
-from helpers.gpt2.precision import choose_precision
+from helpers.gpt2 import choose_precision
 from helpers.models import load_model
 from helpers.options import Parser
 from helpers.pocket.batches import CHUNK, CONTEXT, RARE, SHARES, batches, chunks

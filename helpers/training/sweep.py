@@ -11,8 +11,7 @@ from collections.abc import Sequence
 
 from helpers.models import load_model
 from helpers.training.finetuning import finetune
-from helpers.worlds import FRESH
-from helpers.worlds.world import World, load_spec
+from helpers.worlds import FRESH, World, load_spec
 
 RATES = (5e-5, 3e-4, 1e-3, 4e-3, 1.6e-2)
 EPOCHS = (1, 4, 16)
