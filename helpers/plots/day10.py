@@ -61,7 +61,7 @@ def sweep(rows: Sequence[Mapping], *, floor: float, title="", ax=None):
     heatmap(ax, values, **options)
     for i, line in enumerate(values):
         for j, value in enumerate(line):
-            colour = "white" if value < (low + high) / 2 else "black"
+            colour = "black" if value < (low + high) / 2 else "white"
             weight = "bold" if value == low else "normal"
             ax.text(j, i, f"{value:.1f}", color=colour, weight=weight, **CENTRE)
     ax.set_xticks(range(len(epochs)), epochs)
