@@ -6,8 +6,10 @@ import sys
 import time
 
 import pytest
+import torch
 
 import helpers.evaluation
+import helpers.gpt2
 from helpers.cli import command_line, perplexity
 from helpers.cli.command_line import main
 from helpers.evaluation import PerplexityResult, corpus_perplexity
@@ -104,6 +106,13 @@ def test_a_file_is_read_whole_and_the_table_has_what_the_library_returns(
 )
 def test_the_split_that_is_read_unless_another_is_named(corpus, split):
     assert perplexity.default_split(corpus) == split
+
+
+def test_precision_is_the_one_named_or_the_faster_one(monkeypatch):
+    faster = torch.bfloat16, "why"
+    monkeypatch.setattr(helpers.gpt2, "choose_precision", lambda device: faster)
+    kinds = [perplexity.read_dtype(name, "cpu") for name in perplexity.DTYPES]
+    assert kinds == [torch.float32, torch.bfloat16, torch.bfloat16]
 
 
 def stopping(results):
