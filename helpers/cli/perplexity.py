@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from itertools import chain
 
 from helpers.options import Parser, UsageError
 
@@ -56,6 +57,8 @@ def run(options: argparse.Namespace) -> int:
     split = options.split or default_split(options.corpus)
     how = {"split": split, "limit": options.limit, "field": options.field}
     corpus = load_corpus(options.corpus, **how)
+    documents = iter(corpus)
+    first = next(documents)  # or its mistakes would show only behind a large model
     name = options.model or os.environ.get("COURSE_MODEL") or "pocket"
     model, tokenizer = load_model(name)
     device, context = model.device.type, model.config.n_positions
@@ -63,8 +66,8 @@ def run(options: argparse.Namespace) -> int:
     how = {"stride": stride, "batch_size": options.batch_size, "joined": corpus.joined}
     try:
         model = GPT2.from_hf(model, dtype)
-        begun = time.monotonic()
-        result, whole = newest(running_perplexity(model, tokenizer, corpus, **how))
+        begun, documents = time.monotonic(), chain([first], documents)
+        result, whole = newest(running_perplexity(model, tokenizer, documents, **how))
     except ValueError as error:  # a CorpusError, ids that the model cannot read
         raise UsageError(error) from None
     read = "as one text" if corpus.joined else "each from its beginning"
