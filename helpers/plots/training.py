@@ -23,10 +23,16 @@ def learning_curves(history: list[dict], ax=None):
     """
     title = "Learning shows on texts that are not learned from"
     ax = new_axes(ax, title=title)
-    for i, (key, name) in enumerate({"loss": "training", "nll": "held-out"}.items()):
+    ends = []
+    for key, name, marker in (("loss", "training", ""), ("nll", "held-out", "o")):
         found = [(row["step"], row[key]) for row in history if key in row]
-        (line,) = ax.plot(*zip(*found, strict=True), marker=" o"[i], markersize=4)
-        here = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
-        ax.annotate(name, found[-1], color=line.get_color(), **here)
+        (line,) = ax.plot(*zip(*found, strict=True), marker=marker, markersize=4)
+        ends.append((*reversed(found[-1]), name, line.get_color()))
+    for (loss, step, name, colour), side in zip(
+        sorted(ends), ("top", "bottom"), strict=True
+    ):
+        near = {"xytext": (6, 0), "textcoords": "offset points", "va": side}
+        ax.annotate(name, (step, loss), color=colour, **near)
+    ax.set_xlim(0, 1.14 * history[-1]["step"])  # with room for the names
     ax.set(xlabel="step", ylabel="loss (nats per token)")
     return ax

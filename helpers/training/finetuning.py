@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 from accelerate.utils import broadcast_object_list
-from tqdm.auto import tqdm
+from tqdm import tqdm
 from transformers import (
     EarlyStoppingCallback,
     GPT2LMHeadModel,
@@ -108,8 +108,9 @@ def finetune(
     a card, README.md. Raises TrainingError, CorpusError or ModelError, one line, for
     what cannot be done, ValueError for a value out of range.
     """
-    documents, held_out, name = texts_of(corpus, held_out)
-    recipe = Recipe(corpus=name, model=str(model), **options)
+    corpus = load_corpus(corpus) if isinstance(corpus, str) else corpus
+    corpus = corpus if isinstance(corpus, Corpus) else list(corpus)
+    recipe = Recipe(corpus=name_of(corpus), model=str(model), **options)
     output, work = Path(output), Path(output) / folders.WORK
     args = arguments(recipe, work)
     with args.main_process_first(local=False), folders.writing(output), quiet():
@@ -117,14 +118,11 @@ def finetune(
         if folders.is_finished(output):
             shutil.rmtree(work, ignore_errors=True)
             return output
-        network, tokenizer = load_model(model, "cpu")
-        size = recipe.block_size or context_length(network)
-        try:
+        with folders.undone(output):
+            network, tokenizer = load_model(model, "cpu")
+            documents, held_out = texts_of(corpus, held_out)
+            size = recipe.block_size or context_length(network)
             rows = Rows(work / "rows", tokenizer, documents, size, recipe.form)
-        except ValueError as error:
-            shutil.rmtree(work, ignore_errors=True)
-            (output / folders.RECIPE).unlink()  # nothing was begun
-            raise TrainingError(f"{name}: {error}") from None
         save = folders.last_save(work)
     tokenizer.pad_token = None  # as GPT-2's; with one the library warns of our pads
     args.eval_on_start = save is None  # else it has been done
@@ -219,32 +217,32 @@ class Watch(TrainerCallback):
         self.bar.close()
 
 
-def texts_of(corpus, held_out) -> tuple[Iterable[str], list[str], str]:
-    """Return the documents to learn from, those to measure on, and a name."""
-    if isinstance(corpus, str):
-        corpus = load_corpus(corpus)
-    if not isinstance(corpus, Corpus):
-        documents = list(corpus)
-        sign = hashlib.sha256("\0".join(documents).encode("utf-8", "replace"))
-        name = f"{len(documents)} documents ({sign.hexdigest()[:8]})"
-        if held_out is not None:
-            return documents, list(held_out), name
-        return *hold_out(documents), name
-    most = "" if corpus.limit is None else f", {corpus.limit} documents at most"
-    name = f"{corpus.name} ({corpus.split}{most})"
+def name_of(corpus: Corpus | list[str]) -> str:
+    """Return what a recipe calls a corpus: others have other names."""
+    if isinstance(corpus, Corpus):
+        most = "" if corpus.limit is None else f", {corpus.limit} documents at most"
+        return f"{corpus.name} ({corpus.split}{most})"
+    sign = hashlib.sha256("\0".join(corpus).encode("utf-8", "replace")).hexdigest()
+    return f"{len(corpus)} documents ({sign[:8]})"
+
+
+def texts_of(corpus: Corpus | list[str], held_out) -> tuple[Iterable[str], list[str]]:
+    """Return the documents to learn from, and those to measure on."""
     if held_out is not None:
-        return corpus, list(held_out), name
+        return corpus, list(held_out)
+    if not isinstance(corpus, Corpus):
+        return hold_out(corpus)
     if corpus.split == "validation":
-        what = f"{name} is also what would be measured on"
+        what = f"{name_of(corpus)} is also what would be measured on"
         raise TrainingError(f"{what}: take the split train, or give held_out")
     if corpus.split != "all":
         held_out = replace(corpus, split="validation", limit=HELD_OUT)
         try:
-            return corpus, list(held_out), name
+            return corpus, list(held_out)
         except CorpusError:
             if corpus.source.splits:
                 raise  # else it is small
-    return *hold_out(list(replace(corpus, split="all"))), name
+    return hold_out(list(replace(corpus, split="all")))
 
 
 def hold_out(documents: list[str]) -> tuple[list[str], list[str]]:

@@ -19,7 +19,7 @@ from helpers.plots.training import learning_curves
 
 WORK, HISTORY, RECIPE = "work", "history.json", "recipe.json"
 NAMES = {"step": "step", "epoch": "epoch", "loss": "loss", "eval_loss": "nll"}
-NAMES |= {name: name for name in ("learning_rate", "perplexity", "sample", "seconds")}
+NAMES |= {name: name for name in ("learning_rate", "perplexity", "sample")}
 CARD = """---
 base_model: {model}
 pipeline_tag: text-generation
@@ -28,7 +28,7 @@ library_name: transformers
 
 # {model}, trained further on {corpus}
 
-Held-out perplexity {before:.2f} before, {after:.2f} at step {step}, whose weights these
+Held-out perplexity {before:,.2f} before, {after:,.2f} at step {step}, whose weights these
 are: nats per token of {texts} documents that were not learned from, as an exponential.
 
 Licence: none is given yet. The base model's and that of the texts decide what may be:
@@ -68,6 +68,18 @@ def writing(output: Path) -> Iterator[None]:
         reason = " ".join(str(error).split())
         line = f"{output} cannot be written ({reason:.160}), the earlier saves are kept"
         raise TrainingError(f"{line}: make room, then run the same") from None
+
+
+@contextmanager
+def undone(output: Path) -> Iterator[None]:
+    """Leave nothing of a training that could not begin; tell why in one line."""
+    try:
+        yield
+    except (UsageError, ValueError) as error:
+        if not (output / WORK / "rows" / "ends.npy").exists():
+            shutil.rmtree(output / WORK, ignore_errors=True)
+            (output / RECIPE).unlink(missing_ok=True)
+        raise error if isinstance(error, UsageError) else TrainingError(error) from None
 
 
 def write(path: Path, text: str) -> None:

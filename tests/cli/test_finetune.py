@@ -18,7 +18,7 @@ WRONG = [
     ([*VERSE, "--epochs", "0"], "epochs is 0.0, expected a number above 0\n"),
     ([*VERSE, "--seed", "-1"], "seed is -1, expected a whole number from 0"),
     ([*VERSE, "--warmup", "1"], "warmup is 1.0, expected a share from 0, less than 1"),
-    ([*VERSE, "--block-size", "1"], "verse (train, 9 documents at most): size is 1, "),
+    ([*VERSE, "--block-size", "1"], "size is 1, expected a whole number from 2"),
     ([*VERSE, "--model", "/no"], "there is no folder and no model on the hub named"),
     (["finetune", "--corpus", "prose"], "there is no corpus named 'prose': expected"),
 ]
@@ -28,6 +28,7 @@ WRONG = [
 def test_mistake_is_one_line_and_status_2(words, line, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(command_line, "enter", lambda *_, **__: None)
+    monkeypatch.setattr(training.finetuning, "HELD_OUT", 3)
     assert main([*words, *["--limit", "9"][: 2 * (words[-1] != "finetune")]]) == 2
     said = capsys.readouterr()
     assert said.out == "" and said.err.count("\n") == 1
@@ -62,6 +63,7 @@ def test_options_reach_the_training(monkeypatch, capsys, tmp_path):
 def test_what_is_asked_for_is_told_and_made(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(command_line, "enter", lambda *_, **__: None)
+    monkeypatch.setattr(training.finetuning, "HELD_OUT", 3)
     words = ["--limit", "8", "--epochs", "1", "--evaluations", "1", "--prompt", "A"]
     assert main([*VERSE, *words]) == 0
     first, last, end = capsys.readouterr().out.splitlines()
@@ -73,6 +75,9 @@ def test_what_is_asked_for_is_told_and_made(capsys, monkeypatch, tmp_path):
     assert main(["generate", "--model", "runs/verse", "A", "--max", "3"]) == 0
     with pytest.raises(TrainingError):
         training.finetune(["a", "b"], output=tmp_path / "runs" / "verse")
+    monkeypatch.setattr(training.finetuning, "texts_of", None)  # nothing is read again
+    assert main([*VERSE, *words]) == 0
+    assert "was finished before: nothing was done" in capsys.readouterr().out
 
 
 def test_ctrl_c_says_that_the_same_command_goes_on(monkeypatch, capsys):

@@ -16,7 +16,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, TrainerCallback
 
 from helpers.corpora import load_corpus
 from helpers.models import load_model
-from helpers.training import ByLength, Rows, collate, finetune
+from helpers.training import ByLength, Rows, collate, finetune, finetuning
 from helpers.training.finetuning import texts_of
 from helpers.training.folders import TrainingError, last_save
 from tests.training.processes import free_port, of_two, start
@@ -67,7 +67,7 @@ def test_it_learns_and_loads_back(whole, base):
     assert any("learning_rate" in row for row in rows)
     model, tokenizer = load_model(str(whole), device="cpu")
     assert not same(weights(whole), weights(base))
-    assert f"{held[0]['perplexity']:.2f} before" in (whole / "README.md").read_text()
+    assert f"{held[0]['perplexity']:,.2f} before" in (whole / "README.md").read_text()
     made = {path.name for path in whole.iterdir()} - {"generation_config.json"}
     made -= {"special_tokens_map.json"}
     assert made == {"config.json", "model.safetensors", "recipe.json", "README.md"} | {
@@ -93,13 +93,20 @@ def seconds(base, poems, tmp_path_factory):
     return time.monotonic() - begun
 
 
-@pytest.mark.parametrize("seed", range(10))
+SAVING, FINISHING = "work/*/optimizer.pt", "model.safetensors"  # files that appear
+
+
+@pytest.mark.parametrize("moment", [*range(10), SAVING, FINISHING])
 def test_a_killed_run_ends_as_one_that_was_not(
-    whole, base, poems, seconds, tmp_path, seed
+    whole, base, poems, seconds, tmp_path, moment
 ):
     given = poems, tmp_path / "run", {"model": base, **QUICK}
     run = start(again, *given)
-    run.join(Random(seed).uniform(0.1, 1) * seconds)
+    if isinstance(moment, int):
+        run.join(Random(moment).uniform(0.1, 1) * seconds)
+    else:
+        while not list(given[1].glob(moment)):
+            assert run.is_alive()
     run.kill()
     run.join()
     finetune(poems, output=given[1], **given[2])
@@ -197,19 +204,21 @@ def test_long_documents_go_on_in_further_rows(tmp_path, tokenizer):
     assert max(len(rows[i]["input_ids"]) for i in range(len(rows))) == 4
 
 
-def test_what_is_measured_is_not_learned_from(tmp_path):
-    texts = [f"text {i // 2}" for i in range(60)]  # each of them twice
-    learned, held, _ = texts_of(texts, None)
-    assert len(held) == 6 and not set(held) & set(learned)
-    for corpus in ("verse", load_corpus("verse", limit=40)):
-        learned, held, _ = texts_of(corpus, None)
-        assert held and not set(held) & set(learned)
-    with pytest.raises(TrainingError, match="verse .* is also what would be measured"):
-        texts_of(load_corpus("verse", split="validation"), None)
+def test_what_is_measured_is_not_learned_from(tmp_path, monkeypatch):
+    monkeypatch.setattr(finetuning, "HELD_OUT", 5)
     one = tmp_path / "one.txt"
     one.write_text("word " * 400)
-    learned, held, _ = texts_of(str(one), None)
+    twice = [f"text {i // 2}" for i in range(60)]
+    corpora = load_corpus("verse", limit=40), load_corpus(str(one)), twice
+    sizes = (40, 5), (1, 1), (50, 5)
+    for corpus, size in zip(corpora, sizes, strict=True):
+        learned, held = texts_of(corpus, None)
+        assert not set(held) & set(learned)
+        assert (len(list(learned)), len(held)) == size
+    learned, held = texts_of(load_corpus(str(one)), None)
     assert [len(text.split()) for text in (*learned, *held)] == [360, 40]
+    with pytest.raises(TrainingError, match="verse .* is also what would be measured"):
+        texts_of(load_corpus("verse", split="validation"), None)
 
 
 def test_early_stopping_counts_on_after_a_stop(base, poems, tmp_path):
@@ -285,7 +294,8 @@ def test_parts_of_a_step_make_the_curve_of_the_whole(calm, poems, tmp_path):
     how = QUICK | {"model": calm, "batch_size": 8}
     wanted = losses(finetune(poems, output=tmp_path / "one", **how))
     how |= {"batch_size": 4}
-    parts = finetune(poems, output=tmp_path / "parts", accumulation=2, **how)
+    spared = {"accumulation": 2, "checkpointing": True}
+    parts = finetune(poems, output=tmp_path / "parts", **spared, **how)
     assert losses(parts) == pytest.approx(wanted, abs=1e-3)
     port, given = free_port(), (poems, tmp_path / "two", how)
     runs = [start(again, *given, **of_two(rank, port)) for rank in (0, 1)]
