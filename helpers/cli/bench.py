@@ -175,7 +175,7 @@ def main(arguments: list[str]) -> int:
         rows = dict(training_rows(*how))
         print("\n" + table_of(rows, "pocket, fine-tuned on verse"), flush=True)
     if "reading" in options.part:
-        rows = dict(reading_rows(*how, GPT2Config()))
+        rows = dict(reading_rows(*how))
         print("\n" + table_of(rows, "size of gpt2, perplexity"), flush=True)
     return 0
 

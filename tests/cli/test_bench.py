@@ -71,11 +71,20 @@ def test_learning_is_timed_beside_two_others(monkeypatch, capsys):
     assert "batch 1" not in shown
 
 
-def test_reading_is_timed_and_gives_the_same_perplexity():
-    config = random_model(n_positions=1024).config
-    ((name, found),) = bench_texts.reading_rows(take_turns, row, 1, config, read=2048)
-    assert name == "reading, stride 512"
-    assert abs(float(found[""].split()[1])) < 0.1
+def test_reading_gives_the_perplexity_of_the_usual_snippet(pocket, world):
+    model, tokenizer = pocket
+    text = "\n\n".join(map(world.sample, range(20)))
+    ids = torch.tensor([tokenizer(text, verbose=False)["input_ids"]])
+    usual = bench_texts.one_window_at_a_time(model, ids, 256)
+    found = bench_texts.perplexity(model, ids, stride=256)
+    assert found.ppl == pytest.approx(usual, rel=1e-5)
+
+
+def test_reading_is_timed_at_the_size_of_gpt2(monkeypatch, capsys):
+    monkeypatch.setattr(bench_texts, "READ", 2)
+    bench.main(["--part", "reading", "--repeats", "1", "--quick"])
+    shown = capsys.readouterr().out
+    assert re.search(r"stride 512 .+\dx +perplexity", shown)
 
 
 def test_a_short_context_has_rows_for_what_fits():
