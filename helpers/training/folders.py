@@ -28,8 +28,9 @@ library_name: transformers
 
 # {model}, trained further on {corpus}
 
-Held-out perplexity {before:,.2f} before, {after:,.2f} at step {step}, whose weights these
-are: nats per token of {texts} documents that were not learned from, as an exponential.
+Held-out perplexity {before:,.2f} before, {after:,.2f} at step {step}, whose weights
+these are: nats per token of {texts} documents that were not learned from, as an
+exponential.
 
 Licence: none is given yet. The base model's and that of the texts decide what may be:
 write it here, and `license:` above, before you share this folder.
