@@ -17,7 +17,7 @@ def loss_curve(
     ax.plot(steps, losses)
     for name, height in lines.items():
         ax.axhline(height, color=GREY, linewidth=1, linestyle="--")
-        ax.text(len(losses), height, name, ha="right", va="bottom", color=GREY, **SMALL)
+        ax.text(len(losses), height, name, ha="right", va="top", color=GREY, **SMALL)
     ax.set(xlabel="step", ylabel=LOSS, ylim=(0, None))
     return ax
 
