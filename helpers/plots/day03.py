@@ -77,9 +77,9 @@ def against_truth(truth, model, special, *, title="", ax=None):
     ax.plot([least, 1], [least, 1], color=BLACK, linewidth=1)
     for factor in (0.5, 2):
         ax.plot([least, 1], [factor * least, factor], "--", color=BLACK, linewidth=0.7)
-    ax.text(least, 6 * least, "line: as the truth", color=BLACK, **SMALL)
-    ax.text(least, 3.5 * least, "dashed: half, twice", color=BLACK, **SMALL)
-    ax.text(1.2, 1.4, "settled by memory", color=ORANGE, ha="right", **SMALL)
+    name, where = "line: as the truth\ndashed: half of it, twice it", ax.transAxes
+    ax.text(0.7, 0.05, name, transform=where, color=BLACK, ha="right", **SMALL)
+    ax.text(0.45, 1.3, "settled by memory", color=ORANGE, ha="right", **SMALL)
     ax.set(xscale="log", yscale="log", ylim=(None, 2.5))
     ax.xaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_major_formatter("{x:g}")
