@@ -14,9 +14,9 @@ LUCK = torch.Generator().manual_seed(3)
 _random = partial(torch.normal, 0.0, 2.0, generator=LUCK)
 
 
-def share(odds):
+def share(counts):
     """Divide by the sum of the last axis."""
-    return odds / odds.sum(-1, keepdim=True)
+    return counts / counts.sum(-1, keepdim=True)
 
 
 def _softmax_hint(case, probs, answer):
@@ -152,8 +152,8 @@ def _case(truths, beliefs):
     """The chance of one next word in a text, and after each of its words changed."""
 
     def of(chances):
-        odds = [{" yes": chance, " no": 1 - chance} for chance in chances]
-        known = [{word: p for word, p in row.items() if p} for row in odds]
+        rows = [{" yes": chance, " no": 1 - chance} for chance in chances]
+        known = [{word: p for word, p in row.items() if p} for row in rows]
         return dict(zip(TEXTS, known, strict=True)).get
 
     return TEXTS[0], {word: word for word in TEXTS[1:]}, of(truths), of(beliefs)

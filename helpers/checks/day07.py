@@ -100,10 +100,10 @@ day07_says = exercise(
 WHY = {
     "A": "silenced it costs no more than its control, patched it brings nothing",
     "B": "patched it brings the word, silenced the word is lost; its control does not",
-    "C": "half the word comes by it, and 6 of 15 logits go with it: P has a ceiling",
+    "C": "it brings 13 of 30 logits, and 6 of 15 go with it: P has a ceiling",
     "D": "its control costs as much: 0.7 apart, and the errors are 0.8 and 0.9",
     "E": "without it the lead breaks, but it does not bring the word",
-    "F": "half the word comes by it alone, yet without it not even a logit is lost",
+    "F": "alone it brings half of the logits, yet without it not even one is lost",
     "G": "it costs 3.1 logits and its control 2.9: that is what any heads there cost",
 }
 SHARE, NOTHING = "carries a share", "nothing special"

@@ -21,7 +21,7 @@ def next_word_bars(truth, model, *, title="", top=6, ax=None):
     both = {word: (truth.get(word, 0.0), model.get(word, 0.0)) for word in likely}
     words = sorted(both, key=lambda word: (word != REST, -max(both[word]), word))[:top]
     words.sort(key=lambda word: word == REST)
-    hidden = [odds for word, odds in both.items() if word not in words]
+    hidden = [p for word, p in both.items() if word not in words]
     kinds = (("truth", -0.2, BLUE), ("model", 0.2, ORANGE))
     for which, (name, offset, colour) in enumerate(kinds):
         places = [place + offset for place in range(len(words))]
@@ -62,11 +62,11 @@ def weight_maps(maps: Mapping[str, torch.Tensor], *, title: str = ""):
     return axes
 
 
-def odds_against_odds(truth, model, special, *, title="", ax=None):
-    """Draw the model's odds of the words that came against the true ones, (places,).
+def against_truth(truth, model, special, *, title="", ax=None):
+    """Draw the model's probabilities of words against the true ones, both (places,).
 
     Where ``special`` is True the dots are orange. Dots are moved sideways by up to a
-    sixth, so that those of equal true odds can be told apart.
+    sixth, so that those of equal truth can be told apart.
     """
     ax = new_axes(ax, title=title, size=(6, 4.5))
     moved = truth * (0.3 * (torch.arange(len(truth)) * 0.618 % 1 - 0.5)).exp()
@@ -75,10 +75,14 @@ def odds_against_odds(truth, model, special, *, title="", ax=None):
     ax.scatter(moved[special], model[special], color=ORANGE, **style)
     least = truth.min().item()
     ax.plot([least, 1], [least, 1], color=BLACK, linewidth=1)
-    ax.text(least, 6 * least, "line: as the truth", color=BLACK, **SMALL)
-    ax.text(1.2, 1.4, "settled by memory", color=ORANGE, ha="right", **SMALL)
+    for factor in (0.5, 2):
+        ax.plot([least, 1], [factor * least, factor], "--", color=BLACK, linewidth=0.7)
+    name, where = "line: as the truth\ndashed: half of it, twice it", ax.transAxes
+    ax.text(0.7, 0.05, name, transform=where, color=BLACK, ha="right", **SMALL)
+    ax.text(0.45, 1.3, "settled by memory", color=ORANGE, ha="right", **SMALL)
     ax.set(xscale="log", yscale="log", ylim=(None, 2.5))
     ax.xaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_major_formatter("{x:g}")
-    ax.set(xlabel="true odds of the word that came", ylabel="the model's odds")
+    ax.set(xlabel="true probability of the word that came")
+    ax.set(ylabel="the model's probability")
     return ax

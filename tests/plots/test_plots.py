@@ -124,10 +124,10 @@ def test_bars_pair_the_likeliest_words_of_either_and_others_come_last():
     assert widths(ax) == [0.7, 0.0, 0.3, 0.2, 0.1, 0.0]
 
 
-def test_odds_stand_against_odds_and_the_special_ones_apart():
+def test_probabilities_stand_against_truth_and_the_special_ones_apart():
     truth, model = torch.tensor([0.5, 1.0, 1.0]), torch.tensor([0.5, 0.25, 1.0])
     special = torch.tensor([False, True, False])
-    ax = day03.odds_against_odds(truth, model, special)
+    ax = day03.against_truth(truth, model, special)
     dots = [kind.get_offsets().tolist() for kind in ax.collections]
     assert [[y for _, y in kind] for kind in dots] == [[0.5, 1.0], [0.25]]
     assert dots[1][0][0] == pytest.approx(1.0, rel=0.17)

@@ -26,7 +26,7 @@ from helpers.pocket.card import write_card
 from helpers.pocket.measure import STRATEGIES
 from helpers.pocket.saves import NEW_LOG, replacing, settle
 from helpers.tokens.byte_level import pretokenise as words
-from helpers.worlds.world import END, FRESH, load_world
+from helpers.worlds import END, FRESH, RECALL, load_world, task_world
 from tests.cli.waiting import is_running, until
 from tests.lanes import ROOT
 
@@ -150,6 +150,17 @@ def test_rows_hold_whole_documents_or_the_full_context(tokenizer, small, chunk):
         assert row.counts.sum() == len(row.tokens) == len(row.probs)
     bare = sum(row.ids[0] != eos for row in rows) / len(rows)
     assert 0.05 < bare < 0.15
+
+
+def test_only_the_truth_has_more_of_the_rare_lists(tokenizer, chunk):
+    drawn, shares = targets.WordTargets(tokenizer, batches.SHARES), {}
+    recall = task_world(RECALL)
+    for reader, read in (("truth", chunk), ("words", batches.chunk(drawn, 0))):
+        texts = tokenizer.batch_decode([document.ids[1:-1] for document in read])
+        recalls = [t for t in texts if math.isfinite(recall.log_prob(t))]
+        shares[reader] = len(recalls) / len(texts)
+    more = batches.RARE["recall"] / (1 + sum(batches.RARE.values()))
+    assert shares["truth"] - shares["words"] > more / 2
 
 
 def test_true_targets_are_the_worlds_next_words(tokenizer, chunk):
