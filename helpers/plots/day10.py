@@ -68,3 +68,25 @@ def sweep(rows: Sequence[Mapping], *, floor: float, title="", ax=None):
     ax.set_yticks(range(len(rates)), [f"{rate:g}" for rate in rates])
     ax.set(xlabel="epochs", ylabel="learning rate")
     return ax
+
+
+def two_trainings(saves: Sequence[Mapping], *, title="", ax=None):
+    """Draw what the saves of trainings lose above the floor, over the tokens read.
+
+    ``saves`` have ``targets`` ("truth" or "words"), ``tokens`` and ``excess``, a mean
+    with its error, in nats per token.
+    """
+    ax = new_axes(ax, title=title)
+    ways = (("truth", "from probabilities", BLUE), ("words", "from words", ORANGE))
+    for targets, name, colour in ways:
+        some = [save for save in saves if save["targets"] == targets]
+        tokens = [save["tokens"] / 1e6 for save in some]
+        values, errors = zip(*(save["excess"] for save in some), strict=True)
+        ax.errorbar(tokens, values, errors, marker="o", markersize=4, color=colour)
+        place = {"xytext": (6, 4), "textcoords": "offset points", **SMALL}
+        ax.annotate(name, (tokens[-2], values[-2]), color=colour, **place)
+    ax.set(xscale="log", yscale="log", xlabel="million tokens read")
+    ax.set(ylabel="loss above the floor (nats per token)")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter("{x:g}")
+    return ax

@@ -307,3 +307,15 @@ def test_a_reader_without_a_figure_has_no_dot_there():
     }
     ax = day09.dots({"right": [1.0, 2.0]}, x="perplexity")
     assert ax.lines[1].get_xdata().tolist() == [1.5, 1.5] and rows_of(ax) == ["right"]
+
+
+def test_two_trainings_are_two_lines_over_the_tokens_they_read():
+    saves = [
+        {"targets": targets, "tokens": n * 1e6, "excess": [excess / n, 0.01]}
+        for targets, excess in (("truth", 1.0), ("words", 2.0))
+        for n in (1, 2)
+    ]
+    ax = day10.two_trainings(saves)
+    lines = [line.get_xydata().tolist() for line in ax.lines if len(line.get_xdata())]
+    assert [[1, 1], [2, 0.5]] in lines and [[1, 2], [2, 1]] in lines
+    assert written(ax) == ["from probabilities", "from words"]
