@@ -24,6 +24,7 @@ FLOORS = [  # a folder imports from its own floor or from one below
     {"training"},
     {"cli"},
 ]
+ROOMS = {13: "thirteen", 14: "fourteen", 15: "fifteen"}
 FLOOR = {room: number for number, floor in enumerate(FLOORS) for room in floor}
 
 
@@ -76,6 +77,7 @@ def test_reading_path_can_be_read_in_an_evening():
     assert lines <= 2400
     said = (HOUSE.parent / "README.md").read_text("utf-8")
     assert f"{round(lines, -2):,} lines" in said
+    assert f"a house of {ROOMS[len([*HOUSE.glob('*/__init__.py')])]} folders" in said
 
 
 def length(path: Path) -> int:
