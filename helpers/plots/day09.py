@@ -55,6 +55,9 @@ def beside(panels: Mapping[str, Mapping[float, Sequence]], *, x, log=False, titl
         ax.set(xlabel=x, xscale="log" if log else "linear")
         ax.xaxis.set_major_formatter("{x:g}")
     axes[0].set_yscale("log")
+    low, high = axes[0].get_ylim()
+    ticks = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+    axes[0].set_yticks([tick for tick in ticks if low <= tick <= high])
     axes[0].yaxis.set_major_formatter("{x:g}")
     axes[0].yaxis.set_minor_formatter("")
     return axes
