@@ -205,7 +205,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("folders", nargs="*", help="saves, for checkpoints")
     parser.add_argument("--model", default="pocket", help="name or folder")
     parser.add_argument("--texts", type=int, default=ENOUGH, help="texts per figure")
-    parser.add_argument("--beside", help="folder of another to compare it with")
+    parser.add_argument(
+        "--beside", nargs="+", default=[], help="folders of others to compare it with"
+    )
     parser.add_argument("--write", action="store_true", help="keep the card")
     options = parser.parse_args(arguments)
     least = 8 if options.part in APART else 1  # a group of stories
@@ -225,7 +227,7 @@ def main(arguments: list[str]) -> int:
     model, tokenizer = load_model(options.model)
     try:
         log = None if options.part else read_log(folder)
-        other = read_log(find_folder(options.beside)) if options.beside else None
+        others = {name: read_log(find_folder(name)) for name in options.beside}
     except (OSError, ValueError) as error:
         line = f"the card needs the log of the model's training ({error})"
         raise UsageError(f"{line}: give one part, for instance floor") from None
@@ -234,9 +236,11 @@ def main(arguments: list[str]) -> int:
     if options.part:
         print(json.dumps(figures, indent=None if options.part in APART else 2))
         return 0
-    if options.beside:
-        both = measured(*load_model(options.beside), BESIDE, options.texts)
-        figures["beside"] = both | {"log": {k: other[k] for k in ("tokens", "recipe")}}
+    figures["beside"] = []
+    for name, told in others.items():
+        both = measured(*load_model(name), BESIDE, options.texts)
+        both["log"] = {k: told[k] for k in ("tokens", "recipe")}
+        figures["beside"].append(both)
     figures["parameters"] = model.num_parameters()
     figures["vocabulary"] = len(tokenizer)
     figures["megabytes"] = (folder / "model.safetensors").stat().st_size / 1e6
