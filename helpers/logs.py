@@ -1,9 +1,11 @@
 """Logs: hear what transformers says only in its log."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from transformers.utils import logging as theirs
 from transformers.utils.logging import warning_once
 
 
@@ -27,3 +29,17 @@ def overhear(call: Callable[[], Any]) -> tuple[Any, list[str]]:
     finally:
         logger.handlers = usual
         logger.setLevel(level)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let transformers log errors only, and draw no bars, for a while."""
+    level, bars = theirs.get_verbosity(), theirs.is_progress_bar_enabled()
+    theirs.set_verbosity_error()
+    theirs.disable_progress_bar()
+    try:
+        yield
+    finally:
+        theirs.set_verbosity(level)
+        if bars:
+            theirs.enable_progress_bar()

@@ -1,11 +1,13 @@
 """A model hub in a few lines, for tests: serves folders under repository names.
 
-It answers the two questions that loading a model asks (what is in this repository, give
-me this file), well or in one of the ways a real network answers badly.
+It answers the questions that loading a model or a data set asks (what is in this
+repository, give me this file, or a part of it), well or in one of the ways a real
+network answers badly. The name of a data set begins with ``datasets/``.
 """
 
 import hashlib
 import json
+import re
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,7 +28,9 @@ FAULTS = {
 
 
 class Answer(BaseHTTPRequestHandler):
-    """One request: /api/models/NAME or /NAME/resolve/main/FILE."""
+    """One request: /api/models/NAME, /api/datasets/NAME/tree/main or the like, or
+    /NAME/resolve/main/FILE.
+    """
 
     protocol_version = "HTTP/1.1"
 
@@ -50,7 +54,7 @@ class Answer(BaseHTTPRequestHandler):
     def do_GET(self):  # noqa: N802
         """Answer, or misbehave as the server was told to."""
         self.server.requests.append(f"{self.command} {self.path}")
-        fault, api = self.server.fault, self.path.startswith("/api/models/")
+        fault, api = self.server.fault, self.path.startswith("/api/")
         if fault == "silent" or (fault == "silent files" and not api):
             self.close_connection = True
             self.server.closing.wait(20)
@@ -62,22 +66,27 @@ class Answer(BaseHTTPRequestHandler):
             why = "Invalid credentials in Authorization header"
             self.reply(401, X_Error_Message=why)
         elif api:
-            self.repository(self.path.removeprefix("/api/models/").split("?")[0])
+            path = self.path.removeprefix("/api/").removeprefix("models/")
+            name, kind, _ = re.split("/(tree|revision)/|[?]|$", path, maxsplit=1)
+            self.repository(name, kind)
         elif fault == "gated":
             self.reply(403, X_Error_Code="GatedRepo")
         else:
-            name, _, file = self.path.lstrip("/").partition("/resolve/main/")
+            name, file = re.split(f"/resolve/(?:main|{COMMIT})/", self.path[1:])
             self.file(name, file)
 
     do_HEAD = do_GET  # noqa: N815
 
-    def repository(self, name):
-        """What a repository holds."""
+    def repository(self, name, kind):
+        """What a repository holds, as a tree if that is what was asked for."""
         if name not in self.server.folders:
             return self.reply(404, X_Error_Code="RepoNotFound")
-        files = [path.name for path in sorted(self.server.folders[name].iterdir())]
-        files = [{"rfilename": file} for file in files]
+        paths = sorted(self.server.folders[name].iterdir())
+        files = [{"rfilename": path.name} for path in paths]
         info = {"id": name, "sha": COMMIT, "siblings": files}
+        if kind == "tree":
+            file = {"type": "file", "oid": COMMIT}
+            info = [file | {"path": p.name, "size": p.stat().st_size} for p in paths]
         self.reply(body=json.dumps(info).encode())
 
     def file(self, name, file):
@@ -89,7 +98,12 @@ class Answer(BaseHTTPRequestHandler):
         etag = f'"{hashlib.sha256(body).hexdigest()}"'
         if self.server.fault == "damaged weights" and path.suffix == ".safetensors":
             body = body[:-64] + bytes(64)
-        self.reply(body=body, ETag=etag, X_Repo_Commit=COMMIT)
+        headers, code = {"ETag": etag, "X_Repo_Commit": COMMIT}, 200
+        if part := re.match(r"bytes=(\d+)-(\d+)", self.headers.get("Range", "")):
+            first, end = int(part[1]), int(part[2]) + 1
+            headers["Content_Range"] = f"bytes {first}-{end - 1}/{len(body)}"
+            body, code = body[first:end], 206
+        self.reply(code, body, **headers)
 
 
 @contextmanager

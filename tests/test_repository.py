@@ -21,7 +21,7 @@ DOCUMENTS += [*(ROOT / "interview_questions").glob("*.md")]
 ADDRESS = re.compile(
     r"(?:github\.com|githubusercontent\.com|/github|/gh)/([\w.-]+)/gpt2"
 )
-PINNED = ("requirements.txt", "requirements-test.txt")
+PINNED = ("requirements.txt", "requirements-test.txt", "requirements-bare.txt")
 
 
 def relative(path):

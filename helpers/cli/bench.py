@@ -17,17 +17,18 @@ import torch
 from pandas import DataFrame
 from transformers import GenerationConfig, GPT2Config, GPT2LMHeadModel
 
+from helpers.cli.bench_texts import reading_rows, training_rows
 from helpers.decoding import Reader, beam_search, generate
 from helpers.evaluation import document_losses
-from helpers.gpt2 import GPT2, pack, quantize
+from helpers.gpt2 import GPT2, instructions, pack, quantize
 from helpers.models import count_parameters, load_model
 from helpers.options import Parser, UsageError
-from helpers.pocket import instructions
 from helpers.worlds import FRESH, load_world
 
 PROMPT = 8  # tokens
 PLACES = (50, 500)  # tokens read before the ones that are timed
 AFTER = 8  # tokens timed there
+PARTS = ["writing", "learning", "reading"]
 BYTES = {"float32": 4, "bfloat16": 2, "int8": 1}  # the engine's kinds of weights
 Row = dict[str, str]  # one line of the table, by column
 Rows = Iterator[tuple[str, Row]]
@@ -148,9 +149,7 @@ def measure(title: str, model, tokenizer, options) -> str:
     rows = dict(greedy_rows(model, kinds, said, options))
     for more in (beam_rows, length_rows):
         rows |= more(model, kinds["float32"], options)
-    table = DataFrame.from_dict(rows, orient="index").rename_axis(columns="tokens/s")
-    head = f"{title}, {model.num_parameters() / 1e6:.0f} M parameters"
-    return f"{head}\n{table.to_string()}"
+    return table_of(rows, f"{title}, {model.num_parameters() / 1e6:.0f} M parameters")
 
 
 def main(arguments: list[str]) -> int:
@@ -168,9 +167,23 @@ def main(arguments: list[str]) -> int:
     units = ", ".join(f"{kind} {instructions(kind) or 'none'}" for kind in BYTES)
     print(f"threads: {torch.get_num_threads()}; the processor's instructions: {units}")
     print(f"turns: {options.repeats}; tokens/s: median (fastest)", flush=True)
-    for title, (model, tokenizer) in models.items():
-        print("\n" + measure(title, model, tokenizer, options), flush=True)
+    if "writing" in options.part:
+        for title, (model, tokenizer) in models.items():
+            print("\n" + measure(title, model, tokenizer, options), flush=True)
+    how = take_turns, row, options.repeats
+    if "learning" in options.part:
+        rows = dict(training_rows(*how))
+        print("\n" + table_of(rows, "pocket, fine-tuned on verse"), flush=True)
+    if "reading" in options.part:
+        rows = dict(reading_rows(*how))
+        print("\n" + table_of(rows, "size of gpt2, perplexity"), flush=True)
     return 0
+
+
+def table_of(rows: dict[str, Row], title: str) -> str:
+    """Return a table under its title."""
+    table = DataFrame.from_dict(rows, orient="index").rename_axis(columns="tokens/s")
+    return f"{title}\n{table.to_string()}"
 
 
 def read_options(arguments: list[str]) -> argparse.Namespace:
@@ -183,11 +196,13 @@ def read_options(arguments: list[str]) -> argparse.Namespace:
     add("--repeats", type=int, default=5, help="turns (5)")
     add("--tokens", type=int, default=40, help="written in a turn (40)")
     add("--texts", type=int, default=40, help="for the perplexity (40)")
+    add("--part", action="append", choices=PARTS, help="all, with --quick writing")
     options = parser.parse_args(arguments)
     if min(options.repeats, options.tokens, options.texts) < 1:
         parser.error("expected --repeats, --tokens and --texts from 1")
     if options.quick and options.model:
         parser.error("--quick is for the pocket model: leave out --quick or --model")
+    options.part = options.part or (PARTS[:1] if options.quick else PARTS)
     named = options.model or (not options.quick and os.environ.get("COURSE_MODEL"))
     options.model = None if named == "pocket" else named
     return options

@@ -12,7 +12,15 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from helpers.cli.environment import LEARNERS, ROOT, TESTS, ensure, is_own, python_of
+from helpers.cli.environment import (
+    BARE,
+    LEARNERS,
+    ROOT,
+    TESTS,
+    ensure,
+    is_own,
+    python_of,
+)
 from helpers.options import Parser, UsageError
 
 # What each does, and its module, which has `add_options(parser)` and `run(options)`.
@@ -20,6 +28,8 @@ COMMANDS = {
     "start": ("open JupyterLab on day 1", "helpers.cli.start"),
     "test": ("run every test and notebook; takes pytest's options", "helpers.cli.test"),
     "generate": ("continue a text, word by word", "helpers.cli.generate"),
+    "perplexity": ("how surprised a model is by a corpus", "helpers.cli.perplexity"),
+    "finetune": ("teach a model a corpus", "helpers.cli.finetune"),
     "doctor": ("say what is there, what is missing, what to do", "helpers.cli.doctor"),
     "address": ("write where the course is published", "helpers.cli.address"),
     "pretrain": ("make the pocket model again", "helpers.pocket.training"),
@@ -29,8 +39,9 @@ COMMANDS = {
 ALONE = ("doctor", "address")  # need no `.venv`
 LATE = ("pretrain", "measure", "bench")  # need torch to be asked: `main(arguments)`
 IMPORTED = {  # some of what each file of requirements brings
-    LEARNERS: ("torch", "transformers", "jupyterlab", "pandas"),
+    LEARNERS: ("torch", "transformers", "jupyterlab", "datasets"),
     TESTS: ("pytest", "nbval", "hypothesis", "scipy"),
+    BARE: ("lm_eval",),
 }
 
 
@@ -59,7 +70,7 @@ def run(argv: list[str]) -> int | None:
     if sys.flags.optimize:
         raise UsageError("-O and PYTHONOPTIMIZE take out the assertions: leave them")
     if not argv or argv[0] in ("-h", "--help"):
-        lines = [f"  {name:<10}{about}" for name, (about, _) in COMMANDS.items()]
+        lines = [f"  {name:<12}{about}" for name, (about, _) in COMMANDS.items()]
         head = "python -m helpers COMMAND [OPTIONS]; COMMAND --help tells its options"
         return print("\n".join([head, *lines]))
     name, rest = argv[0], argv[1:]
@@ -96,7 +107,7 @@ def parse(name: str, rest: list[str]) -> argparse.Namespace:
 def enter(argv: Sequence[str], *, gpu: bool = False) -> int | None:
     """Move into a complete `.venv`; return None when this process is in it already."""
     venv = ROOT / ".venv"
-    needs = [LEARNERS, TESTS] if argv[0] == "test" else [LEARNERS]
+    needs = [LEARNERS, TESTS, BARE] if argv[0] == "test" else [LEARNERS]
     changed = not is_own() and ensure(needs, gpu=gpu)
     inside = os.path.realpath(sys.prefix) == os.path.realpath(venv)
     if changed or not (inside or is_own()):

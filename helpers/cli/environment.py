@@ -30,6 +30,7 @@ else:
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LEARNERS, TESTS = "requirements.txt", "requirements-test.txt"
+BARE = "requirements-bare.txt"  # without what these packages would bring along
 GPU = "install the PyTorch with CUDA"  # --gpu's help
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 NEEDED = {"cpu": 2.5, "cuda": 9, "more": 1}  # GB free, to install
@@ -105,7 +106,7 @@ def install_file(python: Path, path: Path, *, gpu: bool) -> None:
             torch += ["--extra-index-url", CPU_WHEELS]
         pip(python, *torch)
     report(f"Installing the packages of {path.name}")
-    pip(python, "-r", str(path))
+    pip(python, *(["--no-deps"] if path.name == BARE else []), "-r", str(path))
 
 
 def make(venv: Path) -> dict:

@@ -12,12 +12,13 @@ from statistics import fmean
 
 from helpers.inputs import expect, whole
 from helpers.tokens import pretokenise as words
+from helpers.worlds import Mean, ratio
 
 
 def distinct_n(texts: Sequence, n: int = 2) -> float:
     """Return different ``n``-grams, per ``n``-gram of all (after Li et al. 2016)."""
     expect("n", n, whole(100), "a whole number from 1 to 100")
-    grams = [gram for text in _several(texts, 1) for gram in _ngrams(_items(text), n)]
+    grams = [gram for text in check_texts(texts) for gram in _ngrams(_items(text), n)]
     if not grams:
         raise ValueError(f"every text is shorter than {n} words: lower n")
     return len(set(grams)) / len(grams)
@@ -35,7 +36,7 @@ def self_bleu(texts: Sequence, max_n: int = 4) -> float:
     and Cherry 2014. Raises ValueError for fewer than two texts, or an empty one.
     """
     expect("max_n", max_n, whole(100), "a whole number from 1 to 100")
-    texts = [_items(text) for text in _several(texts, 2)]
+    texts = [_items(text) for text in check_texts(texts, least=2)]
     if [] in texts:
         raise ValueError(f"text {texts.index([])} is empty: leave it out")
     logs = [0.0] * len(texts)
@@ -52,11 +53,32 @@ def self_bleu(texts: Sequence, max_n: int = 4) -> float:
     return fmean(map(math.exp, logs))
 
 
+def repetition_rate(texts: Sequence, n: int = 4) -> Mean:
+    """Return the share of ``n``-grams that stood before in their own text.
+
+    The error takes texts as independent; those shorter than n words say nothing.
+    Source: Welleck et al. 2020, there per text. Raises ValueError if all are shorter.
+    """
+    expect("n", n, whole(100), "a whole number from 1 to 100")
+    grams = [_ngrams(_items(text), n) for text in check_texts(texts)]
+    grams = [of_text for of_text in grams if of_text]
+    if not grams:
+        raise ValueError(f"every text is shorter than {n} words: lower n")
+    return ratio([len(g) - len(set(g)) for g in grams], list(map(len, grams)))
+
+
+def check_texts(texts: Sequence, *, least: int = 1) -> Sequence:
+    """Return a list of texts; ValueError for a single one, or fewer than ``least``."""
+    if isinstance(texts, str):
+        raise ValueError("expected a list of texts, got one string: put it in a list")
+    if len(texts) < least:
+        raise ValueError(f"expected {least} texts or more, got {len(texts)}")
+    return texts
+
+
 def _matches(counts: list[Counter]) -> list[int]:
     """Return how many of each text's n-grams some other text has as often."""
-    found = defaultdict(
-        lambda: [0]
-    )  # how often each n-gram is in each text that has it
+    found = defaultdict(lambda: [0])  # of each n-gram, how often it is in its texts
     for of_text in counts:
         for gram, n in of_text.items():
             found[gram].append(n)
@@ -74,11 +96,3 @@ def _items(text) -> list:
     if isinstance(text, str):
         return words(text)
     return text.tolist() if hasattr(text, "tolist") else list(text)
-
-
-def _several(texts, least: int):
-    if isinstance(texts, str):
-        raise ValueError("expected a list of texts, got one string: put it in a list")
-    if len(texts) < least:
-        raise ValueError(f"expected {least} texts or more, got {len(texts)}")
-    return texts

@@ -4,5 +4,5 @@ Read ``loading``; ``hub`` behind it finds the files: cache first, then the hub, 
 never another model instead.
 """
 
-from helpers.models.hub import ModelError, find_folder
+from helpers.models.hub import ModelError, ask_hub, find_folder
 from helpers.models.loading import count_parameters, load_model, sizes

@@ -110,10 +110,15 @@ def _cached(name: str) -> Path | None:
     return folder if folder and not _missing(name, folder) else None
 
 
+def ask_hub(name: str, kind: str = "model"):
+    """Return what the hub knows of a model or a data set; it has three seconds."""
+    api = library.HfApi(endpoint=constants.ENDPOINT)
+    return _within(PROBE_SECONDS, getattr(api, f"{kind}_info"), name)
+
+
 def _fetch(name: str) -> Path:
     """Fetch what a GPT-2 needs; the small files last, for they say that all is well."""
-    api = library.HfApi(endpoint=constants.ENDPOINT)
-    info = _within(PROBE_SECONDS, api.model_info, name)
+    info = ask_hub(name)
     files = {sibling.rfilename for sibling in info.siblings or []}
     missing = WEIGHTS if CONFIG in files else CONFIG
     if CONFIG not in files or not files & {WEIGHTS, INDEX}:

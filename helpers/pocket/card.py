@@ -24,16 +24,17 @@ def write_card(figures: dict, log: dict) -> str:
     for shots, share in figures["lists"]["accuracy"].items():
         curve.append([shots, percent(share, figures["lists"]["prompts"])])
     code, compared = figures["code"], ""
-    if beside := figures.get("beside"):
+    if beside := figures.get("beside"):  # other trainings, or saves of this one
         ways = [["learned from", "tokens", "ratio, stories", *rates]]
-        for of, told in ((figures, log), (beside, beside["log"])):
+        for of, told in ((figures, log), *((of, of["log"]) for of in beside)):
             name = f"{told['recipe']['targets']}, seed {told['recipe']['seed']}"
             row = of["floor"]["worlds"]["stories"]
             ratio = f"{row['ratio']:.4f} ± {row['ratio_error']:.4f}"
             n, ways_of = of["stories"]["texts"], of["stories"]["strategies"]
             right = [percent(ways_of[rate]["accepted"], n) for rate in rates]
             ways.append([name, f"{told['tokens']:,}", ratio, *right])
-        compared = f" The same recipe with\nothers (`--beside`):\n\n{table(ways)}"
+        told = " The same recipe with\nother targets or fewer tokens (`--beside`):"
+        compared = f"{told}\n\n{table(ways)}"
     return WORDS.read_text("utf-8").format(
         **figures,
         **{"log": log, "recipe": log["recipe"], "runs": len(log["runs"])},

@@ -2,7 +2,8 @@
 
 Every figure comes from texts with seeds never trained on. ``--write`` keeps the card
 as the model's README.md and the figures, for machines, in measurements.json.
-``measure frontier > data/measurements/frontier.json`` makes what day 6 draws.
+``measure frontier > data/measurements/frontier.json`` makes what day 6 draws, and
+``measure checkpoints FOLDER … > data/measurements/checkpoints.json`` what day 9 does.
 """
 
 import json
@@ -29,7 +30,15 @@ from helpers.pocket.batches import SHARES
 from helpers.pocket.card import write_card
 from helpers.pocket.saves import read_log, replacing
 from helpers.tokens import pretokenise as words
-from helpers.worlds import FRESH, RECALL, TASKS, check_many, list_prompt, load_world
+from helpers.worlds import (
+    FRESH,
+    RECALL,
+    TASKS,
+    check_many,
+    list_prompt,
+    load_world,
+    mean,
+)
 
 ENOUGH = 500  # texts, for a card
 STRATEGIES = {"pure sampling": (), "top-p 0.9": (top_p(0.9),), "greedy": None}
@@ -161,21 +170,44 @@ def measure_frontier(model, tokenizer, n: int) -> dict:
     return {"texts": n, "families": families}
 
 
+def checkpoints(folders: list[str], n: int) -> dict:
+    """Return what saves of a training expect of fresh stories, and how they tell."""
+    world, rows = load_world("stories"), []
+    prompts = frontier.beginnings(world, n)
+    for folder in folders:
+        model, tokenizer = load_model(folder)
+        gap = gap_to_floor(model, tokenizer, world, n, share=SHARES["stories"])
+        writer = pack(GPT2.from_hf(model))
+        texts = frontier.write(writer, tokenizer, prompts, pick=sample(0))
+        whole = mean(world.first_error(text) is None for text in texts)
+        log = read_log(find_folder(folder))
+        row = {"targets": log["recipe"]["targets"], "tokens": log["tokens"]}
+        rows.append(row | {"whole": whole} | gap._asdict())
+    return {"texts": n, "checkpoints": rows}
+
+
 MEASURES = {"floor": measure_floor, "stories": measure_stories}
 MEASURES |= {"code": measure_code, "lists": measure_lists}
 BESIDE = ["floor", "stories"]  # of a model that the card compares with
 APART = {"frontier": measure_frontier, "places": measure_places}  # not of the card
+CHECKPOINTS = "checkpoints"  # of several models
 
 
 def main(arguments: list[str]) -> int:
     """Run ``python -m helpers measure``."""
     parser = Parser(prog="python -m helpers measure")
     parser.add_argument(
-        "part", nargs="?", choices=[*MEASURES, *APART], help="one part only"
+        "part",
+        nargs="?",
+        choices=[*MEASURES, *APART, CHECKPOINTS],
+        help="one part only",
     )
+    parser.add_argument("folders", nargs="*", help="saves, for checkpoints")
     parser.add_argument("--model", default="pocket", help="name or folder")
     parser.add_argument("--texts", type=int, default=ENOUGH, help="texts per figure")
-    parser.add_argument("--beside", help="folder of another to compare it with")
+    parser.add_argument(
+        "--beside", nargs="+", default=[], help="folders of others to compare it with"
+    )
     parser.add_argument("--write", action="store_true", help="keep the card")
     options = parser.parse_args(arguments)
     least = 8 if options.part in APART else 1  # a group of stories
@@ -183,11 +215,19 @@ def main(arguments: list[str]) -> int:
         parser.error(f"--texts must be at least {least}, not {options.texts}")
     if options.write and (options.part or options.texts < ENOUGH):
         parser.error(f"--write needs all parts, and at least {ENOUGH} texts")
+    if bool(options.folders) != (options.part == CHECKPOINTS):
+        parser.error("checkpoints needs folders of saves, and nothing else does")
+    if options.folders:
+        try:
+            print(json.dumps(checkpoints(options.folders, options.texts)))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"a save cannot be measured ({error})") from None
+        return 0
     folder = find_folder(options.model)
     model, tokenizer = load_model(options.model)
     try:
         log = None if options.part else read_log(folder)
-        other = read_log(find_folder(options.beside)) if options.beside else None
+        others = {name: read_log(find_folder(name)) for name in options.beside}
     except (OSError, ValueError) as error:
         line = f"the card needs the log of the model's training ({error})"
         raise UsageError(f"{line}: give one part, for instance floor") from None
@@ -196,9 +236,11 @@ def main(arguments: list[str]) -> int:
     if options.part:
         print(json.dumps(figures, indent=None if options.part in APART else 2))
         return 0
-    if options.beside:
-        both = measured(*load_model(options.beside), BESIDE, options.texts)
-        figures["beside"] = both | {"log": {k: other[k] for k in ("tokens", "recipe")}}
+    figures["beside"] = []
+    for name, told in others.items():
+        both = measured(*load_model(name), BESIDE, options.texts)
+        both["log"] = {k: told[k] for k in ("tokens", "recipe")}
+        figures["beside"].append(both)
     figures["parameters"] = model.num_parameters()
     figures["vocabulary"] = len(tokenizer)
     figures["megabytes"] = (folder / "model.safetensors").stat().st_size / 1e6

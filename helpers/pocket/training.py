@@ -16,11 +16,11 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 from transformers.utils import logging
 
+from helpers.gpt2 import choose_precision
 from helpers.models import load_model
 from helpers.options import Parser
 from helpers.pocket.batches import CHUNK, CONTEXT, RARE, SHARES, batches, chunks
 from helpers.pocket.optimizers import learning_rate, optimizers
-from helpers.pocket.precision import choose_precision
 from helpers.pocket.saves import open_log, save
 from helpers.pocket.targets import TARGETS, backward, collate
 from helpers.tokens import pretokenise as words

@@ -14,4 +14,11 @@ from helpers.worlds.mean import Mean, mean, ratio
 from helpers.worlds.memory import Exchange, exchanges, memories, swaps
 from helpers.worlds.show import show_story
 from helpers.worlds.tasks import RECALL, TASKS, list_prompt, task_world
-from helpers.worlds.world import FRESH, PythonWorld, Slip, World, load_world
+from helpers.worlds.world import (
+    FRESH,
+    PythonWorld,
+    Slip,
+    World,
+    load_spec,
+    load_world,
+)

@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from helpers.cli import bench, command_line
+from helpers.cli import bench, bench_texts, command_line
 from helpers.cli.bench import mean_loss, row, take_turns
 from helpers.gpt2 import GPT2
 from helpers.models import ModelError
@@ -60,6 +60,33 @@ def test_bench_prints_one_table_for_the_pocket_model(monkeypatch, capsys):
     assert "random weights" not in shown
 
 
+def test_learning_is_timed_beside_two_others(monkeypatch, capsys):
+    monkeypatch.setattr(bench_texts, "TEXTS", 8)
+    monkeypatch.setattr(bench_texts, "BATCH", 2)
+    bench.main(["--part", "learning", "--repeats", "1", "--quick"])
+    shown = capsys.readouterr().out
+    for what in ("usual recipe", "bare loop"):
+        line = next(line for line in shown.splitlines() if f"learning, {what}" in line)
+        assert re.search(r" \d+ \(\d+\) +\d+ \(\d+\) +\d+\.\d\dx", line), line
+    assert "batch 1" not in shown
+
+
+def test_reading_gives_the_perplexity_of_the_usual_snippet(pocket, world):
+    model, tokenizer = pocket
+    text = "\n\n".join(map(world.sample, range(20)))
+    ids = torch.tensor([tokenizer(text, verbose=False)["input_ids"]])
+    usual = bench_texts.one_window_at_a_time(model, ids, 256)
+    found = bench_texts.perplexity(model, ids, stride=256)
+    assert found.ppl == pytest.approx(usual, rel=1e-5)
+
+
+def test_reading_is_timed_at_the_size_of_gpt2(monkeypatch, capsys):
+    monkeypatch.setattr(bench_texts, "READ", 2)
+    bench.main(["--part", "reading", "--repeats", "1", "--quick"])
+    shown = capsys.readouterr().out
+    assert re.search(r"stride 512 .+\dx +perplexity", shown)
+
+
 def test_a_short_context_has_rows_for_what_fits():
     model, how = random_model(), bench.read_options(["--repeats", "1", "--tokens", "2"])
     rows = bench.length_rows(model, GPT2.from_hf(model), how)
@@ -81,7 +108,7 @@ def test_which_models_are_measured(monkeypatch, words, variable, titles):
     monkeypatch.setattr(bench, "GPT2LMHeadModel", lambda config: pair[0])
     monkeypatch.setattr(bench, "load_model", lambda name, device: pair)
     monkeypatch.setenv("COURSE_MODEL", variable)
-    bench.main([*words, "--tokens", "9"])
+    bench.main([*words, "--tokens", "9", "--part", "writing"])
     assert [given[0] for given in asked] == titles
     assert [given[2] is None for given in asked] == ["random" in t for t in titles]
     assert bench.notes(dict.fromkeys(bench.BYTES), None, 1)["int8"] == "random weights"

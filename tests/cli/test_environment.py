@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from helpers.cli import environment, pip
-from helpers.cli.environment import LEARNERS, TESTS, is_complete, python_of
+from helpers.cli.environment import BARE, LEARNERS, TESTS, is_complete, python_of
 from helpers.options import UsageError
 from tests.cli.waiting import PATIENCE, is_running, until
 
@@ -149,6 +149,16 @@ def test_tests_bring_their_own_packages_and_start_then_has_nothing_to_do(course)
     (course / TESTS).write_text("pip # newer\n")
     assert ensure(course) == []
     assert not is_complete(course, [TESTS])
+
+
+def test_bare_packages_bring_none_along(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(environment, "pip", lambda python, *words: said.append(words))
+    for name in (TESTS, BARE):
+        (tmp_path / name).write_text("toy==1.0\n")
+        environment.install_file(Path(sys.executable), tmp_path / name, gpu=False)
+    files = [str(tmp_path / name) for name in (TESTS, BARE)]
+    assert said == [("-r", files[0]), ("--no-deps", "-r", files[1])]
 
 
 def test_folder_may_be_moved(course, tmp_path):

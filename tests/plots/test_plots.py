@@ -9,7 +9,18 @@ import torch
 matplotlib.use("Agg")
 
 from helpers.evaluation.frontier import Point
-from helpers.plots import day01, day02, day03, day04, day05, day06, day07, day08
+from helpers.plots import (
+    day01,
+    day02,
+    day03,
+    day04,
+    day05,
+    day06,
+    day07,
+    day08,
+    day09,
+    day10,
+)
 from helpers.plots.style import label, spread
 from helpers.plots.training import loss_curve
 from helpers.worlds import Mean
@@ -239,3 +250,72 @@ def test_the_lens_shows_favourites_over_the_chance_of_what_came():
     ax = day08.lens_map(rows, probs, ["start", "end"], [" c", "d"], title="")
     assert written(ax) == ["a", "·b", "·c", "d"] and rows_of(ax) == ["start", "end"]
     assert ax.images[0].get_array().tolist() == probs.tolist()
+
+
+def test_a_loss_is_drawn_beside_named_heights():
+    ax = day10.loss_curve([3.0, 2.0, 1.5], lines={"floor": 1.0})
+    assert ax.lines[0].get_ydata().tolist() == [3.0, 2.0, 1.5]
+    assert written(ax) == ["floor"] and ax.get_ylim()[0] == 0
+
+
+def test_overfitting_compares_means_with_what_was_held_out():
+    tracks = {"few": ([4.0, 2.0, 1.0, 0.0], {2: 3.0, 4: 5.0}), "new": ([1.0], {1: 1.0})}
+    axes = day10.overfitting(tracks, floor=0.5)
+    training, held_out = (line.get_ydata() for line in axes[0].lines[:2])
+    assert [*training] == [3.0, 0.5] and [*held_out] == [3.0, 5.0]
+    assert written(axes[0])[:2] == ["held-out", "training"] and not written(axes[1])
+
+
+def test_a_sweep_shows_each_pair_above_the_floor_and_the_best_one_bold():
+    names = "learning_rate", "epochs", "nll"
+    rows = [(1e-3, 1, 3.0), (1e-3, 2, 1.6), (4e-3, 1, 2.0), (4e-3, 2, 9.0)]
+    rows = [dict(zip(names, row, strict=True)) for row in rows]
+    ax = day10.sweep(rows, floor=1.0)
+    assert written(ax) == ["2.0", "0.6", "1.0", "8.0"]
+    bold = [text.get_text() for text in ax.texts if text.get_weight() == "bold"]
+    assert bold == ["0.6"] and rows_of(ax) == ["0.001", "0.004"]
+
+
+def test_each_stride_stands_at_its_cost_beside_what_it_is_compared_with():
+    ax = day09.stride_curve(
+        {512: (1.0, 2.4), 256: (1.9, 1.8)}, lines={"alone": 1.7, "floor": 1.6}
+    )
+    assert ax.lines[0].get_xydata().tolist() == [[1.0, 2.4], [1.9, 1.8]]
+    assert written(ax) == ["stride 512", "stride 256", "alone", "floor"]
+
+
+def test_means_stand_in_the_middle_of_their_stretch():
+    curves = {"floor": [Mean(1.0, 0.1), Mean(0.5, 0.1)], "excess": [Mean(0, 0)] * 2}
+    axes = day09.along([20, 40], curves)
+    assert axes[0].lines[0].get_xydata().tolist() == [[10, 1.0], [30, 0.5]]
+
+
+def test_measures_stand_beside_each_other_over_one_knob():
+    panels = {"excess": {0.5: Mean(0.3, 0.1), 1.0: Mean(0.1, 0.1)}}
+    axes = day09.beside(panels | {"whole": {1.0: Mean(0.4, 0.0)}}, x="temperature")
+    assert [ax.get_title("left") for ax in axes] == ["excess", "whole"]
+    assert axes[0].lines[0].get_xydata().tolist() == [[0.5, 0.3], [1.0, 0.1]]
+
+
+def test_a_reader_without_a_figure_has_no_dot_there():
+    ax = day09.domain_dots({"lists": {"ours": 1.0, "floor": 0.5}, "Alice": {"ours": 4}})
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    dots = [line.get_xydata().tolist() for line in ax.lines[2:]]
+    assert dict(zip(names, dots, strict=True)) == {
+        "ours": [[1.0, 0], [4, 1]],
+        "floor": [[0.5, 0]],
+    }
+    ax = day09.dots({"right": [1.0, 2.0]}, x="perplexity")
+    assert ax.lines[1].get_xdata().tolist() == [1.5, 1.5] and rows_of(ax) == ["right"]
+
+
+def test_two_trainings_are_two_lines_over_the_tokens_they_read():
+    saves = [
+        {"targets": targets, "tokens": n * 1e6, "excess": [excess / n, 0.01]}
+        for targets, excess in (("truth", 1.0), ("words", 2.0))
+        for n in (1, 2)
+    ]
+    ax = day10.two_trainings(saves)
+    lines = [line.get_xydata().tolist() for line in ax.lines if len(line.get_xdata())]
+    assert [[1, 1], [2, 0.5]] in lines and [[1, 2], [2, 1]] in lines
+    assert written(ax) == ["from probabilities", "from words"]

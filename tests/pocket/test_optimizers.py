@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from helpers.pocket import precision
+from helpers.gpt2 import precision
 from helpers.pocket.optimizers import Muon, learning_rate, optimizers, orthogonal
 
 

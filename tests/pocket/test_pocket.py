@@ -339,6 +339,7 @@ WRONG = [
     (measure, ["--texts", "0", "floor"], "--texts must be at least 1, not 0"),
     (measure, ["--texts", "7", "frontier"], "--texts must be at least 8, not 7"),
     (measure, ["floor", "--write"], "--write needs all parts, and at least 500"),
+    (measure, ["checkpoints"], "checkpoints needs folders of saves"),
     (measure, ["all"], "argument part: invalid choice: 'all'"),
     (measure, ["--model", "/nope"], "there is no folder and no model on the hub named"),
 ]
@@ -369,6 +370,16 @@ def test_a_card_needs_the_log_of_a_training(tmp_path):
 def test_one_part_is_measured_by_itself(capsys):
     assert measure.main(["lists", "--texts", "1"]) == 0
     assert list(json.loads(capsys.readouterr().out)) == ["lists"]
+
+
+def test_saves_are_measured_beside_each_other(capsys, monkeypatch):
+    monkeypatch.setattr(measure.frontier, "MOST", 4)
+    folder = str(pocket.POCKET)
+    assert measure.main(["--texts", "2", "checkpoints", folder, folder]) == 0
+    first, second = json.loads(capsys.readouterr().out)["checkpoints"]
+    assert first == second and first["tokens"] > 1e6 and first["targets"] == "truth"
+    assert first["excess"][0] == pytest.approx(first["loss"][0] - first["floor"][0])
+    assert 0 <= first["whole"][0] <= 1
 
 
 def test_the_frontier_is_printed_as_it_is_stored(capsys, monkeypatch, tmp_path):

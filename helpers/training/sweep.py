@@ -1,0 +1,119 @@
+"""Sweeps that day 10 draws: rates with numbers of epochs, and numbers of texts.
+
+``python -m helpers.training.sweep > data/measurements/sweep.json`` makes the first,
+``python -m helpers.training.sweep stanzas > data/measurements/stanzas.json`` the other.
+"""
+
+import json
+import logging
+import sys
+import tempfile
+from collections.abc import Sequence
+
+import torch
+
+from helpers.decoding import generate, sample, top_p
+from helpers.evaluation import metre_rate, rhyme_rate
+from helpers.gpt2 import GPT2, pack
+from helpers.models import load_model
+from helpers.training.finetuning import finetune
+from helpers.worlds import FRESH, World, load_spec, mean
+
+RATES = (5e-5, 3e-4, 1e-3, 4e-3, 1.6e-2)
+EPOCHS = (1, 4, 16)
+TEXTS, HELD_OUT = 48, 40
+READ = (300, 1_200, 4_800, 12_000)  # stanzas, each once
+JUDGED = 200  # texts that a model writes
+SOUNDS, WORDS = 6, 10  # of verse, so that it is learned in a minute
+
+
+def sweep(
+    texts: Sequence[str],
+    held_out: Sequence[str],
+    *,
+    rates: Sequence[float] = RATES,
+    epochs: Sequence[int] = EPOCHS,
+    model: str = "pocket",
+) -> list[dict]:
+    """Fine-tune a model anew with each rate and number of epochs.
+
+    Returns rows with ``learning_rate``, ``epochs``, ``loss`` (of the last training
+    batches) and ``nll`` (held-out), in nats per token, both at the end of a training.
+    """
+    rows = []
+    for rate in rates:
+        for n in epochs:
+            with tempfile.TemporaryDirectory() as folder:
+                how = {"learning_rate": rate, "epochs": n, "batch_size": 4}
+                how |= {"evaluations": 1, "precision": "float32", "report": None}
+                made = finetune(
+                    texts, model=model, output=folder, held_out=held_out, **how
+                )
+                history = json.loads((made / "history.json").read_text("utf-8"))
+            row = {"learning_rate": rate, "epochs": n}
+            row |= {k: [r[k] for r in history if k in r][-1] for k in ("loss", "nll")}
+            rows.append(row)
+            print(row, file=sys.stderr)
+    return rows
+
+
+def readings(
+    world: World, held_out: Sequence[str], *, counts=READ, model: str = "pocket"
+) -> list[dict]:
+    """Fine-tune a model anew on so many texts of a world, each read once.
+
+    Returns rows with ``texts``, ``nll`` (held-out), and the shares of JUDGED texts,
+    written with top-p 0.9, that rhyme, scan and are whole: means with their errors.
+    """
+    rows = []
+    for n in counts:
+        texts = [world.sample(seed) for seed in range(n)]
+        with tempfile.TemporaryDirectory() as folder:
+            how = {"learning_rate": 4e-3, "epochs": 1, "batch_size": 4}
+            how |= {"evaluations": 1, "precision": "float32", "report": None}
+            made = finetune(texts, model=model, output=folder, held_out=held_out, **how)
+            history = json.loads((made / "history.json").read_text("utf-8"))
+            network, tokenizer = load_model(str(made), "cpu")
+        end = tokenizer.eos_token_id
+        options = {"rules": [top_p(0.9)], "pick": sample(0), "eos_token_id": end}
+        start = torch.full((JUDGED, 1), end)
+        with torch.inference_mode():
+            engine = pack(GPT2.from_hf(network))
+            ids = generate(engine, start, max_new_tokens=60, **options)
+        wrote = tokenizer.batch_decode(ids, skip_special_tokens=True)
+        row = {"texts": n, "nll": [r["nll"] for r in history if "nll" in r][-1]}
+        row |= {"rhyme": rhyme_rate(wrote), "metre": metre_rate(wrote)}
+        row["whole"] = mean(world.first_error(text) is None for text in wrote)
+        rows.append(row)
+        print(row, file=sys.stderr)
+    return rows
+
+
+def stanzas() -> World:
+    """Return the verse world with poems of one stanza, few words and six rhymes."""
+    spec = load_spec("verse")
+    spec["rules"]["start"] = ["<opening>"]
+    classes = spec["classes"]
+    classes["place"]["groups"] = classes["place"]["groups"][:SOUNDS]
+    for few in (classes["mood"], classes["look"], *classes["creature"]["groups"]):
+        few["words"] = ", ".join(few["words"].split(",")[:WORDS])
+    return World(spec, "stanzas")
+
+
+def main() -> None:
+    """Print a sweep over stanzas as JSON."""
+    logging.disable()
+    world = stanzas()
+    held_out = [world.sample(FRESH + i) for i in range(HELD_OUT)]
+    _, tokenizer = load_model("pocket", "cpu")
+    tokens = sum(len(tokenizer(text)["input_ids"]) for text in held_out)
+    floor = -sum(map(world.log_prob, held_out)) / tokens  # that a poem ends is certain
+    if sys.argv[1:] == ["stanzas"]:
+        rows, n = readings(world, held_out), JUDGED
+    else:
+        rows, n = sweep([world.sample(i) for i in range(TEXTS)], held_out), TEXTS
+    print(json.dumps({"texts": n, "floor": floor, "rows": rows}))
+
+
+if __name__ == "__main__":
+    main()
