@@ -78,13 +78,14 @@ def two_trainings(saves: Sequence[Mapping], *, title="", ax=None):
     """
     ax = new_axes(ax, title=title)
     ways = (("truth", "from probabilities", BLUE), ("words", "from words", ORANGE))
-    for targets, name, colour in ways:
+    sides = ({"xytext": (-8, -2), "ha": "right", "va": "top"}, {"xytext": (6, 2)})
+    for (targets, name, colour), side in zip(ways, sides, strict=True):
         some = [save for save in saves if save["targets"] == targets]
         tokens = [save["tokens"] / 1e6 for save in some]
         values, errors = zip(*(save["excess"] for save in some), strict=True)
         ax.errorbar(tokens, values, errors, marker="o", markersize=4, color=colour)
-        place = {"xytext": (6, 4), "textcoords": "offset points", **SMALL}
-        ax.annotate(name, (tokens[-2], values[-2]), color=colour, **place)
+        place = {"textcoords": "offset points", **side, **SMALL}
+        ax.annotate(name, (tokens[-1], values[-1]), color=colour, **place)
     ax.set(xscale="log", yscale="log", xlabel="million tokens read")
     ax.set(ylabel="loss above the floor (nats per token)")
     for axis in (ax.xaxis, ax.yaxis):

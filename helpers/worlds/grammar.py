@@ -26,6 +26,7 @@ class Grammar:
         self.vocabulary: set[str] = set()
         self.roles: dict[str, set[tuple[str, str]]] = {}
         self._calls: dict[tuple, Choice | None] = {}
+        self._slots: dict[tuple, Choice | Slot] = {}
         self.start = Seq([self._call("start", "", {})])
 
     def _read_variables(self, declared: dict[str, str], classes: dict) -> dict:
@@ -102,6 +103,12 @@ class Grammar:
             raise ValueError(f"{{{slot}}} is not a slot: write {{a toy}} or {{^A.he}}")
         mark, article, name, attribute = match.groups(default="")
         name, attribute = local.get(name, name), attribute or "word"
+        key = mark, article, name, attribute, lead
+        if key not in self._slots:
+            self._slots[key] = self._read_slot(slot, *key)
+        return self._slots[key]
+
+    def _read_slot(self, slot: str, mark, article, name, attribute, lead):
         variable = self.variables.get(name)
         kind = variable.kind if variable else name
         if kind not in self.classes:

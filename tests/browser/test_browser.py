@@ -7,7 +7,7 @@ from chromium import NO_BROWSER, installed
 from tests.lanes import ROOT
 
 pytestmark = pytest.mark.skipif(installed() is None, reason=NO_BROWSER)
-DAYS = ["day01_loading", "day04_generating", "day07_attention"]
+DAYS = ["day04_generating", "day07_attention"]  # sliders, and pages in frames
 
 
 def opened(*names):

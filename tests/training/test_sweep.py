@@ -30,7 +30,8 @@ def test_each_pair_is_trained_from_the_start(tiny, tokenizer):
     assert slow > fast > longer and rows[3]["loss"] < rows[2]["loss"]
 
 
-def test_more_stanzas_teach_more_and_what_is_written_is_judged(tiny):
+def test_more_stanzas_teach_more_and_what_is_written_is_judged(tiny, monkeypatch):
+    monkeypatch.setattr("helpers.training.sweep.JUDGED", 20)
     world = stanzas()
     few, more = readings(world, [world.sample(1000)], counts=(8, 80), model=tiny)
     assert (few["texts"], more["texts"]) == (8, 80) and few["nll"] > more["nll"]
