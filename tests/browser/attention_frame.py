@@ -2,7 +2,7 @@
 
 import time
 
-from playwright.sync_api import FrameLocator, Locator
+from playwright.sync_api import FrameLocator, Locator, TimeoutError
 
 # The lines that can be seen: their ends, colour and strength.
 DRAWN = """body => {
@@ -40,11 +40,17 @@ def drawn_under(token: Locator, frame: FrameLocator, seen: list) -> list[str]:
 
     Lines that were seen before do not count, since those of a token that the pointer
     has left come back without help. Cells above that are still being laid out may push
-    the token from under the pointer, so it comes again, up to six times.
+    the token from under the pointer, so it comes again, up to six times; and a frame
+    that was loaded anew has shut its details.
     """
+    lines = seen[-1]
     for _ in range(6):
         token.page.mouse.move(0, 0)
-        token.hover()
+        try:
+            token.hover(timeout=15_000)
+        except TimeoutError:
+            tokens(frame)
+            continue
         lines = drawn_when(frame, lambda now: now not in seen, seconds=10)
         if lines not in seen:
             break
