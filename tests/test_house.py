@@ -85,7 +85,10 @@ def length(path: Path) -> int:
 
 
 def test_the_whole_does_not_grow():
-    """A ratchet: lower it when the house shrinks."""
+    """A ratchet: lower it when the house shrinks. The aims are 9,600 and 9,000.
+
+    Before days 9 and 10 (perplexity, corpora, training) it stood at 10,600 and 9,300.
+    """
     assert sum(map(length, FILES)) <= 13_250
     tests = HOUSE.parent / "tests"
     assert sum(map(length, tests.rglob("*.py"))) <= 11_300

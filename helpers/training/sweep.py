@@ -8,12 +8,12 @@ import json
 import logging
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
-import torch
-
-from helpers.decoding import generate, sample, top_p
-from helpers.evaluation import metre_rate, rhyme_rate
+from helpers.decoding import sample, top_p
+from helpers.evaluation import metre_rate, rhyme_rate, sample_texts
 from helpers.gpt2 import GPT2, pack
 from helpers.models import load_model
 from helpers.training.finetuning import finetune
@@ -23,8 +23,22 @@ RATES = (5e-5, 3e-4, 1e-3, 4e-3, 1.6e-2)
 EPOCHS = (1, 4, 16)
 TEXTS, HELD_OUT = 48, 40
 READ = (300, 1_200, 4_800, 12_000)  # stanzas, each once
+LOSSES = ("loss", "nll")  # of the last training batches, and of held-out texts
 JUDGED = 200  # texts that a model writes
 SOUNDS, WORDS = 6, 10  # of verse, so that it is learned in a minute
+
+
+@contextmanager
+def taught(
+    texts: Sequence[str], held_out: Sequence[str], **options
+) -> Iterator[tuple[Path, dict]]:
+    """Give the folder of a model fine-tuned on the texts, and its losses at the end."""
+    options |= {"batch_size": 4, "evaluations": 1, "precision": "float32"}
+    with tempfile.TemporaryDirectory() as folder:
+        where = {"output": folder, "held_out": held_out, "report": None}
+        made = finetune(texts, **where, **options)
+        history = json.loads((made / "history.json").read_text("utf-8"))
+        yield made, {k: [r[k] for r in history if k in r][-1] for k in LOSSES}
 
 
 def sweep(
@@ -43,15 +57,9 @@ def sweep(
     rows = []
     for rate in rates:
         for n in epochs:
-            with tempfile.TemporaryDirectory() as folder:
-                how = {"learning_rate": rate, "epochs": n, "batch_size": 4}
-                how |= {"evaluations": 1, "precision": "float32", "report": None}
-                made = finetune(
-                    texts, model=model, output=folder, held_out=held_out, **how
-                )
-                history = json.loads((made / "history.json").read_text("utf-8"))
-            row = {"learning_rate": rate, "epochs": n}
-            row |= {k: [r[k] for r in history if k in r][-1] for k in ("loss", "nll")}
+            how = {"learning_rate": rate, "epochs": n, "model": model}
+            with taught(texts, held_out, **how) as (_, losses):
+                row = {"learning_rate": rate, "epochs": n} | losses
             rows.append(row)
             print(row, file=sys.stderr)
     return rows
@@ -68,20 +76,13 @@ def readings(
     rows = []
     for n in counts:
         texts = [world.sample(seed) for seed in range(n)]
-        with tempfile.TemporaryDirectory() as folder:
-            how = {"learning_rate": 4e-3, "epochs": 1, "batch_size": 4}
-            how |= {"evaluations": 1, "precision": "float32", "report": None}
-            made = finetune(texts, model=model, output=folder, held_out=held_out, **how)
-            history = json.loads((made / "history.json").read_text("utf-8"))
-            network, tokenizer = load_model(str(made), "cpu")
-        end = tokenizer.eos_token_id
-        options = {"rules": [top_p(0.9)], "pick": sample(0), "eos_token_id": end}
-        start = torch.full((JUDGED, 1), end)
-        with torch.inference_mode():
-            engine = pack(GPT2.from_hf(network))
-            ids = generate(engine, start, max_new_tokens=60, **options)
-        wrote = tokenizer.batch_decode(ids, skip_special_tokens=True)
-        row = {"texts": n, "nll": [r["nll"] for r in history if "nll" in r][-1]}
+        how = {"learning_rate": 4e-3, "epochs": 1, "model": model}
+        with taught(texts, held_out, **how) as (folder, losses):
+            network, tokenizer = load_model(str(folder), "cpu")
+        how = {"rules": [top_p(0.9)], "pick": sample(0), "max_new_tokens": 60}
+        engine = pack(GPT2.from_hf(network))
+        wrote = sample_texts(engine, tokenizer, JUDGED, batch_size=JUDGED, **how)
+        row = {"texts": n, "nll": losses["nll"]}
         row |= {"rhyme": rhyme_rate(wrote), "metre": metre_rate(wrote)}
         row["whole"] = mean(world.first_error(text) is None for text in wrote)
         rows.append(row)

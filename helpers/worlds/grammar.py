@@ -108,7 +108,10 @@ class Grammar:
             self._slots[key] = self._read_slot(slot, *key)
         return self._slots[key]
 
-    def _read_slot(self, slot: str, mark, article, name, attribute, lead):
+    def _read_slot(
+        self, slot: str, mark: str, article: str, name: str, attribute: str, lead: str
+    ) -> Choice | Slot:
+        """Compile a slot from what its pattern and the rule's parameters say."""
         variable = self.variables.get(name)
         kind = variable.kind if variable else name
         if kind not in self.classes:

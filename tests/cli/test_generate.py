@@ -52,10 +52,18 @@ def options(*words):
     return command_line.parse("generate", ["--model", "pocket", *words])
 
 
-def test_options_are_read_without_torch(root):
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("generate", ["A", "--top-p", "0.5"]),
+        ("perplexity", ["--corpus", "verse"]),
+        ("finetune", ["--corpus", "verse"]),
+    ],
+)
+def test_options_are_read_without_torch(command, words, root):
     code = (
         "import sys; from helpers.cli.command_line import parse; "
-        "parse('generate', ['A', '--top-p', '0.5']); print('torch' in sys.modules)"
+        f"parse({command!r}, {words!r}); print('torch' in sys.modules)"
     )
     answer = run(sys.executable, "-c", code, PYTHONPATH=str(root))
     assert answer.stdout == b"False\n", answer.stderr

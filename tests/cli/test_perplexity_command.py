@@ -13,7 +13,6 @@ import helpers.gpt2
 from helpers.cli import command_line, perplexity
 from helpers.cli.command_line import main
 from helpers.evaluation import PerplexityResult, corpus_perplexity
-from tests.cli.waiting import run
 
 POEMS = ["A merry fox\nwas here.", "A second, längere text.", "A merry fox\nwas here."]
 SEE = " (see python -m helpers perplexity --help)\n"
@@ -72,15 +71,6 @@ def test_mistake_found_later_is_one_line_too(words, line, file, tmp_path, capsys
     said = capsys.readouterr()
     assert said.out == "" and said.err.count("\n") == 1
     assert said.err.startswith(f"python -m helpers: {line}")
-
-
-def test_options_are_read_without_torch(root):
-    code = (
-        "import sys; from helpers.cli.command_line import parse; "
-        "parse('perplexity', ['--corpus', 'verse']); print('torch' in sys.modules)"
-    )
-    answer = run(sys.executable, "-c", code, PYTHONPATH=str(root))
-    assert answer.stdout == b"False\n", answer.stderr
 
 
 def test_a_file_is_read_whole_and_the_table_has_what_the_library_returns(
