@@ -15,7 +15,8 @@ def stride_curve(rows: Mapping[int, tuple], *, lines: Mapping[str, float], title
     costs, values = zip(*rows.values(), strict=True)
     ax.plot(costs, values, marker="o", color=BLUE)
     for stride, place in rows.items():
-        style = {"textcoords": "offset points", "color": BLUE, **SMALL}
+        side = "right" if place[0] == max(costs) else "left"
+        style = {"textcoords": "offset points", "color": BLUE, "ha": side, **SMALL}
         ax.annotate(f"stride {stride}", place, (5, 7), **style)
     for side, (name, value) in zip(("bottom", "top"), lines.items(), strict=False):
         ax.axhline(value, color=BLACK, linewidth=1, linestyle="--")

@@ -22,7 +22,7 @@ from helpers.worlds import FRESH, World, load_spec, mean
 RATES = (5e-5, 3e-4, 1e-3, 4e-3, 1.6e-2)
 EPOCHS = (1, 4, 16)
 TEXTS, HELD_OUT = 48, 40
-READ = (300, 1_200, 4_800, 12_000)  # stanzas, each once
+READ = ((300, 1), (1_200, 1), (4_800, 1), (12_000, 1), (1_200, 4), (3_000, 4))
 LOSSES = ("loss", "nll")  # of the last training batches, and of held-out texts
 JUDGED = 200  # texts that a model writes
 SOUNDS, WORDS = 6, 10  # of verse, so that it is learned in a minute
@@ -68,21 +68,22 @@ def sweep(
 def readings(
     world: World, held_out: Sequence[str], *, counts=READ, model: str = "pocket"
 ) -> list[dict]:
-    """Fine-tune a model anew on so many texts of a world, each read once.
+    """Fine-tune a model anew for each of ``counts``: texts of a world, and epochs.
 
-    Returns rows with ``texts``, ``nll`` (held-out), and the shares of JUDGED texts,
-    written with top-p 0.9, that rhyme, scan and are whole: means with their errors.
+    Returns rows with ``texts``, ``epochs``, ``nll`` (held-out), and the shares of
+    JUDGED texts, written with top-p 0.9, that rhyme, scan and are whole: means with
+    their errors.
     """
     rows = []
-    for n in counts:
+    for n, epochs in counts:
         texts = [world.sample(seed) for seed in range(n)]
-        how = {"learning_rate": 4e-3, "epochs": 1, "model": model}
+        how = {"learning_rate": 4e-3, "epochs": epochs, "model": model}
         with taught(texts, held_out, **how) as (folder, losses):
             network, tokenizer = load_model(str(folder), "cpu")
         how = {"rules": [top_p(0.9)], "pick": sample(0), "max_new_tokens": 60}
         engine = pack(GPT2.from_hf(network))
         wrote = sample_texts(engine, tokenizer, JUDGED, batch_size=JUDGED, **how)
-        row = {"texts": n, "nll": losses["nll"]}
+        row = {"texts": n, "epochs": epochs, "nll": losses["nll"]}
         row |= {"rhyme": rhyme_rate(wrote), "metre": metre_rate(wrote)}
         row["whole"] = mean(world.first_error(text) is None for text in wrote)
         rows.append(row)

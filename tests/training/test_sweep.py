@@ -33,8 +33,10 @@ def test_each_pair_is_trained_from_the_start(tiny, tokenizer):
 def test_more_stanzas_teach_more_and_what_is_written_is_judged(tiny, monkeypatch):
     monkeypatch.setattr("helpers.training.sweep.JUDGED", 20)
     world = stanzas()
-    few, more = readings(world, [world.sample(1000)], counts=(8, 80), model=tiny)
-    assert (few["texts"], more["texts"]) == (8, 80) and few["nll"] > more["nll"]
+    few, more = readings(
+        world, [world.sample(1000)], counts=[(8, 1), (40, 2)], model=tiny
+    )
+    assert (more["texts"], more["epochs"]) == (40, 2) and few["nll"] > more["nll"]
     for name in ("rhyme", "metre", "whole"):  # eight weights write no verse
         assert few[name].value < 0.05
 
