@@ -58,6 +58,12 @@ def _line(step, steps, warmup, peak):
     return peak * (steps - step) / (steps - warmup)
 
 
+def _quarter(step, steps, warmup, peak):
+    if step < warmup:
+        return _rate(step, steps, warmup, peak)
+    return peak * math.cos(math.pi / 2 * (step - warmup) / (steps - warmup))
+
+
 WALK = [(step, 100, 20, 3e-3) for step in (0, 1, 10, 19, 20, 21, 40, 60, 90, 99, 100)]
 WALK += [(step, 40, 0, 1.0) for step in (0, 1, 10, 40)]
 day10_rate = exercise(
@@ -75,6 +81,8 @@ day10_rate = exercise(
             _rate(*case) if case[0] < case[2] else 2 * _rate(*case) - case[3]
         ),
         "this is a line down: the cosine is asked for": _line,
+        "this is a quarter of a cosine: half a one, (1 + cos(π share)) / 2, is flat at "
+        "both ends": _quarter,
         "at step 0 of a warm-up the rate is 0": lambda *case: (
             _rate(case[0] + 1, *case[1:]) if case[0] < case[2] else _rate(*case)
         ),
@@ -96,6 +104,8 @@ day10_lora_size = exercise(
         "of the MLP, (4 d, d)": dict(shapes=((1, 3), (1, 1), (1, 4))),
         "c_attn makes query, key and value at once, (d, 3 d), and c_proj of attention, "
         "(d, d), counts too": dict(shapes=((1, 3), (1, 4), (4, 1))),
+        "the matrices are not square: c_attn is (d, 3 d), those of the MLP are "
+        "(d, 4 d) and (4 d, d)": dict(shapes=((1, 1),) * 4),
         "this counts the layers themselves: A is (in, rank), and B is (rank, out)": (
             lambda d, n, rank: 12 * n * d * d
         ),
@@ -119,6 +129,17 @@ def _by_heart(written, read, fresh, share=_share):
     return tuple(mean(share(text, old) - share(text, new) for text in written))
 
 
+def _pooled(written, read, fresh):
+    old, new = _lines(read), _lines(fresh)
+    lines = [line for text in written for line in text.split("\n")]
+    return tuple(mean((line in old) - (line in new) for line in lines))
+
+
+def _once(text, known) -> float:
+    lines = _lines([text])
+    return len(lines & known) / len(lines)
+
+
 def _unpaired(written, read, fresh):
     shares = [
         [_share(text, _lines(texts)) for text in written] for texts in (read, fresh)
@@ -135,7 +156,7 @@ def _spread(written, *texts):
 READ = ["a hen sat\nby the sea\nand sang", "a fox ran\nto the hill\nand sat", "x\ny"]
 FRESH = ["a cat ran\nby the sea\nand sat", "a dog sat\nto the mill\nand sang", "a\nb"]
 OWN = ["a hen sat\nby the sea\nand ran", "a dog sat\nto the hill\nand sang", "x\nb\ny"]
-OWN += ["a fox ran\nto the hill\nand sat\nby the sea"]
+OWN += ["a fox ran\nto the hill\nand sat\nby the sea", "x\nx\nto the mill"]
 day10_by_heart = exercise(
     "by_heart(written, read, fresh): lines known from reading, beyond luck, and its ±.",
     cases=[(OWN, READ, FRESH), (READ, READ, FRESH), (OWN[:2], FRESH, READ)],
@@ -152,6 +173,8 @@ day10_by_heart = exercise(
         "take the two shares of a text together: their difference has a ± of its own": (
             _unpaired
         ),
+        "each text gives one number: lines of one text are not independent": _pooled,
+        "a line that is written twice counts twice": dict(share=_once),
         "this is the spread of single texts: divide by the root of n": _spread,
         "it is the lines of what was written that are looked up in what was read": (
             lambda written, read, fresh: _by_heart(read, written, fresh)

@@ -113,10 +113,10 @@ def short(value, digits: int = 4) -> str:
         value = value.tolist() if value.numel() <= 8 else f"<{kind(value)}>"
     if type(value) is float:
         text = f"{value:.{digits}g}"
-    elif type(value) in (list, tuple):
+    elif isinstance(value, (list, tuple)):
         text = ", ".join(short(item, digits) for item in value)
         comma = "," if len(value) == 1 else ""
-        text = f"[{text}]" if type(value) is list else f"({text}{comma})"
+        text = f"[{text}]" if isinstance(value, list) else f"({text}{comma})"
     elif isinstance(value, (str, int, dict, set, type(None), torch.dtype)):
         text = repr(value)
     else:

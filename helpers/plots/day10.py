@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from helpers.plots.colours import BLUE, GREY, ORANGE
+from helpers.plots.colours import BLUE, GREY, ORANGE, PALETTE
 from helpers.plots.style import CENTRE, SMALL, grid, heatmap, new_axes
 
 LOSS = "loss (nats per token)"
@@ -90,4 +90,36 @@ def two_trainings(saves: Sequence[Mapping], *, title="", ax=None):
     ax.set(ylabel="loss above the floor (nats per token)")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter("{x:g}")
+    return ax
+
+
+def kept_and_learned(rows: Sequence[Mapping], *, best: tuple, title="", ax=None):
+    """Draw the old world's loss over the new one's, a line for each way to learn.
+
+    ``rows`` have ``way``, ``rate``, and the losses ``old`` and ``new`` (means with
+    their errors); lessons with the same way and rate are averaged. ``best`` are the
+    floors of both, (new, old), drawn as a star.
+    """
+    ax = new_axes(ax, title=title, size=(6.8, 4.2))
+    ways = dict.fromkeys(row["way"] for row in rows)
+    for way, colour in zip(ways, PALETTE, strict=False):
+        some = [row for row in rows if row["way"] == way]
+        rates = sorted({row["rate"] for row in some})
+        points = []
+        for rate in rates:
+            same = [row for row in some if row["rate"] == rate]
+            sums = [sum(row[world][0] for row in same) for world in ("new", "old")]
+            points.append([total / len(same) for total in sums])
+        ax.plot(*zip(*points, strict=True), "o-", markersize=4, color=colour)
+        for rate, point in zip(rates, points, strict=True):
+            style = {"textcoords": "offset points", "color": colour}
+            ax.annotate(f"{rate:g}", point, (4, 3), fontsize=6, **style)
+        ax.plot([], [], "o-", markersize=4, color=colour, label=way)
+    ax.plot(*best, "*", markersize=10, color=GREY)
+    ax.annotate("floor of both", best, (8, -3), textcoords="offset points", **SMALL)
+    ax.set(yscale="log", xlabel="held-out loss on verse (nats per token)")
+    ax.set(ylabel="loss on stories (log scale)")
+    ax.set_yticks([0.5, 1, 2, 5, 10], ["0.5", "1", "2", "5", "10"])
+    ax.yaxis.set_minor_formatter("")
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), **SMALL)
     return ax

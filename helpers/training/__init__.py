@@ -4,7 +4,7 @@ Read ``rows`` (documents as what a model learns from: pads, labels, ends), then
 ``finetuning`` (``python -m helpers finetune``, a thin layer over transformers.Trainer).
 Behind them: ``folders`` (what is on the disk, while it runs and when it is done),
 ``lora`` (fine-tuning of a few weights beside the frozen others), ``sweep`` (rates and
-epochs, and numbers of texts, as day 10 shows them).
+epochs, and numbers of texts) and ``ways`` (which weights), as day 10 shows them.
 """
 
 from helpers.training.finetuning import Recipe, finetune

@@ -319,3 +319,17 @@ def test_two_trainings_are_two_lines_over_the_tokens_they_read():
     lines = [line.get_xydata().tolist() for line in ax.lines if len(line.get_xdata())]
     assert [[1, 1], [2, 0.5]] in lines and [[1, 2], [2, 1]] in lines
     assert written(ax) == ["from probabilities", "from words"]
+
+
+def test_ways_to_learn_are_lines_through_the_means_of_their_lessons():
+    found = [("LoRA", 1e-3, 3, 1), ("LoRA", 1e-3, 5, 3), ("all", 1e-3, 1, 9)]
+    rows = [
+        {"way": way, "rate": rate, "new": [new, 0.1], "old": [old, 0.1]}
+        for way, rate, new, old in found
+    ]
+    ax = day10.kept_and_learned(rows, best=(0.7, 0.5))
+    assert [line.get_xydata().tolist() for line in ax.lines[::2][:2]] == [
+        [[4, 2]],
+        [[1, 9]],
+    ]
+    assert written(ax) == ["0.001", "0.001", "floor of both"]
