@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from helpers.plots.colours import BLUE, GREY, ORANGE, PALE
+from helpers.plots.colours import BLUE, GREEN, GREY, ORANGE, PALE
 from helpers.plots.style import CENTRE, SMALL, TINY, label, new_axes
 
 Path = tuple[str, ...]
@@ -101,4 +101,28 @@ def verdict_strip(rows, *, title="", ax=None):
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.grid(axis="y", visible=False)
     ax.set_xlabel("log-probability per token, nats (more probable →)")
+    return ax
+
+
+def draws_and_searches(draws, searched, *, title="", ax=None):
+    """Draw log-probabilities of drawn texts as dots, those of searches as bars.
+
+    ``draws`` has a row for each beginning; ``searched`` is {search: a value a row}.
+    """
+    ax = new_axes(ax, title=title, size=(6.4, 1 + 0.6 * len(draws)))
+    for y, values in enumerate(draws):
+        heights = [y + 0.3 * (2 * (i * 0.618 % 1) - 1) for i in range(len(values))]
+        ax.plot(values, heights, "o", color=GREY, alpha=0.3, markersize=3)
+    for colour, (name, values) in zip(
+        (GREEN, ORANGE, BLUE), searched.items(), strict=False
+    ):
+        rows = range(len(values))
+        ax.vlines(
+            values, [y - 0.42 for y in rows], [y + 0.42 for y in rows], colour, lw=2.5
+        )
+        ax.plot([], [], color=colour, linewidth=2.5, label=name)
+    ax.set_yticks(range(len(draws)), [f"beginning {y + 1}" for y in range(len(draws))])
+    ax.invert_yaxis()
+    ax.set_xlabel("log-probability by the truth, nats (more probable →)")
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), **SMALL)
     return ax

@@ -96,25 +96,29 @@ def two_trainings(saves: Sequence[Mapping], *, title="", ax=None):
 def kept_and_learned(rows: Sequence[Mapping], *, best: tuple, title="", ax=None):
     """Draw the old world's loss over the new one's, a line for each way to learn.
 
-    ``rows`` have ``way``, ``rate``, and the losses ``old`` and ``new`` (means with
-    their errors); lessons with the same way and rate are averaged. ``best`` are the
-    floors of both, (new, old), drawn as a star.
+    ``rows`` have ``way``, ``steps``, ``rate``, and the losses ``old`` and ``new``
+    (means with their errors); lessons that differ in nothing else are averaged. More
+    steps are a dashed line. ``best`` are the floors, (new, old), drawn as a star.
     """
     ax = new_axes(ax, title=title, size=(6.8, 4.2))
-    ways = dict.fromkeys(row["way"] for row in rows)
-    for way, colour in zip(ways, PALETTE, strict=False):
-        some = [row for row in rows if row["way"] == way]
+    ways = [*dict.fromkeys(row["way"] for row in rows)]
+    fewest = min(row["steps"] for row in rows)
+    for way, steps in dict.fromkeys((row["way"], row["steps"]) for row in rows):
+        colour = PALETTE[ways.index(way)]
+        form = "o-" if steps == fewest else "o--"
+        some = [row for row in rows if (row["way"], row["steps"]) == (way, steps)]
         rates = sorted({row["rate"] for row in some})
         points = []
         for rate in rates:
             same = [row for row in some if row["rate"] == rate]
             sums = [sum(row[world][0] for row in same) for world in ("new", "old")]
             points.append([total / len(same) for total in sums])
-        ax.plot(*zip(*points, strict=True), "o-", markersize=4, color=colour)
+        ax.plot(*zip(*points, strict=True), form, markersize=4, color=colour)
         for rate, point in zip(rates, points, strict=True):
             style = {"textcoords": "offset points", "color": colour}
             ax.annotate(f"{rate:g}", point, (4, 3), fontsize=6, **style)
-        ax.plot([], [], "o-", markersize=4, color=colour, label=way)
+        name = way if steps == fewest else f"{way}, {steps} steps"
+        ax.plot([], [], form, markersize=4, color=colour, label=name)
     ax.plot(*best, "*", markersize=10, color=GREY)
     ax.annotate("floor of both", best, (8, -3), textcoords="offset points", **SMALL)
     ax.set(yscale="log", xlabel="held-out loss on verse (nats per token)")

@@ -324,7 +324,7 @@ def test_two_trainings_are_two_lines_over_the_tokens_they_read():
 def test_ways_to_learn_are_lines_through_the_means_of_their_lessons():
     found = [("LoRA", 1e-3, 3, 1), ("LoRA", 1e-3, 5, 3), ("all", 1e-3, 1, 9)]
     rows = [
-        {"way": way, "rate": rate, "new": [new, 0.1], "old": [old, 0.1]}
+        {"way": way, "steps": 80, "rate": rate, "new": [new, 0.1], "old": [old, 0.1]}
         for way, rate, new, old in found
     ]
     ax = day10.kept_and_learned(rows, best=(0.7, 0.5))
@@ -333,3 +333,14 @@ def test_ways_to_learn_are_lines_through_the_means_of_their_lessons():
         [[1, 9]],
     ]
     assert written(ax) == ["0.001", "0.001", "floor of both"]
+
+
+def test_searches_are_bars_among_the_draws_of_their_row():
+    ax = day05.draws_and_searches([[-3.0, -1.0], [-2.0]], {"k = 1": [-2.5, -1.5]})
+    assert [line.get_xdata().tolist() for line in ax.lines[:2]] == [[-3, -1], [-2]]
+    [bars] = ax.collections
+    assert [path[:, 0].tolist() for path in bars.get_segments()] == [
+        [-2.5, -2.5],
+        [-1.5, -1.5],
+    ]
+    assert rows_of(ax) == ["beginning 1", "beginning 2"]
