@@ -98,7 +98,8 @@ def kept_and_learned(rows: Sequence[Mapping], *, best: tuple, title="", ax=None)
 
     ``rows`` have ``way``, ``steps``, ``rate``, and the losses ``old`` and ``new``
     (means with their errors); lessons that differ in nothing else are averaged. More
-    steps are a dashed line. ``best`` are the floors, (new, old), drawn as a star.
+    steps are a dashed line; the first and the last rate of each line are named.
+    ``best`` are the floors, (new, old), drawn as a star.
     """
     ax = new_axes(ax, title=title, size=(6.8, 4.2))
     ways = [*dict.fromkeys(row["way"] for row in rows)]
@@ -114,9 +115,9 @@ def kept_and_learned(rows: Sequence[Mapping], *, best: tuple, title="", ax=None)
             sums = [sum(row[world][0] for row in same) for world in ("new", "old")]
             points.append([total / len(same) for total in sums])
         ax.plot(*zip(*points, strict=True), form, markersize=4, color=colour)
-        for rate, point in zip(rates, points, strict=True):
-            style = {"textcoords": "offset points", "color": colour}
-            ax.annotate(f"{rate:g}", point, (4, 3), fontsize=6, **style)
+        for rate, point in {rates[0]: points[0], rates[-1]: points[-1]}.items():
+            style = {"textcoords": "offset points", "color": colour, **SMALL}
+            ax.annotate(f"{rate:g}", point, (5, 3), **style)
         name = way if steps == fewest else f"{way}, {steps} steps"
         ax.plot([], [], form, markersize=4, color=colour, label=name)
     ax.plot(*best, "*", markersize=10, color=GREY)

@@ -22,6 +22,7 @@ from helpers.worlds import FRESH, World, load_spec, mean
 RATES = (5e-5, 3e-4, 1e-3, 4e-3, 1.6e-2)
 EPOCHS = (1, 4, 16)
 TEXTS, HELD_OUT = 48, 40
+# Stanzas, and how often each is read.
 READ = ((300, 1), (1_200, 1), (4_800, 1), (12_000, 1), (1_200, 4), (3_000, 4))
 LOSSES = ("loss", "nll")  # of the last training batches, and of held-out texts
 JUDGED = 200  # texts that a model writes
