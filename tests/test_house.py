@@ -12,7 +12,8 @@ PATH = {  # folder: its files behind the path, which a first reader leaves out
     "gpt2": ["fast", "timing", "precision"],
     "decoding": ["contrastive"],
     "evaluation": [
-        *("samples", "truth", "diversity", "frontier", "perplexity", "metrics")
+        *("samples", "truth", "diversity", "frontier", "widths", "perplexity"),
+        "metrics",
     ],
     "attention": ["costs", "effects", "views", "pages"],
 }
@@ -89,7 +90,7 @@ def test_the_whole_does_not_grow():
 
     Before days 9 and 10 (perplexity, corpora, training) it stood at 10,600 and 9,300.
     """
-    assert sum(map(length, FILES)) <= 13_450
+    assert sum(map(length, FILES)) <= 13_600
     tests = HOUSE.parent / "tests"
     assert sum(map(length, tests.rglob("*.py"))) <= 11_300
 

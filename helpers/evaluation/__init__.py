@@ -4,10 +4,10 @@ Read in this order: ``prediction`` (probabilities of tokens, words and texts),
 ``losses`` (a model beside the entropy floor). Behind them: ``perplexity`` (of any
 corpus, in sliding windows), ``samples`` (texts that a model writes), ``truth`` (the
 world's distribution beside the model's), ``diversity``, ``metrics`` (rhyme, metre,
-syntax, passing), ``frontier`` (quality against diversity).
+syntax, passing), ``frontier`` (quality against diversity), ``widths`` (of beams).
 """
 
-from helpers.evaluation import frontier
+from helpers.evaluation import frontier, widths
 from helpers.evaluation.diversity import distinct_n, repetition_rate, self_bleu
 from helpers.evaluation.losses import Gap, document_losses, gap_to_floor
 from helpers.evaluation.metrics import (

@@ -1,5 +1,6 @@
-"""Figures of day 5: the tree of beginnings, texts with their verdicts."""
+"""Figures of day 5: the tree of beginnings, texts with their verdicts, plots told."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 from helpers.plots.colours import BLUE, GREEN, GREY, ORANGE, PALE
@@ -121,5 +122,32 @@ def draws_and_searches(draws, searched, *, title="", ax=None):
     ax.set_yticks(range(len(draws)), [f"beginning {y + 1}" for y in range(len(draws))])
     ax.invert_yaxis()
     ax.set_xlabel("log-probability by the truth, nats (more probable →)")
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1), **SMALL)
+    return ax
+
+
+def told_plots(ways, *, named=40, title="", ax=None):
+    """Draw the stories of each way as a bar, cut into plots, the commonest first.
+
+    ``ways`` is {way: stories}, a story (its plot, whether it is right). Of each piece
+    the filled part is right, the pale one wrong; ``named`` stories get a name.
+    """
+    ax = new_axes(ax, title=title, size=(7.6, 1 + 0.5 * len(ways)))
+    for y, stories in enumerate(ways.values()):
+        left, right = 0, Counter(plot for plot, is_right in stories if is_right)
+        for plot, n in Counter(plot for plot, _ in stories).most_common():
+            ax.barh(y, n, 0.7, left, color=ORANGE, alpha=0.5, linewidth=0)
+            ax.barh(y, right[plot], 0.7, left, color=BLUE, linewidth=0)
+            ax.vlines(left, y - 0.36, y + 0.36, "white", linewidth=1.4)
+            if n >= named:
+                box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+                ax.text(left + n / 2, y, plot, bbox=box, **CENTRE, **TINY)
+            left += n
+    for colour, alpha, name in ((BLUE, 1, "right"), (ORANGE, 0.5, "wrong")):
+        ax.barh(0, 0, color=colour, alpha=alpha, label=name)
+    ax.set_yticks(range(len(ways)), ways)
+    ax.invert_yaxis()
+    ax.grid(visible=False)
+    ax.set_xlabel("stories, plot by plot")
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1), **SMALL)
     return ax

@@ -2,8 +2,9 @@
 
 Every figure comes from texts with seeds never trained on. ``--write`` keeps the card
 as the model's README.md and the figures, for machines, in measurements.json.
-``measure frontier > data/measurements/frontier.json`` makes what day 6 draws, and
-``measure checkpoints FOLDER … > data/measurements/checkpoints.json`` what day 9 does.
+``measure frontier > data/measurements/frontier.json`` makes what day 6 draws,
+``measure widths`` what day 5 compares, and ``measure checkpoints FOLDER …`` what day 9
+draws.
 """
 
 import json
@@ -21,7 +22,13 @@ from helpers.decoding import (
     top_p,
     typical_p,
 )
-from helpers.evaluation import beside_truth, frontier, gap_to_floor, sample_texts
+from helpers.evaluation import (
+    beside_truth,
+    frontier,
+    gap_to_floor,
+    sample_texts,
+    widths,
+)
 from helpers.gpt2 import GPT2, pack
 from helpers.models import find_folder, load_model
 from helpers.options import Parser, UsageError
@@ -170,6 +177,11 @@ def measure_frontier(model, tokenizer, n: int) -> dict:
     return {"texts": n, "families": families}
 
 
+def measure_widths(model, tokenizer, n: int) -> dict:
+    """Return what beams of each width, and draws, make of ``n`` fresh beginnings."""
+    return {"texts": n, "ways": widths.compare_widths(model, tokenizer, n)}
+
+
 def checkpoints(folders: list[str], n: int) -> dict:
     """Return what saves of a training expect of fresh stories, and how they tell."""
     world, rows = load_world("stories"), []
@@ -190,6 +202,7 @@ MEASURES = {"floor": measure_floor, "stories": measure_stories}
 MEASURES |= {"code": measure_code, "lists": measure_lists}
 BESIDE = ["floor", "stories"]  # of a model that the card compares with
 APART = {"frontier": measure_frontier, "places": measure_places}  # not of the card
+APART |= {"widths": measure_widths}
 CHECKPOINTS = "checkpoints"  # of several models
 
 

@@ -19,6 +19,7 @@ from helpers.worlds.world import (
     PythonWorld,
     Slip,
     World,
+    load_plots,
     load_spec,
     load_world,
 )

@@ -197,6 +197,16 @@ def load_world(name: str) -> World:
     return (PythonWorld if name == "code" else World)(load_spec(name), name)
 
 
+@lru_cache
+def load_plots() -> dict[str, World]:
+    """Return for each plot of the stories a world that tells no other."""
+    spec, plots = load_spec("stories"), {}
+    for call in spec["rules"]["plot"].split():
+        rules = spec["rules"] | {"plot": call}
+        plots[call.strip("<>")] = World(spec | {"rules": rules}, f"stories: {call}")
+    return plots
+
+
 def load_spec(name: str) -> dict[str, dict]:
     """Read the TOML files of a world: all whose names begin with the world's."""
     spec: dict[str, dict] = {}

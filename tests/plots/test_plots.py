@@ -180,6 +180,14 @@ def test_strip_parts_right_from_wrong_and_counts_them():
     assert rows_of(ax) == ["greedy\n25% right"]
 
 
+def test_plots_told_are_cut_the_commonest_first_and_each_into_right_and_wrong():
+    stories = [("lost", False), ("moon", True), ("moon", False), ("moon", True)]
+    ax = day05.told_plots({"greedy": stories}, named=3)
+    pieces = [(bar.get_x(), bar.get_width()) for bar in ax.patches[:4]]
+    assert pieces == [(0, 3), (0, 2), (3, 1), (3, 0)]  # all of a plot, then its right
+    assert written(ax) == ["moon"] and rows_of(ax) == ["greedy"]
+
+
 def test_lines_are_named_at_their_ends_without_overlap():
     lines = {"one": [1.0, 0.5, 0.1], "two": [1.0, 0.9, 0.1]}
     ax = day06.right_lines(lines, risk=0.5)

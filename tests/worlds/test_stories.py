@@ -6,7 +6,7 @@ import pytest
 
 from helpers.models import load_model
 from helpers.tokens.byte_level import pretokenise as words
-from helpers.worlds.world import load_spec, load_world
+from helpers.worlds.world import load_plots, load_spec, load_world
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +45,15 @@ def test_most_story_words_are_one_token(texts, tokenizer):
     pieces = words(" ".join(texts[:300]))
     single = sum(len(tokenizer(piece)["input_ids"]) == 1 for piece in pieces)
     assert single / len(pieces) > 0.98
+
+
+def test_each_plot_is_a_world_that_tells_no_other():
+    world, plots = load_world("stories"), load_plots()
+    assert len(plots) >= 28
+    for plot in plots.values():
+        story = plot.sample(1)
+        able = [other.log_prob(story) for other in plots.values()]
+        assert plot.log_prob(story) == max(able)
+        assert sum(p > -math.inf for p in able) == 1
+        whole = plot.log_prob(story) - math.log(len(plots))
+        assert world.log_prob(story) == pytest.approx(whole)
