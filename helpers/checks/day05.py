@@ -4,6 +4,7 @@ import math
 from functools import partial
 from heapq import nlargest
 from itertools import product
+from operator import ge, gt
 
 from helpers.checks.common import exercise, expect
 from helpers.checks.values import same
@@ -57,6 +58,8 @@ def _minding(model, start, steps=math.inf):
         expect(tuple(text[:1]) == (start,), part)
         expect("." not in text, f"a text that has ended was grown: {tuple(text)}")
         expect(len(text) <= steps, f"stop after {steps} steps: a longer text was grown")
+        behind = f"the model knows nothing behind {text[-1]!r}: ask for no word there"
+        expect(callable(model) or text[-1] in model, behind)
         return dict(model(tuple(text)) if callable(model) else model.get(text[-1], {}))
 
     return next_probs
@@ -96,20 +99,24 @@ WORDS = {
     "see": {"him": 0.6, "it": 0.3, "you": 0.1},
     "hear": {"it": 0.9, "you": 0.07, "him": 0.03},
     "am": {"here": 0.9, "there": 0.1, "you": 0.0},
+    "it": {"now": 0.5, "then": 0.25, "soon": 0.25},
 }
 LETTERS = ["I see him/I see him", "I hear it/I hear it", "I see you", "I am here"]
 LETTERS += ["I see him/I hear it", "I hear you/I see him", "I see him/I am here"]
 LETTERS += ["I am here/I am you/I am there", "I hear him/I see him", "I see here"]
-LETTERS += ["I see it/I him see", "I am/I am you"]
+LETTERS += ["I see it/I him see", "I am/I am you", "I hear it now/I hear it soon"]
 
 
-def _how_chosen(next_probs, texts, alike=None, least=1e-9):
+def _how_chosen(next_probs, texts, alike=None, least=1e-9, beats=gt):
     worst, alike = 0, len(set(texts)) == 1 if alike is None else alike
     for text in texts:
         for i, word in enumerate(text[1:], 1):
             probs = next_probs(text[:i])
-            p = probs.get(word, -1)
-            worst = max(worst, sum(q > p for q in probs.values()) if p >= least else 99)
+            p = probs.pop(word, -1)
+            if p < least:
+                worst = 99
+                break
+            worst = max(worst, sum(beats(q, p) for q in probs.values()))
     far = "top-k 2" if worst < 2 else "drawn" if worst < 99 else "foreign"
     return far if worst == 99 or not alike else "search" if worst else "greedy"
 
@@ -134,6 +141,7 @@ day05_how_chosen = exercise(
         "a word without any probability was not drawn": _told("foreign", "drawn"),
         "a word may stand in the dictionary with probability 0: it is foreign, "
         "too": dict(least=0.0),
+        "equally likely words share the better rank": dict(beats=ge),
         "look at every text, not only the first": lambda f, texts: _how_chosen(
             f, texts[:1], len(set(texts)) == 1
         ),

@@ -25,15 +25,16 @@ def _best(view=lambda text: text, show=lambda text, p: (text, p)):
 
 def _by_sets(next_probs, texts, view=lambda text: text, least=1e-9):
     """Tell by the words that greedy and top-k would have left."""
-    probs = {
-        (t[:i], t[i]): next_probs(view(t[:i])) for t in texts for i in range(1, len(t))
-    }
-    if any(p.get(word, -1) < least for (_, word), p in probs.items()):
-        return "foreign"
+    probs = {}
+    for text in texts:
+        for i in range(1, len(text)):
+            p = probs[text[:i], text[i]] = next_probs(view(text[:i]))
+            if p.get(text[i], -1) < least:
+                return "foreign"
     if len(set(texts)) == 1:
         likeliest = all(w == max(p, key=p.get) for (_, w), p in probs.items())
         return "greedy" if likeliest else "search"
-    two = all(w in nlargest(2, p, p.get) for (_, w), p in probs.items())
+    two = all(p[w] >= min(nlargest(2, p.values())) for (_, w), p in probs.items())
     return "top-k 2" if two else "drawn"
 
 
