@@ -105,6 +105,7 @@ LETTERS = ["I see him/I see him", "I hear it/I hear it", "I see you", "I am here
 LETTERS += ["I see him/I hear it", "I hear you/I see him", "I see him/I am here"]
 LETTERS += ["I am here/I am you/I am there", "I hear him/I see him", "I see here"]
 LETTERS += ["I see it/I him see", "I am/I am you", "I hear it now/I hear it soon"]
+LETTERS += ["I see him/I see him/I hear you"]
 
 
 def _how_chosen(next_probs, texts, alike=None, least=1e-9, beats=gt):
