@@ -100,12 +100,13 @@ WORDS = {
     "hear": {"it": 0.9, "you": 0.07, "him": 0.03},
     "am": {"here": 0.9, "there": 0.1, "you": 0.0},
     "it": {"now": 0.5, "then": 0.25, "soon": 0.25},
+    "him": {"run": 0.4, "sit": 0.4, "go": 0.2},
 }
 LETTERS = ["I see him/I see him", "I hear it/I hear it", "I see you", "I am here"]
 LETTERS += ["I see him/I hear it", "I hear you/I see him", "I see him/I am here"]
 LETTERS += ["I am here/I am you/I am there", "I hear him/I see him", "I see here"]
-LETTERS += ["I see it/I him see", "I am/I am you", "I hear it now/I hear it soon"]
-LETTERS += ["I see him/I see him/I hear you"]
+LETTERS += ["I see it/I zoo see", "I am/I am you", "I hear it now/I hear it soon"]
+LETTERS += ["I see him/I see him/I hear you", "I see him run/I see him sit"]
 
 
 def _how_chosen(next_probs, texts, alike=None, least=1e-9, beats=gt):
