@@ -144,6 +144,15 @@ day05_how_chosen = exercise(
         "a word may stand in the dictionary with probability 0: it is foreign, "
         "too": dict(least=0.0),
         "equally likely words share the better rank": dict(beats=ge),
+        "look at every text, not only the first two": lambda f, texts: _how_chosen(
+            f, texts[:2]
+        ),
+        "greedy tells one text: two that differ, each word tied for the likeliest, are "
+        "top-k 2": lambda f, texts: (
+            "greedy"
+            if _how_chosen(f, texts, alike=True) == "greedy"
+            else _how_chosen(f, texts)
+        ),
         "look at every text, not only the first": lambda f, texts: _how_chosen(
             f, texts[:1], len(set(texts)) == 1
         ),

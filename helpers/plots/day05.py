@@ -143,8 +143,7 @@ def told_plots(ways, *, named=40, title="", ax=None):
                 box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
                 ax.text(left + n / 2, y, plot, bbox=box, **CENTRE, **TINY)
             left += n
-        half = len(stories) / 2
-        ax.vlines(half, y - 0.46, y + 0.46, "black", linestyles=":")
+        ax.vlines(len(stories) / 2, y - 0.46, y + 0.46, "black", linestyles=":")
     for colour, alpha, name in ((BLUE, 1, "right"), (ORANGE, 0.5, "wrong")):
         ax.barh(0, 0, color=colour, alpha=alpha, label=name)
     ax.set_yticks(range(len(ways)), ways)
